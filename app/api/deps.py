@@ -1,0 +1,35 @@
+"""What the routes need of the application, handed over through its state."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.api.body import BodyLimits
+from app.serving.engine import Engine
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a route may use.
+
+    Attributes:
+        engine: Answers pictures.
+        body_limits: Byte limits.
+        max_batch_files: Most files of one /detect/batch request.
+        max_classify_files: Most files of one /classify request.
+    """
+
+    engine: Engine
+    body_limits: BodyLimits
+    max_batch_files: int = 32
+    max_classify_files: int = 64
+
+
+def get_services(request: Request) -> Services:
+    """Return the services of this application."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]

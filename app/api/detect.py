@@ -1,0 +1,149 @@
+"""POST /detect, /detect/batch and /classify."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query, Request
+from pydantic import ValidationError
+
+from app.api.body import check_size, read_many, read_single
+from app.api.deps import ServicesDep
+from app.api.problems import Problem, problem_of, request_id_of
+from app.api.schemas import (
+    ClassifyBatchOut,
+    ClassifyOut,
+    DetectBatchOut,
+    DetectOut,
+    ErrorOut,
+    OptionFields,
+    detect_out,
+    emotion_fields,
+    model_names,
+)
+from app.errors import InvalidRequest, MienError
+from app.vision.image import FORMATS
+from app.vision.types import DetectOptions
+
+FILES_AT_ONCE = 16
+"""Files of one request that are in the engine at a time, so that one client cannot fill the queue."""
+
+Answer = TypeVar("Answer")
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": description}
+    for status, description in {
+        400: "The body or the picture is empty, truncated or damaged.",
+        413: "Too many bytes, pixels or files.",
+        415: "Not a picture format that is read here.",
+        422: "A field or an option is missing, unknown or out of range.",
+        503: "The server is busy, starting or stopping.",
+        504: "The answer took too long.",
+    }.items()
+}
+OPTION_SCHEMA: dict[str, Any] = OptionFields.model_json_schema()["properties"]
+BINARY = {"type": "string", "format": "binary"}
+
+
+def _form_schema(name: str, file_schema: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    properties = {name: file_schema, **options}
+    return {"multipart/form-data": {"schema": {"type": "object", "required": [name], "properties": properties}}}
+
+
+SINGLE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            **_form_schema("file", BINARY, OPTION_SCHEMA),
+            **{f"image/{each.lower()}": {"schema": BINARY} for each in FORMATS},
+        },
+    }
+}
+BATCH_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": _form_schema("files", {"type": "array", "items": BINARY, "maxItems": 32}, OPTION_SCHEMA),
+    }
+}
+CLASSIFY_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": _form_schema("files", {"type": "array", "items": BINARY, "maxItems": 64}, {}),
+    }
+}
+
+router = APIRouter(tags=["inference"], responses=PROBLEMS)
+
+
+@router.post("/detect", openapi_extra=SINGLE_BODY)
+async def detect(request: Request, services: ServicesDep, query: Annotated[OptionFields, Query()]) -> DetectOut:
+    """Find the faces of one picture and the emotion of each: form field `file`, or the picture as the whole body."""
+    form = await read_single(request, services.body_limits)
+    options = _merge_options(query, form.fields)
+    found = await services.engine.detect(form.payloads[0], options)
+    return detect_out(found, model_names(services.engine.manifest))
+
+
+@router.post("/detect/batch", openapi_extra=BATCH_BODY)
+async def detect_batch(
+    request: Request, services: ServicesDep, query: Annotated[OptionFields, Query()]
+) -> DetectBatchOut:
+    """Find the faces of up to 32 pictures (form field `files`); a bad file costs only its own entry."""
+    form = await read_many(request, services.body_limits, services.max_batch_files)
+    options = _merge_options(query, form.fields)
+    names = model_names(services.engine.manifest)
+
+    async def answer(payload: bytes) -> DetectOut:
+        check_size(payload, services.body_limits)
+        return detect_out(await services.engine.detect(payload, options), names)
+
+    return DetectBatchOut(results=await _each(form.payloads, answer, request))
+
+
+@router.post("/classify", openapi_extra=CLASSIFY_BODY)
+async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
+    """Classify 1 to 64 pictures that are faces already (form field `files`), without detection or margin."""
+    _refuse_unknown(request.query_params.keys())
+    form = await read_many(request, services.body_limits, services.max_classify_files)
+    _refuse_unknown(form.fields.keys())
+    names = model_names(services.engine.manifest)
+
+    async def answer(payload: bytes) -> ClassifyOut:
+        check_size(payload, services.body_limits)
+        fields = emotion_fields(await services.engine.classify(payload))
+        return ClassifyOut(**fields.model_dump(), model=names)
+
+    return ClassifyBatchOut(results=await _each(form.payloads, answer, request))
+
+
+def _merge_options(query: OptionFields, fields: dict[str, str]) -> DetectOptions:
+    """Join the options of the query and of the form; the form's win."""
+    try:
+        merged = OptionFields.model_validate({**query.model_dump(exclude_unset=True), **fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidRequest(f"body {first['loc'][0]}: {first['msg']}.") from error
+    return merged.to_options()
+
+
+def _refuse_unknown(names: Any) -> None:
+    for name in names:
+        raise InvalidRequest(f"Unknown option {name!r}: /classify takes only the field 'files'.")
+
+
+async def _each(
+    payloads: Sequence[bytes], answer: Callable[[bytes], Awaitable[Answer]], request: Request
+) -> list[Answer | ErrorOut]:
+    """Answer every payload in order; an error of ours takes only its own place."""
+    gate = asyncio.Semaphore(FILES_AT_ONCE)
+
+    async def one(payload: bytes) -> Answer | ErrorOut:
+        async with gate:
+            try:
+                return await answer(payload)
+            except MienError as error:
+                return ErrorOut(error=problem_of(error, request_id_of(request)))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(payload)) for payload in payloads]
+    return [task.result() for task in tasks]

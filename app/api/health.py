@@ -1,0 +1,55 @@
+"""GET /, /livez, /readyz and /models."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from app.api.deps import ServicesDep
+from app.errors import NotReady
+from app.vision.weights import DetectorCard, EmotionCard
+
+router = APIRouter(tags=["service"])
+
+
+class Status(BaseModel):
+    """How the service is."""
+
+    status: str
+
+
+class ModelsOut(BaseModel):
+    """Both weights files as the manifest describes them: labels, sha256, metrics, licences."""
+
+    detector: DetectorCard
+    emotion: EmotionCard
+
+
+@router.get("/livez")
+async def livez(services: ServicesDep, response: Response) -> Status:
+    """Whether the process works: 200, or 503 when the inference thread is gone and a restart is needed."""
+    if services.engine.alive:
+        return Status(status="alive")
+    response.status_code = 503
+    return Status(status="dead")
+
+
+@router.get("/readyz")
+async def readyz(services: ServicesDep) -> Status:
+    """Whether requests are served: 200 only after both networks have run once."""
+    if not services.engine.ready:
+        raise NotReady("The networks are not loaded.")
+    return Status(status="ready")
+
+
+@router.get("/models")
+async def models(services: ServicesDep) -> ModelsOut:
+    """What is loaded."""
+    manifest = services.engine.manifest
+    return ModelsOut(detector=manifest.detector, emotion=manifest.emotion)
+
+
+@router.get("/", include_in_schema=False)
+async def index() -> dict[str, Any]:
+    """Where to go from here."""
+    return {"name": "Mien", "docs": "/docs", "models": "/models", "licence": "AGPL-3.0-or-later", "source": "/source"}

@@ -1,0 +1,134 @@
+"""The `mien` command line."""
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app import __version__
+from app.config import Settings
+from app.errors import MienError
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Finds faces and their expressions in pictures.")
+to_stderr = Console(stderr=True)
+
+
+@cli.callback(invoke_without_command=True)
+def about(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Finds faces and their expressions in pictures."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+) -> None:
+    """Start the server; every setting is also an environment variable MIEN_... (see the README)."""
+    import uvicorn
+
+    from app.main import create_app, make_engine
+
+    settings = _settings(host=host, port=port, device=device)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    engine = make_engine(settings)
+    try:
+        asyncio.run(engine.start())
+    except MienError as error:
+        raise _fail(str(error)) from error
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, engine),
+            host=settings.host,
+            port=settings.port,
+            log_level=settings.log_level,
+            server_header=False,
+            timeout_graceful_shutdown=int(settings.deadline_s) + 1,
+        )
+    )
+    server.run()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def detect(
+    files: Annotated[list[Path], typer.Argument(help="Pictures.", show_default=False)],
+    annotate: Annotated[Path | None, typer.Option(help="Folder for pictures with boxes and labels.")] = None,
+    max_faces: Annotated[int | None, typer.Option(min=1, help="At most this many faces, largest first.")] = None,
+    min_face_px: Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")] = 0.0,
+    score_threshold: Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+) -> None:
+    """Print one JSON line a picture; exit code 1 if any of them failed."""
+    from app.vision.types import DetectOptions
+
+    settings = _settings(device=device)
+    options = DetectOptions(max_faces, min_face_px, score_threshold)
+    try:
+        pipeline = _load_pipeline(settings)
+    except MienError as error:
+        raise _fail(str(error)) from error
+    failures = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True) as progress:
+        for file in progress.track(files, description="pictures"):
+            try:
+                answer = _detect_file(pipeline, file, options, settings.max_pixels, annotate)
+            except (MienError, OSError) as error:
+                failures += 1
+                message = str(error) if isinstance(error, MienError) else error.strerror or "cannot be read"
+                answer = {"error": {"code": getattr(error, "code", "file_error"), "detail": message}}
+            typer.echo(json.dumps({"file": str(file), **answer}))
+    if failures:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+def _settings(**given: Any) -> Settings:
+    """Read the settings; options that were given win over the environment."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _fail(f"setting {first['loc'][0]}: {first['msg']}.") from error
+
+
+def _fail(message: str) -> typer.Exit:
+    typer.echo(f"mien: {message}", err=True)
+    return typer.Exit(1)
+
+
+def _load_pipeline(settings: Settings) -> Any:
+    from app.vision.pipeline import Pipeline
+    from app.vision.weights import default_weights_dir
+
+    return Pipeline.load(
+        settings.weights_dir or default_weights_dir(), settings.device, settings.precision, settings.threads
+    )
+
+
+def _detect_file(pipeline: Any, file: Path, options: Any, max_pixels: int, annotate: Path | None) -> dict[str, Any]:
+    from app.api.schemas import detect_out, model_names
+    from app.vision.annotate import annotate_image
+    from app.vision.image import decode_image
+
+    image = decode_image(file.read_bytes(), max_pixels)
+    [found] = pipeline.detect([image], [options])
+    if annotate is not None:
+        annotate.mkdir(parents=True, exist_ok=True)
+        annotate_image(image, found).save(annotate / f"{file.stem}.annotated.png")
+    return detect_out(found, model_names(pipeline.manifest)).model_dump()

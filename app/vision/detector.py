@@ -1,0 +1,123 @@
+"""YOLOv8n as a face finder: images in, boxes in original pixels out.
+
+Shape letters: B batch, A anchors (one for each cell of the three feature maps), H, W.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from app.vision.letterbox import Letterbox, letterbox
+from app.vision.types import Detection, Image
+from app.vision.weights import DetectorCard, fill
+from app.vision.yolov8 import build_yolov8n
+
+STRIDES = (8, 16, 32)
+DISTANCE_BINS = 16
+MAX_CANDIDATES = 1000
+"""Best anchors of a picture that enter NMS; bounds its quadratic cost when the threshold is low."""
+
+
+class FaceDetector:
+    """The detector on its device.
+
+    Args:
+        state: YOLOv8n's state with one class.
+        card: The manifest's entry.
+        device: Where to compute.
+        bf16: Compute the convolutions in bfloat16 autocast.
+    """
+
+    def __init__(self, state: dict[str, Tensor], card: DetectorCard, device: torch.device, bf16: bool) -> None:
+        network = build_yolov8n(len(card.labels))
+        fill(network, state, card.file)
+        network = network.eval().fuse(verbose=False)
+        network.model[-1].training = True  # The head then returns raw maps; they are decoded in float32 below.
+        self.network = network.requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self.card, self.device, self.bf16 = card, device, bf16
+
+    @torch.inference_mode()
+    def __call__(self, images: Sequence[Image], score_thresholds: Sequence[float]) -> list[list[Detection]]:
+        """Find the faces of several images of any sizes.
+
+        Args:
+            images: B images.
+            score_thresholds: Lowest score for each image, 0..1.
+
+        Returns:
+            For each image its detections, highest score first.
+        """
+        canvases = [letterbox(image, self.card.input_size_px) for image in images]
+        by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for index, (canvas, _) in enumerate(canvases):
+            by_shape[canvas.shape].append(index)
+        found: list[list[Detection]] = [[] for _ in images]
+        for indices in by_shape.values():
+            batch = np.stack([canvases[index][0] for index in indices])
+            thresholds_B = torch.tensor([score_thresholds[index] for index in indices], device=self.device)
+            xyxy_N4, scores_N, picture_N = self._find(torch.from_numpy(batch), thresholds_B)
+            for position, index in enumerate(indices):
+                mine = picture_N == position
+                transform, size = canvases[index][1], images[index].shape[:2]
+                found[index] = _to_detections(xyxy_N4[mine], scores_N[mine], transform, size)
+        return found
+
+    def _find(self, canvas_BHWC: Tensor, thresholds_B: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return boxes (N, 4) in canvas pixels, scores (N,) and the position in the batch (N,), best score first."""
+        x_BCHW = canvas_BHWC.to(self.device).permute(0, 3, 1, 2).float().div(255)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            raw = self.network(x_BCHW.contiguous(memory_format=torch.channels_last))
+        scores_BA = raw["scores"].float().sigmoid().amax(dim=1)
+        candidates = min(MAX_CANDIDATES, scores_BA.shape[1])
+        top_BN, anchor_BN = scores_BA.topk(candidates, dim=1)
+        picture_N, rank_N = (top_BN >= thresholds_B[:, None]).nonzero(as_tuple=True)
+        anchor_N, scores_N = anchor_BN[picture_N, rank_N], top_BN[picture_N, rank_N]
+        distances_N = raw["boxes"].permute(0, 2, 1)[picture_N, anchor_N].float()
+        shapes = [tuple(feature.shape[-2:]) for feature in raw["feats"]]
+        xyxy_N4 = decode_boxes(distances_N, anchor_N, shapes)
+        kept = batched_nms(xyxy_N4, scores_N, picture_N, self.card.iou_threshold)
+        return xyxy_N4[kept].cpu().numpy(), scores_N[kept].cpu().numpy(), picture_N[kept].cpu().numpy()
+
+
+def decode_boxes(distances_N: Tensor, anchor_N: Tensor, shapes: Sequence[tuple[int, ...]]) -> Tensor:
+    """Turn the head's distance distributions into boxes.
+
+    Args:
+        distances_N: Logits of the distances to left, top, right and bottom, float, shape (N, 4 * 16).
+        anchor_N: Index of each anchor over all feature maps, shape (N,).
+        shapes: (height, width) of the feature map of each stride.
+
+    Returns:
+        xyxy in canvas pixels, shape (N, 4).
+
+    References:
+        Li et al. 2020, "Generalized Focal Loss", arXiv:2006.04388, equation 4: a distance is the mean of its
+        distribution over 0..15, in units of the stride, from the cell's centre.
+    """
+    centres, strides = [], []
+    for (height, width), stride in zip(shapes, STRIDES, strict=True):
+        y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+        centres.append(torch.stack([x, y], dim=-1).reshape(-1, 2))
+        strides.append(torch.full((height * width, 1), float(stride)))
+    centre_N2 = torch.cat(centres).to(distances_N.device)[anchor_N]
+    stride_N1 = torch.cat(strides).to(distances_N.device)[anchor_N]
+    bins = torch.arange(DISTANCE_BINS, dtype=torch.float32, device=distances_N.device)
+    distance_N4 = distances_N.reshape(-1, 4, DISTANCE_BINS).softmax(dim=-1) @ bins
+    return torch.cat([centre_N2 - distance_N4[:, :2], centre_N2 + distance_N4[:, 2:]], dim=1) * stride_N1
+
+
+def _to_detections(
+    xyxy_N4: np.ndarray, scores_N: np.ndarray, transform: Letterbox, size: tuple[int, ...]
+) -> list[Detection]:
+    """Bring boxes to original pixels, clip them to the image and drop what lies wholly in the padding."""
+    height, width = size
+    boxes = transform.to_original(xyxy_N4).clip(0, [width, height, width, height])
+    detections = []
+    for (left, top, right, bottom), score in zip(boxes.tolist(), scores_N.tolist(), strict=True):
+        if right - left > 0 and bottom - top > 0:
+            detections.append(Detection((left, top, right, bottom), score))
+    return detections

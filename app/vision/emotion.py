@@ -1,0 +1,58 @@
+"""My_model at work: gray faces in, calibrated probabilities out.
+
+Shape letters: B batch, C channels, H, W, K classes.
+"""
+
+import torch
+from torch import Tensor
+
+from app.vision.my_model import MyModel
+from app.vision.weights import EmotionCard, fill
+
+
+def normalize_faces(faces_BCHW: Tensor) -> Tensor:
+    """Map gray values 0..255 to -1..1, as Normalize(0.5, 0.5) after ToTensor does.
+
+    Args:
+        faces_BCHW: Gray, uint8 or float in 0..255, shape (B, 1, H, W).
+
+    Returns:
+        float32, same shape.
+    """
+    return faces_BCHW.float().div(127.5).sub(1.0)
+
+
+class EmotionClassifier:
+    """My_model on its device.
+
+    Args:
+        state: My_model's state with five outputs.
+        card: The manifest's entry.
+        device: Where to compute.
+        bf16: Compute the convolutions in bfloat16 autocast.
+    """
+
+    def __init__(self, state: dict[str, Tensor], card: EmotionCard, device: torch.device, bf16: bool) -> None:
+        network = MyModel(num_classes=len(card.labels))
+        fill(network, state, card.file)
+        network = network.eval().requires_grad_(False).to(device)
+        self.network = network.to(memory_format=torch.channels_last)
+        self.card, self.device, self.bf16 = card, device, bf16
+
+    @torch.inference_mode()
+    def __call__(self, faces_BCHW: Tensor) -> Tensor:
+        """Classify faces.
+
+        Args:
+            faces_BCHW: Gray, float in 0..255, shape (B, 1, 48, 48); B may be 0.
+
+        Returns:
+            Probabilities in the order of `LABELS`, float32 on the CPU, shape (B, 5); rows sum to 1.
+        """
+        if len(faces_BCHW) == 0:
+            return torch.zeros(0, len(self.card.labels))
+        x_BCHW = normalize_faces(faces_BCHW.to(self.device)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            logits_BK = self.network(x_BCHW)
+        probabilities_BK: Tensor = (logits_BK.float() / self.card.temperature).softmax(dim=1).cpu()
+        return probabilities_BK

@@ -1,0 +1,131 @@
+"""Both networks, one call: a batch of images in, faces with emotions out."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from app.errors import WeightsError
+from app.vision.crop import crop_faces, whole_picture
+from app.vision.detector import FaceDetector
+from app.vision.device import has_native_bf16, resolve_device
+from app.vision.emotion import EmotionClassifier
+from app.vision.my_model import LABELS
+from app.vision.types import Detection, DetectOptions, Face, Image, ImageFaces
+from app.vision.weights import Manifest, load_manifest, load_state
+
+MAX_FACES_PER_PASS = 256
+"""Faces that go through My_model at once; a crowd is cut into passes so that memory stays bounded."""
+
+
+class Pipeline:
+    """Detector and classifier on one device; not thread-safe: one thread owns it.
+
+    Args:
+        detector: Finds faces.
+        classifier: Names their emotions.
+        manifest: What both were loaded from.
+    """
+
+    def __init__(self, detector: FaceDetector, classifier: EmotionClassifier, manifest: Manifest) -> None:
+        self.detector, self.classifier, self.manifest = detector, classifier, manifest
+
+    @classmethod
+    def load(cls, weights_dir: Path, device_name: str, precision: str = "auto", threads: int = 0) -> "Pipeline":
+        """Load both networks.
+
+        Args:
+            weights_dir: Folder with manifest.json.
+            device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
+            precision: `fp32`, `bf16`, or `auto`: bfloat16 where the hardware computes it.
+            threads: CPU threads of one network call; 0 for one a core that this process may use.
+
+        Raises:
+            DeviceUnavailable: If the device is not there.
+            WeightsError: If weights are missing, altered or do not fit.
+        """
+        device = resolve_device(device_name)
+        if threads:
+            torch.set_num_threads(threads)
+        bf16 = precision == "bf16" or (precision == "auto" and has_native_bf16(device))
+        manifest = load_manifest(weights_dir)
+        if manifest.emotion.labels != LABELS:
+            raise WeightsError(f"The manifest's labels {manifest.emotion.labels} are not {LABELS}.")
+        detector = FaceDetector(load_state(weights_dir, manifest.detector), manifest.detector, device, bf16)
+        classifier = EmotionClassifier(load_state(weights_dir, manifest.emotion), manifest.emotion, device, bf16)
+        return cls(detector, classifier, manifest)
+
+    @property
+    def device(self) -> torch.device:
+        """Where both networks compute."""
+        return self.detector.device
+
+    def warm_up(self) -> None:
+        """Run both networks once on a made-up picture, so that the first request does not pay for set-up.
+
+        Raises:
+            RuntimeError: If the networks cannot run or their answer is not a distribution.
+        """
+        image = np.full((720, 1280, 3), 127, dtype=np.uint8)
+        self.detect([image], [DetectOptions()])
+        total = sum(self.classify([image])[0])
+        if not np.isclose(total, 1.0, atol=1e-3):
+            raise RuntimeError(f"Warm-up failed: the probabilities sum to {total}.")
+
+    def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[ImageFaces]:
+        """Find the faces of all images and classify all of them as one batch.
+
+        Args:
+            images: RGB, uint8, each (H, W, 3) of its own size; there may be none.
+            options: One for each image.
+
+        Returns:
+            One answer for each image, in order.
+        """
+        started = time.perf_counter()
+        default = self.manifest.detector.score_threshold
+        thresholds = [default if each.score_threshold is None else each.score_threshold for each in options]
+        found = self.detector(images, thresholds)
+        kept = [_select(detections, each) for detections, each in zip(found, options, strict=True)]
+        detected = time.perf_counter()
+        crops = [
+            crop_faces(image, [each.xyxy for each in detections], self.manifest.emotion.crop, self.device)
+            for image, detections in zip(images, kept, strict=True)
+        ]
+        probabilities = iter(self._classify_crops(crops).tolist())
+        timings = {"detect": (detected - started) * 1e3, "classify": (time.perf_counter() - detected) * 1e3}
+        return [
+            ImageFaces(
+                width=image.shape[1],
+                height=image.shape[0],
+                faces=tuple(Face(detection, tuple(next(probabilities))) for detection in detections),
+                timings_ms=timings,
+            )
+            for image, detections in zip(images, kept, strict=True)
+        ]
+
+    def classify(self, images: Sequence[Image]) -> list[tuple[float, ...]]:
+        """Classify faces that are already cropped.
+
+        Args:
+            images: RGB, uint8, each (H, W, 3); a picture that is not square is completed by repeating its border.
+
+        Returns:
+            For each image its probabilities in the order of `LABELS`.
+        """
+        probabilities = self._classify_crops([whole_picture(each, self.device) for each in images])
+        return [tuple(row) for row in probabilities.tolist()]
+
+    def _classify_crops(self, crops: Sequence[torch.Tensor]) -> torch.Tensor:
+        if not crops:
+            return torch.zeros(0, len(LABELS))
+        return torch.cat([self.classifier(part) for part in torch.split(torch.cat(list(crops)), MAX_FACES_PER_PASS)])
+
+
+def _select(detections: list[Detection], options: DetectOptions) -> list[Detection]:
+    """Apply the caller's limits; largest first, ties in reading order."""
+    large = [each for each in detections if each.shorter_side_px >= options.min_face_px]
+    large.sort(key=lambda each: (-each.area, each.xyxy[1], each.xyxy[0]))
+    return large[: options.max_faces]

@@ -1,0 +1,79 @@
+"""The words of vision as plain values."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""A picture: RGB, uint8, shape (H, W, 3), upright."""
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """What a caller may choose for one picture.
+
+    Attributes:
+        max_faces: At most this many faces, the largest ones; None for all.
+        min_face_px: Faces whose shorter side is below this many pixels of the original are left out.
+        score_threshold: Lowest detector score, 0..1; None for the manifest's default.
+    """
+
+    max_faces: int | None = None
+    min_face_px: float = 0.0
+    score_threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face box.
+
+    Attributes:
+        xyxy: Left, top, right, bottom in float pixels of the original image, inside it.
+        score: The detector's confidence, 0..1.
+    """
+
+    xyxy: tuple[float, float, float, float]
+    score: float
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels."""
+        left, top, right, bottom = self.xyxy
+        return (right - left) * (bottom - top)
+
+    @property
+    def shorter_side_px(self) -> float:
+        """Length of the shorter side in pixels."""
+        left, top, right, bottom = self.xyxy
+        return min(right - left, bottom - top)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detection with its emotion.
+
+    Attributes:
+        detection: Where the face is.
+        probabilities: One for each of `LABELS`, in that order; they sum to 1.
+    """
+
+    detection: Detection
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ImageFaces:
+    """The answer for one picture.
+
+    Attributes:
+        width: Width of the upright original in pixels.
+        height: Height of the upright original in pixels.
+        faces: Sorted by area, largest first.
+        timings_ms: Milliseconds of the whole batch by stage (`detect`, `classify`).
+    """
+
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+    timings_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+
+from tests.conftest import LABELS, digest_probabilities, encode, gradient
+
+
+def check_problem(answer, status, code):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["detail"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert "Traceback" not in answer.text
+    return problem
+
+
+def test_form_and_raw_body_give_the_same_answer(client):
+    payload = encode(gradient(100, 60))
+    form = client.post("/detect", files={"file": ("a.png", payload)})
+    raw = client.post("/detect", content=payload, headers={"content-type": "image/png"})
+    bare = client.post("/detect", content=payload)
+    assert form.status_code == raw.status_code == bare.status_code == 200
+    assert form.json()["faces"] == raw.json()["faces"] == bare.json()["faces"]
+
+
+def test_shape_of_an_answer(client):
+    image = gradient(100, 60)
+    answer = client.post("/detect", files={"file": encode(image)}).json()
+    assert answer["image"] == {"width": 100, "height": 60}
+    assert set(answer) == {"image", "faces", "timings_ms", "model"}
+    [face] = answer["faces"]
+    assert face["box"] == {"x": 0, "y": 0, "width": 50, "height": 30}
+    assert face["detection_confidence"] == 0.9
+    assert face["track_id"] is None
+    assert tuple(face["probabilities"]) == LABELS
+    assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert face["confidence"] == max(face["probabilities"].values()) == face["probabilities"][face["emotion"]]
+    assert tuple(face["probabilities"].values()) == digest_probabilities(image)
+    assert set(answer["timings_ms"]) == {"decode", "detect", "classify"}
+
+
+@pytest.mark.parametrize("way", ["query", "form"])
+def test_options(client, way):
+    payload, options = encode(gradient()), {"score_threshold": "0.25", "max_faces": "3", "min_face_px": "5"}
+    if way == "query":
+        answer = client.post("/detect", params=options, files={"file": payload})
+    else:
+        answer = client.post("/detect", data=options, files={"file": payload})
+    assert answer.json()["faces"][0]["detection_confidence"] == 0.25
+
+
+@pytest.mark.parametrize("way", ["params", "data"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_faces", "0"), ("max_faces", "many"), ("min_face_px", "-1"), ("min_face_px", "nan"), ("score_threshold", "2"),
+     ("score_threshold", "0"), ("max_face", "3")],
+)  # fmt: skip
+def test_bad_options(client, way, name, value):
+    answer = client.post("/detect", files={"file": encode(gradient())}, **{way: {name: value}})
+    assert name in check_problem(answer, 422, "invalid_request")["detail"]
+
+
+def test_empty_body(client):
+    check_problem(client.post("/detect"), 400, "bad_payload")
+    check_problem(client.post("/detect", files={"file": b""}), 400, "bad_payload")
+
+
+def test_text_with_a_pictures_name(client):
+    answer = client.post("/detect", files={"file": ("photo.jpg", b"only text", "image/jpeg")})
+    check_problem(answer, 415, "unsupported_media")
+
+
+def test_truncated_jpeg(client):
+    payload = encode(np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8), "JPEG")
+    check_problem(client.post("/detect", content=payload[: len(payload) // 2]), 400, "bad_payload")
+
+
+def test_too_many_pixels(client):
+    check_problem(client.post("/detect", content=encode(gradient(1100, 1000))), 413, "payload_too_large")
+
+
+def test_too_many_bytes(client):
+    check_problem(client.post("/detect", content=b"x" * 200_001), 413, "payload_too_large")
+    check_problem(client.post("/detect", files={"file": b"x" * 200_001}), 413, "payload_too_large")
+    check_problem(client.post("/detect/batch", files={"files": b"x" * 4_000_001}), 413, "payload_too_large")
+
+
+def test_too_many_bytes_without_content_length(client):
+    def stream():
+        for _ in range(300):
+            yield b"x" * 1000
+
+    check_problem(client.post("/detect", content=stream()), 413, "payload_too_large")
+
+
+def test_wrong_fields(client):
+    check_problem(client.post("/detect", files={"image": encode(gradient())}), 422, "invalid_request")
+    check_problem(client.post("/detect", files={"files": encode(gradient())}), 422, "invalid_request")
+    text_field = {"file": (None, "text")}
+    check_problem(client.post("/detect", files=text_field), 422, "invalid_request")
+    check_problem(client.post("/detect/batch", files={"file": encode(gradient())}), 422, "invalid_request")
+
+
+def test_two_files_for_one_picture(client):
+    answer = client.post("/detect", files=[("file", encode(gradient())), ("file", encode(gradient()))])
+    check_problem(answer, 413, "payload_too_large")
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=x", "; boundary="])
+def test_broken_forms(client, boundary):
+    answer = client.post("/detect", content=b"rubbish", headers={"content-type": f"multipart/form-data{boundary}"})
+    assert check_problem(answer, answer.status_code, answer.json()["code"])["status"] in (400, 422)
+
+
+def test_one_bad_file_costs_only_its_own_slot(client):
+    images = [gradient(seed=i) for i in range(3)]
+    files = [
+        ("files", encode(images[0])),
+        ("files", b"text"),
+        ("files", encode(images[1])),
+        ("files", b""),
+        ("files", b"x" * 200_001),
+        ("files", encode(images[2])),
+    ]
+    answer = client.post("/detect/batch", files=files)
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [entry.get("error", {}).get("code", "ok") for entry in results] == [
+        "ok", "unsupported_media", "ok", "bad_payload", "payload_too_large", "ok",
+    ]  # fmt: skip
+    good = [entry for entry in results if "faces" in entry]
+    for image, entry in zip(images, good, strict=True):
+        assert tuple(entry["faces"][0]["probabilities"].values()) == digest_probabilities(image)
+    assert results[1]["error"]["request_id"] == answer.headers["x-request-id"]
+
+
+def test_batch_limits(client):
+    files = [("files", encode(gradient(seed=i))) for i in range(33)]
+    assert len(client.post("/detect/batch", files=files[:32]).json()["results"]) == 32
+    check_problem(client.post("/detect/batch", files=files), 413, "payload_too_large")
+    check_problem(client.post("/detect/batch", content=b"raw"), 415, "unsupported_media")
+
+
+def test_classify(client):
+    images = [gradient(48, 48, seed=i) for i in range(64)]
+    files = [("files", encode(image)) for image in images]
+    results = client.post("/classify", files=files).json()["results"]
+    assert [tuple(each["probabilities"].values()) for each in results] == [digest_probabilities(i) for i in images]
+    assert set(results[0]) == {"emotion", "confidence", "probabilities", "model"}
+    check_problem(client.post("/classify", files=[*files, files[0]]), 413, "payload_too_large")
+    check_problem(client.post("/classify", files=files[:1], params={"max_faces": 1}), 422, "invalid_request")
+    check_problem(client.post("/classify", files=files[:1], data={"max_faces": 1}), 422, "invalid_request")
+    assert client.post("/classify", files={"files": b"no"}).json()["results"][0]["error"]["status"] == 415

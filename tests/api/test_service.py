@@ -1,0 +1,79 @@
+import io
+import zipfile
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.serving.engine import Engine, EngineLimits
+from tests.conftest import LABELS, FakePipeline, encode, gradient
+
+
+def test_health(client):
+    assert client.get("/livez").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_models(client):
+    models = client.get("/models").json()
+    assert tuple(models["emotion"]["labels"]) == LABELS
+    for card in models.values():
+        assert {"file", "sha256", "labels", "metrics", "licence"} <= set(card)
+
+
+def test_not_ready_after_the_engine_stopped(fake_pipeline):
+    engine = Engine(lambda: fake_pipeline, EngineLimits())
+    with TestClient(create_app(engine=engine)) as client:
+        client.portal.call(engine.stop)
+        assert client.get("/livez").status_code == 503
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert client.post("/detect", content=encode(gradient())).status_code == 503
+
+
+def test_overload_says_when_to_come_back(fake_pipeline):
+    engine = Engine(lambda: fake_pipeline, EngineLimits(queue_size=1))
+    engine._in_flight = 1
+    with TestClient(create_app(engine=engine)) as client:
+        answer = client.post("/detect", content=encode(gradient()))
+    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_failing_networks_do_not_leak(fake_pipeline):
+    class Broken(FakePipeline):
+        def detect(self, images, options):
+            raise RuntimeError("secret path /etc/shadow")
+
+    with TestClient(create_app(engine=Engine(Broken, EngineLimits()))) as client:
+        answer = client.post("/detect", content=encode(gradient()))
+    assert (answer.status_code, answer.json()["code"]) == (500, "inference_failed")
+    assert "secret" not in answer.text
+
+
+def test_request_id_is_kept_when_harmless(client):
+    assert client.get("/livez", headers={"X-Request-ID": "abc-1.2_3"}).headers["x-request-id"] == "abc-1.2_3"
+    for harmful in ("a b", "x" * 65, "<script>", ""):
+        assert client.get("/livez", headers={"X-Request-ID": harmful}).headers["x-request-id"] != harmful
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/detect", 405)])
+def test_unknown_routes_are_problems(client, method, path, status):
+    answer = client.request(method, path)
+    assert answer.status_code == answer.json()["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_docs_and_schema(client):
+    assert client.get("/docs").status_code == 200
+    schema = client.get("/openapi.json").json()
+    assert {"/detect", "/detect/batch", "/classify", "/livez", "/readyz", "/models"} <= set(schema["paths"])
+    body = schema["paths"]["/detect"]["post"]["requestBody"]["content"]
+    assert {"multipart/form-data", "image/jpeg", "image/png"} <= set(body)
+    assert body["multipart/form-data"]["schema"]["required"] == ["file"]
+
+
+def test_source_is_offered(client):
+    assert client.get("/").json()["source"] == "/source"
+    archive = zipfile.ZipFile(io.BytesIO(client.get("/source").content))
+    assert "app/main.py" in archive.namelist()

@@ -1,0 +1,134 @@
+import asyncio
+import threading
+
+import pytest
+
+from app.errors import BadPayload, DeadlineExceeded, InferenceFailed, NotReady, Overloaded
+from app.serving.engine import Engine, EngineLimits
+from app.vision.types import DetectOptions
+from tests.conftest import FakePipeline, digest_probabilities, encode, gradient
+
+
+def run_with(engine, steps):
+    async def run():
+        await engine.start()
+        try:
+            await steps()
+        finally:
+            await engine.stop()
+
+    asyncio.run(run())
+
+
+def test_warm_up_comes_before_ready():
+    pipeline = FakePipeline()
+    engine = Engine(lambda: pipeline, EngineLimits())
+    assert not engine.ready
+    assert engine.alive
+
+    async def steps():
+        assert engine.ready
+        assert pipeline.warmed_up
+
+    run_with(engine, steps)
+    assert not engine.ready
+    assert not engine.alive
+
+
+def test_failing_warm_up_fails_the_start():
+    class Broken(FakePipeline):
+        def warm_up(self):
+            raise RuntimeError("no good")
+
+    with pytest.raises(RuntimeError, match="no good"):
+        run_with(Engine(Broken, EngineLimits()), lambda: None)
+
+
+def test_before_start():
+    engine = Engine(FakePipeline, EngineLimits())
+    with pytest.raises(NotReady):
+        asyncio.run(engine.detect(encode(gradient()), DetectOptions()))
+    with pytest.raises(NotReady):
+        _ = engine.manifest
+
+
+def test_detections_and_classifications_share_a_batch():
+    engine = Engine(FakePipeline, EngineLimits())
+    images = [gradient(seed=i) for i in range(6)]
+
+    async def steps():
+        detections = [engine.detect(encode(image), DetectOptions()) for image in images]
+        classifications = [engine.classify(encode(image)) for image in images]
+        answers = await asyncio.gather(*detections, *classifications)
+        for image, found, probabilities in zip(images, answers[:6], answers[6:], strict=True):
+            assert found.faces[0].probabilities == probabilities == digest_probabilities(image)
+            assert set(found.timings_ms) == {"decode", "detect", "classify"}
+
+    run_with(engine, steps)
+
+
+def test_bad_bytes_fail_alone():
+    engine = Engine(FakePipeline, EngineLimits())
+
+    async def steps():
+        good, bad = await asyncio.gather(
+            engine.classify(encode(gradient())), engine.classify(encode(gradient())[:60]), return_exceptions=True
+        )
+        assert len(good) == 5
+        assert isinstance(bad, BadPayload)
+
+    run_with(engine, steps)
+
+
+def test_lost_result_is_an_error_not_a_shift():
+    class Lossy(FakePipeline):
+        def classify(self, images):
+            return super().classify(images)[1:]
+
+    engine = Engine(Lossy, EngineLimits())
+
+    async def steps():
+        with pytest.raises(InferenceFailed):
+            await engine.classify(encode(gradient()))
+
+    run_with(engine, steps)
+
+
+class Stuck(FakePipeline):
+    def __init__(self):
+        super().__init__()
+        self.entered, self.open = threading.Event(), threading.Event()
+
+    def classify(self, images):
+        if images:
+            self.entered.set()
+            self.open.wait()
+        return super().classify(images)
+
+
+def test_deadline():
+    pipeline = Stuck()
+    engine = Engine(lambda: pipeline, EngineLimits(deadline_s=0.05))
+
+    async def steps():
+        with pytest.raises(DeadlineExceeded, match=r"0\.05 s"):
+            await engine.classify(encode(gradient()))
+        pipeline.open.set()
+
+    run_with(engine, steps)
+
+
+def test_one_too_many_is_refused_at_once():
+    pipeline = Stuck()
+    engine = Engine(lambda: pipeline, EngineLimits(queue_size=2))
+
+    async def steps():
+        tasks = [asyncio.create_task(engine.classify(encode(gradient()))) for _ in range(2)]
+        await asyncio.to_thread(pipeline.entered.wait)
+        with pytest.raises(Overloaded):
+            await engine.classify(encode(gradient()))
+        pipeline.open.set()
+        await asyncio.gather(*tasks)
+        assert len(await engine.classify(encode(gradient()))) == 5
+
+    run_with(engine, steps)

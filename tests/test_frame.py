@@ -1,0 +1,50 @@
+"""The frame of the project: settings, documentation and layers agree."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.config import Settings
+from app.main import create_app
+from app.serving.engine import Engine, EngineLimits
+from tests.conftest import FakePipeline
+
+ROOT = Path(__file__).resolve().parents[1]
+SNAPSHOT = Path(__file__).parent / "api" / "openapi.json"
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_every_setting_is_documented(name):
+    readme = (ROOT / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if f"`MIEN_{name.upper()}`" in line]
+    assert len(rows) == 1, f"one table row for MIEN_{name.upper()} in README.md"
+    default = Settings.model_fields[name].default
+    assert f"`{default}`" in rows[0] or default is None
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MIEN_PORT", "9001")
+    assert Settings().port == 9001
+    monkeypatch.setenv("MIEN_PORT", "many")
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_openapi_snapshot():
+    """The wire format is a contract. After a wanted change write the file anew: `python -m tests.write_openapi`."""
+    schema = create_app(engine=Engine(FakePipeline, EngineLimits())).openapi()
+    assert schema == json.loads(SNAPSHOT.read_text())
+
+
+def test_constraints_name_no_index_and_pin_every_dependency():
+    import tomllib
+
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and line[0] != "#"]
+    assert all("==" in line and "/" not in line and "@" not in line for line in lines)
+    pinned = {line.split("==")[0].lower() for line in lines}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [each for group in project["optional-dependencies"].values() for each in group]
+    names = {each.split(">=")[0].split("[")[0].lower() for each in wanted}
+    assert names - pinned == {"mien"}

@@ -1,0 +1,124 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
+from app.vision.image import decode_image
+from tests.conftest import encode, gradient
+
+LIMIT = 1_000_000
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "BMP", "TIFF"])
+def test_lossless_formats_are_exact(fmt):
+    image = gradient()
+    assert np.array_equal(decode_image(encode(image, fmt), LIMIT), image)
+
+
+@pytest.mark.parametrize("fmt", ["JPEG", "WEBP", "AVIF"])
+def test_lossy_formats_are_close(fmt):
+    image = gradient()
+    decoded = decode_image(encode(image, fmt, quality=95), LIMIT)
+    assert decoded.dtype == np.uint8
+    assert np.abs(decoded.astype(int) - image).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation):
+    upright = gradient(40, 20)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    payload = encode(np.ascontiguousarray(stored), "PNG", exif=exif)
+    assert np.array_equal(decode_image(payload, LIMIT), upright)
+
+
+@pytest.mark.parametrize("fmt", ["GIF", "WEBP"])
+def test_first_frame_of_an_animation(fmt):
+    first, second = Pillow.new("RGB", (20, 10), "red"), Pillow.new("RGB", (20, 10), "blue")
+    options = {"lossless": True} if fmt == "WEBP" else {}
+    payload = encode(first, fmt, save_all=True, append_images=[second], **options)
+    assert decode_image(payload, LIMIT)[5, 5].tolist() == [255, 0, 0]
+
+
+def test_sixteen_bit_gray_is_scaled():
+    values = np.linspace(0, 65535, 48 * 64).reshape(48, 64).astype(np.uint16)
+    decoded = decode_image(encode(Pillow.fromarray(values)), LIMIT)
+    assert np.abs(decoded[..., 0].astype(float) - values / 257).max() <= 1
+    assert np.array_equal(decoded[..., 0], decoded[..., 2])
+
+
+def test_float_tiff_of_0_to_1_is_scaled():
+    values = np.linspace(0, 1, 20 * 10, dtype=np.float32).reshape(10, 20)
+    decoded = decode_image(encode(Pillow.fromarray(values), "TIFF"), LIMIT)
+    assert np.abs(decoded[..., 0] - values * 255).max() <= 1
+
+
+def test_cmyk_jpeg_becomes_rgb():
+    payload = encode(Pillow.new("RGB", (32, 32), (200, 30, 30)).convert("CMYK"), "JPEG", quality=95)
+    assert np.abs(decode_image(payload, LIMIT)[16, 16].astype(int) - [200, 30, 30]).max() < 12
+
+
+def test_palette_and_one_bit_pictures():
+    assert decode_image(encode(Pillow.new("RGB", (8, 8), (0, 255, 0)).quantize(4)), LIMIT)[0, 0].tolist() == [0, 255, 0]
+    assert decode_image(encode(Pillow.new("1", (8, 8), 1)), LIMIT)[0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_parts_are_white(mode):
+    picture = Pillow.new(mode, (8, 8), (10, 20, 30, 0) if mode == "RGBA" else (10, 0))
+    assert decode_image(encode(picture), LIMIT)[0, 0].tolist() == [255, 255, 255]
+
+
+def test_one_pixel():
+    assert decode_image(encode(np.full((1, 1, 3), 7, np.uint8)), LIMIT).shape == (1, 1, 3)
+
+
+def test_empty():
+    with pytest.raises(BadPayload, match="empty"):
+        decode_image(b"", LIMIT)
+
+
+@pytest.mark.parametrize("payload", [b"no picture at all", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+def test_other_media(payload):
+    with pytest.raises(UnsupportedMedia, match="JPEG"):
+        decode_image(payload, LIMIT)
+
+
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_truncated(fmt):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    payload = encode(noise, fmt)
+    with pytest.raises((BadPayload, UnsupportedMedia)):
+        decode_image(payload[: len(payload) // 2], LIMIT)
+
+
+def test_huge_header_is_refused_before_decoding():
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    payload = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    with pytest.raises(PayloadTooLarge, match="50000 x 50000"):
+        decode_image(payload, LIMIT)
+
+
+def test_pillow_is_not_patched_by_ultralytics():
+    import app.vision.yolov8  # noqa: F401 - for its side effects
+
+    assert Pillow.open.__module__ == "PIL.Image"
+    with pytest.raises(UnsupportedMedia):
+        decode_image(io.BytesIO(b"\x00\x00\x00\x18ftypheic").getvalue(), LIMIT)
