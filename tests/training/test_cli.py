@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from training.cli import main
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main([str(argument) for argument in arguments])
+    code = exit_.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def assert_one_error_line(capsys: pytest.CaptureFixture[str], *words: str) -> None:
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert all(word in lines[0] for word in words)
+
+
+def test_missing_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run("emotion", "train", "--data", tmp_path / "none", "--recipe", "best", "--run", tmp_path / "run")
+    assert code == 1
+    assert_one_error_line(capsys, "No FER2013 at", "fer2013.csv")
+
+
+def test_an_unknown_device_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--data", tmp_path, "--recipe", "best", "--run", tmp_path, "--device", "tpu")
+    assert run("emotion", "train", *options) == 1
+    assert_one_error_line(capsys, "tpu")
+
+
+def test_weights_or_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (("emotion", "evaluate"), ("detector", "evaluate")):
+        assert run(*command, "--data", tmp_path) == 1
+        assert_one_error_line(capsys, "either --run or --weights")
+        assert run(*command, "--data", tmp_path, "--weights", tmp_path / "w.safetensors") == 1
+        assert_one_error_line(capsys, "--out")
+
+
+def test_nothing_to_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--run", tmp_path, "--data", tmp_path, "--weights-dir", tmp_path)
+    assert run("emotion", "export", *options, "--margin", 0, "--shift-y", 0) == 1
+    assert_one_error_line(capsys, "train first")
+    assert run("detector", "export", *options) == 1
+    assert_one_error_line(capsys, "train first")
+
+
+def test_wrong_detector_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("detector", "train", "--data", tmp_path, "--run", tmp_path / "run", "--device", "cpu") == 1
+    assert_one_error_line(capsys, "not in YOLO format")
+
+
+def test_wrong_usage_and_help() -> None:
+    assert run("emotion", "train", "--recipe", "none") == 2
+    assert run("--help") == 0
+
+
+@pytest.mark.slow
+def test_train_calibrate_evaluate_export(
+    fer2013: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, weights_dir = tmp_path / "run", tmp_path / "weights"
+    common = ("--data", fer2013[1], "--device", "cpu", "--run", folder)
+    train = ("emotion", "train", *common, "--recipe", "best", "--epochs", 1)
+    assert run(*train) == 0
+    assert (folder / "curves.png").stat().st_size > 0
+    assert run(*train) == 0
+    assert "already finished" in capsys.readouterr().out
+    assert run("emotion", "train", *common, "--recipe", "best", "--epochs", 2) == 1
+    assert_one_error_line(capsys, "another recipe", "new folder")
+
+    assert run("emotion", "calibrate", *common) == 0
+    assert run("emotion", "evaluate", *common) == 0
+    assert set(json.loads((folder / "evaluation.json").read_text())["splits"]) == {"PublicTest"}
+    assert run("emotion", "export", *common, "--weights-dir", weights_dir, "--margin", 0.1, "--shift-y", 0) == 0
+    assert "evaluate --final" in capsys.readouterr().out
+
+    assert run("emotion", "evaluate", *common, "--final") == 0
+    splits = json.loads((folder / "evaluation.json").read_text())["splits"]
+    assert {name: split["pictures"] for name, split in splits.items()} == {
+        "PublicTest": 10,
+        "PrivateTest": 10,
+        "PublicTest+PrivateTest": 20,
+    }
+    assert run("emotion", "export", *common, "--weights-dir", weights_dir) == 0
+    entry = json.loads((weights_dir / "manifest.json").read_text())["emotion"]
+    assert set(entry["metrics"]) == set(splits)
+    assert entry["temperature"] == json.loads((folder / "calibration.json").read_text())["temperature"]

@@ -1,0 +1,149 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from app.errors import DeviceUnavailable
+from app.vision.weights import DetectorCard, fill, load_state
+from app.vision.yolov8 import build_yolov8n
+from training.cli import main
+from training.deployed import to_payload
+from training.detector.data import check_data, write_data_yaml
+from training.detector.evaluate import evaluate_detector, network_of
+from training.detector.export import payload_of_run
+from training.detector.train import ARCHITECTURE, DetectorRecipe, FaceModel, load_fitting, pick_device, train_detector
+from training.errors import DataError, RunError
+
+
+def run(*arguments: object) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([str(argument) for argument in arguments])
+    assert exit_.value.code == 0
+
+
+def tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    nested = value.values() if isinstance(value, dict) else value
+    return [tensor for each in nested for tensor in tensors(each)]
+
+
+def test_a_good_folder_passes_and_is_described(faces: Path, tmp_path: Path) -> None:
+    (faces / "images" / "val" / "empty.png").write_bytes((faces / "images" / "val" / "0.png").read_bytes())
+    check_data(faces)
+    description = yaml.safe_load(write_data_yaml(faces, tmp_path / "run").read_text())
+    assert description["path"] == str(faces.resolve())
+    assert description["names"] == {0: "face"}
+
+
+def test_a_missing_folder_is_a_data_error(faces: Path) -> None:
+    with pytest.raises(DataError, match="No data set at"):
+        check_data(faces / "none")
+    (faces / "labels" / "val").rename(faces / "labels" / "else")
+    with pytest.raises(DataError, match="no label files"):
+        check_data(faces)
+    (faces / "images" / "val").rename(faces / "images" / "else")
+    with pytest.raises(DataError, match="not in YOLO format"):
+        check_data(faces)
+
+
+def test_no_pictures_is_a_data_error(faces: Path) -> None:
+    for file in (faces / "images" / "train").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match="holds no pictures"):
+        check_data(faces)
+
+
+@pytest.mark.parametrize("line", ["0 0.5 0.5 0.5", "1 0.5 0.5 0.5 0.5", "0 32 32 10 10", "face 0 0 0 0", "0 nan 0 0 0"])
+def test_a_wrong_label_is_a_data_error(faces: Path, line: str) -> None:
+    (faces / "labels" / "train" / "0.txt").write_text(f"0 0.5 0.5 0.1 0.1\n{line}\n")
+    with pytest.raises(DataError, match=r"0\.txt, line 2"):
+        check_data(faces)
+
+
+def test_start_weights_fill_what_fits(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    other = build_yolov8n(80)
+    path = tmp_path / "start.safetensors"
+    path.write_bytes(to_payload(other.state_dict()))
+    model = FaceModel(ARCHITECTURE, nc=1, verbose=False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    loaded = load_fitting(model, path)
+    state = model.state_dict()
+    first = "model.0.conv.weight"
+    assert torch.equal(state[first], load_file(path)[first].float())
+    heads = [name for name in before if before[name].shape != other.state_dict()[name].shape]
+    assert heads
+    assert all(torch.equal(state[name], before[name]) for name in heads)
+    counters = sum(name.endswith("num_batches_tracked") for name in state)
+    assert loaded == len(state) - len(heads) - counters
+
+
+def test_start_weights_that_cannot_be_used(tmp_path: Path, faces: Path) -> None:
+    with pytest.raises(RunError, match="cannot be read"):
+        train_detector(faces, tmp_path / "run", DetectorRecipe(), tmp_path / "none.safetensors", "cpu")
+    path = tmp_path / "other.safetensors"
+    path.write_bytes(to_payload({"a": torch.zeros(1)}))
+    with pytest.raises(RunError, match="Nothing in"):
+        load_fitting(torch.nn.Linear(1, 1), path)
+    with pytest.raises(RunError, match="does not fit"):
+        network_of(path.read_bytes())
+
+
+def test_training_forward_gives_float32() -> None:
+    torch.manual_seed(0)
+    model = FaceModel(ARCHITECTURE, nc=1, verbose=False).train()
+    outputs = tensors(model(torch.rand(2, 3, 64, 64)))
+    assert outputs
+    assert {output.dtype for output in outputs} == {torch.float32}
+
+
+def test_devices() -> None:
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") == ("0" if torch.cuda.is_available() else "cpu")
+    for name in ("tpu", "99", "cuda:99"):
+        with pytest.raises(DeviceUnavailable):
+            pick_device(name)
+
+
+def test_odd_sizes_are_refused(faces: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="multiple of 32"):
+        train_detector(faces, tmp_path / "run", DetectorRecipe(imgsz=100), None, "cpu")
+    with pytest.raises(RunError, match="multiple of 32"):
+        evaluate_detector(b"", faces, tmp_path, imgsz=100)
+
+
+@pytest.mark.slow
+def test_train_evaluate_export(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, weights_dir = tmp_path / "run", tmp_path / "weights"
+    common = ("--data", faces, "--run", folder, "--device", "cpu", "--imgsz", 64)
+    run("detector", "train", *common, "--epochs", 1, "--batch", 4)
+    assert (folder / "curves.png").stat().st_size > 0
+    run("detector", "train", *common)
+    assert "already finished" in capsys.readouterr().out
+    run("detector", "export", *common, "--weights-dir", weights_dir)
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert (evaluation["pictures"], evaluation["faces"], evaluation["imgsz"]) == (4, 4, 64)
+    assert (folder / "precision-recall.png").stat().st_size > 0
+
+    card = DetectorCard.model_validate(json.loads((weights_dir / "manifest.json").read_text())["detector"])
+    network = build_yolov8n(1)
+    state = load_state(weights_dir, card)
+    fill(network, state, card.file)
+    assert {value.dtype for value in load_file(weights_dir / card.file).values()} == {torch.float16}
+    assert any(name.endswith("bn.running_mean") for name in state)
+    assert card.parameters == sum(value.numel() for value in network.parameters())
+    assert (card.score_threshold, card.iou_threshold) == (0.4, 0.5)
+    assert card.training["epoch"] == 1
+    assert (weights_dir / card.file).read_bytes() == payload_of_run(folder)[0]
+    text = (weights_dir / "yolov8n-face.md").read_text()
+    assert all(word in text for word in ("CC BY-NC-ND 4.0", "FFHQ", card.sha256, f"{evaluation['ap50']:.2%}"))
+
+    out = tmp_path / "again"
+    weights = ("--weights", weights_dir / card.file, "--out", out, "--data", faces, "--imgsz", 64, "--device", "cpu")
+    run("detector", "evaluate", *weights)
+    assert json.loads((out / "evaluation.json").read_text()) == evaluation

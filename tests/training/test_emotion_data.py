@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from app.vision.my_model import LABELS
+from tests.training.conftest import make_split
+from training.emotion.data import EmotionSplit, load_fer2013
+from training.emotion.train import soft_targets
+from training.errors import DataError
+
+FERPLUS_HEAD = "path,ferplus_name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+
+
+def in_order(split: EmotionSplit) -> list[tuple[int, bytes]]:
+    return sorted(
+        (int(target), image.numpy().tobytes()) for image, target in zip(split.images_BCHW, split.targets_B, strict=True)
+    )
+
+
+def test_csv_and_folder_agree(fer2013: tuple[Path, Path]) -> None:
+    from_csv, from_folder = (load_fer2013(path) for path in fer2013)
+    assert set(from_csv) == set(from_folder) == {"Training", "PublicTest", "PrivateTest"}
+    for usage, split in from_csv.items():
+        assert split.images_BCHW.shape == (2 * len(LABELS), 1, 48, 48)
+        assert in_order(split) == in_order(from_folder[usage])
+
+
+def test_only_the_asked_splits_are_read(fer2013: tuple[Path, Path]) -> None:
+    assert set(load_fer2013(fer2013[1], ("PublicTest",))) == {"PublicTest"}
+
+
+def test_ferplus_votes_and_majority(fer2013: tuple[Path, Path]) -> None:
+    _, folder = fer2013
+    lines = (
+        "train/angry/Training_00.png,,1,0,0,2,7,0,0,0,0,0",  # anger wins
+        "train/angry/Training_01.png,,5,0,0,0,5,0,0,0,0,0",  # a tie
+        "train/happy/Training_30.png,,0,2,0,0,0,0,8,0,0,0",  # fear wins: none of ours
+    )
+    (folder / "ferplus.csv").write_text("\n".join((FERPLUS_HEAD, *lines)) + "\n")
+    split = load_fer2013(folder, ("Training",))["Training"]
+    assert split.votes_BK[:3].tolist() == [[7, 0, 2, 0, 1], [5, 0, 0, 0, 5], [0, 2, 0, 0, 0]]
+    assert split.majority_B[:3].tolist() == [LABELS.index("angry"), -1, -1]
+    assert (split.majority_B[3:] == -1).all()
+    assert (split.votes_BK[3:] == 0).all()
+
+
+def test_soft_targets_sum_to_one_and_are_hard_where_votes_are_silent() -> None:
+    split = make_split(3)
+    split.votes_BK[0] = torch.tensor([6.0, 0.0, 2.0, 0.0, 0.0])
+    targets_BK = soft_targets(split, 0.5)
+    assert torch.allclose(targets_BK.sum(1), torch.ones(3))
+    assert torch.allclose(targets_BK[0], torch.tensor([0.875, 0.0, 0.125, 0.0, 0.0]))
+    assert targets_BK[1:].tolist() == [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0]]
+    assert soft_targets(split, 0.0)[0].tolist() == [1, 0, 0, 0, 0]
+
+
+def test_head_spreads_over_the_split() -> None:
+    split = make_split(20)
+    assert len(split.head(5)) == 5
+    assert torch.equal(split.head(5).images_BCHW[-1], split.images_BCHW[-1])
+    assert len(split.head(50)) == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b\n1,2\n", "columns must be"),
+        ("emotion,pixels,Usage\n0,1 2 3,Training\n", "3 pixels, not 2304"),
+        ("emotion,pixels,Usage\nangry,1 2 3,Training\n", "line 2: not an emotion"),
+        ("emotion,pixels,Usage\n9,1 2 3,Training\n", "line 2: not an emotion"),
+        ("emotion,pixels,Usage\n0,1 300,Training\n", "line 2: not an emotion"),
+        ("emotion,pixels,Usage\n", "holds no Training pictures"),
+    ],
+)
+def test_a_wrong_csv_is_a_data_error(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        load_fer2013(path)
+
+
+def test_no_data_is_a_data_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No FER2013 at"):
+        load_fer2013(tmp_path / "nothing")
+    with pytest.raises(DataError, match="holds no Training"):
+        load_fer2013(tmp_path)
+
+
+def test_wrong_files_in_the_folder_are_data_errors(fer2013: tuple[Path, Path]) -> None:
+    folder = fer2013[1] / "train" / "angry"
+    (folder / "Training_broken.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="not a picture"):
+        load_fer2013(fer2013[1])
+    Image.new("L", (40, 48)).save(folder / "Training_broken.png")
+    with pytest.raises(DataError, match="40x48, not 48x48"):
+        load_fer2013(fer2013[1])
+    (folder / "Training_broken.png").rename(folder / "face.png")
+    with pytest.raises(DataError, match="does not say its split"):
+        load_fer2013(fer2013[1])

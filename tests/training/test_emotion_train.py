@@ -1,0 +1,106 @@
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.vision.emotion import normalize_faces
+from tests.training.conftest import make_split
+from training.commands.emotion import RecipeName
+from training.emotion.augment import ReportAugmentation, StrongAugmentation
+from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe
+from training.emotion.train import BEST_WEIGHTS, HISTORY, Trainer, learning_rate
+from training.errors import RunError
+
+CPU = torch.device("cpu")
+AUGMENTATIONS = [ReportAugmentation, StrongAugmentation]
+
+
+def trainer(recipe: Recipe, run_dir: Path, seed: int = 0, count: int = 16) -> Trainer:
+    return Trainer(recipe, make_split(count), make_split(10, seed=1), run_dir, CPU, seed, bf16=False)
+
+
+def numbers(run: Trainer) -> list[dict[str, float]]:
+    return [{**asdict(row), "seconds": 0} for row in run.history]
+
+
+def test_report_keeps_its_rate() -> None:
+    assert {learning_rate(REPORT, step, 10) for step in (0, 5, 449)} == {0.001}
+
+
+def test_best_warms_up_and_falls_by_half_a_cosine() -> None:
+    recipe = replace(BEST, epochs=5, warmup_epochs=1, learning_rate=1.0)
+    rates = [learning_rate(recipe, step, 10) for step in range(50)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == 1.0
+    assert rates[30] == pytest.approx(0.5)
+    assert rates[49] == pytest.approx(0.5 * (1 + math.cos(math.pi * 39 / 40)))
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_sizes_grow_with_the_epochs() -> None:
+    assert [BEST.size_px(epoch) for epoch in (0, 8, 9, 15, 18)] == [32, 32, 40, 48, 48]
+
+
+def test_the_command_line_offers_every_recipe() -> None:
+    assert {name.value for name in RecipeName} == set(RECIPES)
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("size_px", [32, 48])
+def test_augmentations_keep_range_and_shape(augmentation: type[torch.nn.Module], size_px: int) -> None:
+    x_BCHW = augmentation()(make_split(6).images_BCHW, size_px)
+    assert x_BCHW.shape == (6, 1, size_px, size_px)
+    assert x_BCHW.dtype == torch.float32
+    assert x_BCHW.min() >= -1
+    assert x_BCHW.max() <= 1
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_augmentations_change_pictures_and_are_fixed_by_the_seed(augmentation: type[torch.nn.Module]) -> None:
+    images_BCHW, results = make_split(6).images_BCHW, []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        results.append(augmentation()(images_BCHW, 48))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+    assert not torch.equal(results[0], normalize_faces(images_BCHW))
+
+
+def test_the_seed_fixes_the_loss(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    losses = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        losses.append(trainer(tiny_recipe, tmp_path / name, seed, count=8).fit(until_epoch=1)[0].train_loss)
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_one_epoch_on_32_pictures_lowers_the_loss(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    recipe = replace(tiny_recipe, warmup_epochs=None, ema_decay=None, augmentation="report", sizes_px=((0, 24),))
+    first, second = trainer(replace(recipe, epochs=2), tmp_path, count=32).fit()
+    assert second.train_loss < first.train_loss
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    whole = trainer(tiny_recipe, tmp_path / "whole")
+    whole.fit()
+    trainer(tiny_recipe, tmp_path / "parts").fit(until_epoch=1)
+    resumed = trainer(tiny_recipe, tmp_path / "parts")
+    assert len(resumed.history) == 1
+    resumed.fit()
+    assert numbers(resumed) == numbers(whole)
+    for ours, theirs in ((resumed.model, whole.model), (resumed.ema, whole.ema)):
+        assert ours is not None
+        assert theirs is not None
+        state = theirs.state_dict()
+        assert all(torch.equal(value, state[name]) for name, value in ours.state_dict().items())
+    assert (tmp_path / "parts" / BEST_WEIGHTS).is_file()
+    assert len((tmp_path / "parts" / HISTORY).read_text().splitlines()) == 4
+
+
+def test_another_recipe_or_seed_does_not_resume(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    trainer(tiny_recipe, tmp_path, count=8).fit(until_epoch=1)
+    with pytest.raises(RunError, match="another seed"):
+        trainer(tiny_recipe, tmp_path, seed=1)
+    with pytest.raises(ValueError, match="another recipe"):
+        trainer(replace(tiny_recipe, epochs=9), tmp_path)

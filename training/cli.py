@@ -1,0 +1,36 @@
+"""The command line of the training package: `python -m training emotion|detector ...`."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from app.errors import MienError
+from training.commands.detector import app as detector_app
+from training.commands.emotion import app as emotion_app
+from training.errors import TrainingError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train, measure and export Mien's two networks.",
+)
+app.add_typer(emotion_app, name="emotion")
+app.add_typer(detector_app, name="detector")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a failure that the user can mend ends as one line on stderr.
+
+    Args:
+        arguments: Without the program's name; by default those of the process.
+
+    Raises:
+        SystemExit: Always; 0 on success, 1 on failure, 2 on wrong usage.
+    """
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="python -m training")
+    except (TrainingError, MienError) as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)

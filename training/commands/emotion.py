@@ -1,0 +1,242 @@
+"""`python -m training emotion ...`: train, calibrate, evaluate and export My_model."""
+
+import dataclasses
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from app.vision.device import resolve_device
+from app.vision.my_model import LABELS
+from training.deployed import write_payload
+from training.emotion.data import EmotionSplit, load_fer2013
+from training.emotion.evaluate import (
+    VALIDATION_SPLIT,
+    Evaluation,
+    evaluate_splits,
+    join,
+    read_evaluation,
+    write_evaluation,
+)
+from training.emotion.export import (
+    WEIGHTS_FILE,
+    EmotionCandidate,
+    candidate_of_file,
+    candidate_of_run,
+    export_emotion,
+)
+from training.emotion.predict import predict_logits
+from training.emotion.recipe import RECIPES
+from training.emotion.train import HISTORY, Trainer
+from training.errors import RunError
+from training.manifest_entry import crop_rule
+from training.plots import plot_confusion, plot_emotion_history, plot_reliability
+
+CALIBRATION = "calibration.json"
+FRAMING = "framing.json"
+CPU = torch.device("cpu")
+TEST_SPLIT = "PrivateTest"
+
+
+class RecipeName(StrEnum):
+    """The keys of RECIPES."""
+
+    REPORT = "report"
+    BEST = "best"
+
+
+app = typer.Typer(no_args_is_help=True, help="My_model, the emotion classifier.")
+
+DataOption = Annotated[Path, typer.Option("--data", help="fer2013.csv, or the folder with train/ and test/.")]
+RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoint, history, figures.")]
+SomeRunOption = Annotated[Path | None, typer.Option("--run", help="Folder of a run; its best epoch is taken.")]
+WeightsOption = Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Rehearsal: so many pictures of each split.")]
+
+
+@app.command()
+def train(
+    data: DataOption,
+    run: RunOption,
+    recipe: Annotated[RecipeName, typer.Option("--recipe", help="All choices of the training.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Fixes all randomness.")] = 0,
+    device: DeviceOption = "auto",
+    limit: LimitOption = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Rehearsal: other number of epochs.")] = None,
+) -> None:
+    """Train, or resume the run in the folder; the best epoch on PublicTest is kept."""
+    chosen = RECIPES[recipe.value]
+    if epochs is not None:
+        chosen = dataclasses.replace(chosen, epochs=epochs)
+    where = resolve_device(device)
+    splits = _load(data, ("Training", VALIDATION_SPLIT), limit)
+    trainer = Trainer(chosen, splits["Training"], splits[VALIDATION_SPLIT], run, where, seed)
+    done = len(trainer.history)
+    if done >= chosen.epochs:
+        typer.echo(f"The run in {run} is already finished: {done} epochs.")
+    else:
+        typer.echo(f"Resuming {run} after epoch {done}." if done else f"Training on {where}: {chosen.epochs} epochs.")
+        trainer.fit()
+    best = max(trainer.history, key=lambda row: row.val_accuracy)
+    plot_emotion_history(run / HISTORY, run / "curves.png", f"My_model, recipe {chosen.name}, seed {seed}")
+    typer.echo(f"Best epoch {best.epoch}: {best.val_accuracy:.2%} of PublicTest right. Curves: {run / 'curves.png'}")
+
+
+@app.command()
+def calibrate(
+    data: DataOption,
+    run: SomeRunOption = None,
+    weights: WeightsOption = None,
+    out: OutOption = None,
+    device: DeviceOption = "auto",
+    limit: LimitOption = None,
+) -> None:
+    """Fit the temperature on PublicTest and draw the reliability before and after."""
+    candidate, out_dir = _candidate(run, weights, out)
+    evaluation = _evaluate(candidate, _load(data, (VALIDATION_SPLIT,), limit), device, limit)
+    report = evaluation.splits[VALIDATION_SPLIT]
+    before, after = dataclasses.asdict(report.uncalibrated), dataclasses.asdict(report.calibrated)
+    values = {"weights_sha256": evaluation.weights_sha256, "temperature": evaluation.temperature}
+    text = json.dumps({**values, "before": before, "after": after}, indent=2) + "\n"
+    write_payload(text.encode(), out_dir / CALIBRATION)
+    plot_reliability(before, after, out_dir / "reliability.png", f"Reliability on {VALIDATION_SPLIT}")
+    typer.echo(
+        f"Temperature {evaluation.temperature:.4f}; NLL {before['nll']:.4f} -> {after['nll']:.4f} nats, "
+        f"ECE {before['ece']:.2%} -> {after['ece']:.2%}. Figure: {out_dir / 'reliability.png'}"
+    )
+
+
+@app.command()
+def evaluate(
+    data: DataOption,
+    run: SomeRunOption = None,
+    weights: WeightsOption = None,
+    out: OutOption = None,
+    final: Annotated[bool, typer.Option("--final", help="Also PrivateTest: once, when nothing is chosen any more.")] = (
+        False
+    ),
+    device: DeviceOption = "auto",
+    limit: LimitOption = None,
+) -> None:
+    """Measure the weights on PublicTest; with --final also on PrivateTest and on both together."""
+    candidate, out_dir = _candidate(run, weights, out)
+    splits = _load(data, (VALIDATION_SPLIT, TEST_SPLIT) if final else (VALIDATION_SPLIT,), limit)
+    if final:
+        splits[f"{VALIDATION_SPLIT}+{TEST_SPLIT}"] = join(splits[VALIDATION_SPLIT], splits[TEST_SPLIT])
+    evaluation = _evaluate(candidate, splits, device, limit)
+    write_evaluation(evaluation, out_dir)
+    for name, report in evaluation.splits.items():
+        title = f"My_model on {name}: {report.accuracy:.2%} of {report.pictures} pictures right"
+        plot_confusion(report.confusion, LABELS, out_dir / f"confusion-{name}.png", title)
+        before, after = dataclasses.asdict(report.uncalibrated), dataclasses.asdict(report.calibrated)
+        plot_reliability(before, after, out_dir / f"reliability-{name}.png", f"Reliability on {name}")
+        ferplus = "" if report.ferplus_accuracy is None else f", FER+ majority {report.ferplus_accuracy:.2%}"
+        typer.echo(
+            f"{name}: accuracy {report.accuracy:.2%}, macro-F1 {report.macro_f1:.2%}{ferplus}, "
+            f"ECE {report.calibrated.ece:.2%}, Brier {report.calibrated.brier:.4f} ({report.pictures} pictures)"
+        )
+
+
+@app.command()
+def framing(
+    data: DataOption,
+    run: RunOption,
+    weights_dir: Annotated[Path, typer.Option("--weights-dir", help="Where the face detector lies.")] = Path("weights"),
+    limit: LimitOption = None,
+) -> None:
+    """Derive the crop rule from where the face detector finds PublicTest's faces, and compare it with others."""
+    from training.emotion import framing as crops  # brings ultralytics, which takes seconds to import
+
+    split = _load(data, (VALIDATION_SPLIT,), limit)[VALIDATION_SPLIT]
+    model = candidate_of_run(run).network(CPU)
+    pictures = crops.enlarge(split)
+    boxes = crops.find_boxes(crops.load_detector(weights_dir), pictures)
+    measured = crops.measure(boxes)
+    accuracies = {
+        name: {
+            "margin": rule.margin,
+            "shift_y": rule.shift_y,
+            "accuracy": crops.accuracy_with(rule, model, pictures, boxes, split),
+        }
+        for name, rule in crops.rules_to_compare(measured.rule).items()
+    }
+    ceiling = crops.accuracy_uncropped(model, boxes, split)
+    results = {
+        **dataclasses.asdict(measured),
+        "rule": measured.rule.model_dump(),
+        "rules": accuracies,
+        "as_framed": ceiling,
+    }
+    write_payload((json.dumps(results, indent=2) + "\n").encode(), run / FRAMING)
+    typer.echo(
+        f"{measured.found} of {measured.pictures} faces found; "
+        f"margin {measured.margin:.3f}, shift {measured.shift_y:.3f}"
+    )
+    for name, row in accuracies.items():
+        typer.echo(f"{name}: margin {row['margin']:.2f}, shift {row['shift_y']:.2f}, accuracy {row['accuracy']:.2%}")
+    typer.echo(f"As FER2013 framed them: {ceiling:.2%}. Written: {run / FRAMING}")
+
+
+@app.command()
+def export(
+    run: RunOption,
+    data: DataOption,
+    weights_dir: Annotated[Path, typer.Option("--weights-dir", help="Where the server's weights lie.")] = Path(
+        "weights"
+    ),
+    margin: Annotated[
+        float | None, typer.Option("--margin", help="Crop rule; default: framing.json's, else the manifest's.")
+    ] = None,
+    shift_y: Annotated[float | None, typer.Option("--shift-y", help="Crop rule; default: the manifest's.")] = None,
+    device: DeviceOption = "auto",
+    limit: LimitOption = None,
+) -> None:
+    """Write fp16 weights, manifest entry and card; measure on PublicTest first where that is not done yet."""
+    if (run / FRAMING).is_file():
+        measured = json.loads((run / FRAMING).read_text())["rule"]
+        margin, shift_y = (
+            measured["margin"] if margin is None else margin,
+            measured["shift_y"] if shift_y is None else shift_y,
+        )
+    crop = crop_rule(weights_dir, margin, shift_y)
+    candidate = candidate_of_run(run)
+    known = read_evaluation(run, candidate.sha256, limit)
+    if known is None:
+        evaluation = _evaluate(candidate, _load(data, (VALIDATION_SPLIT,), limit), device, limit)
+        write_evaluation(evaluation, run)
+        known = read_evaluation(run, candidate.sha256, limit) or {}
+    if TEST_SPLIT not in known["splits"]:
+        typer.echo(f"Note: no {TEST_SPLIT} figures yet; run evaluate --final and export again to put them in the card.")
+    card = export_emotion(candidate, known, crop, weights_dir)
+    typer.echo(f"Wrote {weights_dir / WEIGHTS_FILE} (sha256 {card.sha256[:12]}...), manifest entry and card.")
+
+
+def _load(data: Path, usages: tuple[str, ...], limit: int | None) -> dict[str, EmotionSplit]:
+    splits = load_fer2013(data, usages)
+    return splits if limit is None else {name: split.head(limit) for name, split in splits.items()}
+
+
+def _candidate(run: Path | None, weights: Path | None, out: Path | None) -> tuple[EmotionCandidate, Path]:
+    """Return the weights that the options name, and the folder of the results."""
+    if (run is None) == (weights is None):
+        raise RunError("Give either --run or --weights.")
+    if run is not None:
+        return candidate_of_run(run), out or run
+    if weights is None or out is None:
+        raise RunError("With --weights, give --out for the results.")
+    return candidate_of_file(weights), out
+
+
+def _evaluate(
+    candidate: EmotionCandidate, splits: dict[str, EmotionSplit], device: str, limit: int | None
+) -> Evaluation:
+    """Predict in float32 and report."""
+    where = resolve_device(device)
+    model = candidate.network(where)
+    logits = {name: predict_logits(model, split, where, bf16=False) for name, split in splits.items()}
+    return evaluate_splits(logits, splits, candidate.sha256, limit)

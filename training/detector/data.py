@@ -1,0 +1,72 @@
+"""The detector's data set: YOLO format with one class, `face`."""
+
+import math
+from pathlib import Path
+
+import yaml
+from ultralytics.data import utils as ultralytics_data
+from ultralytics.data.utils import IMG_FORMATS
+
+from training.errors import DataError
+
+SPLITS: tuple[str, ...] = ("train", "val")
+LABELS: tuple[str, ...] = ("face",)
+
+
+def check_data(data_dir: Path, splits: tuple[str, ...] = SPLITS) -> None:
+    """Check the folder before ultralytics reads it, to say clearly what is wrong.
+
+    Args:
+        data_dir: Holds images/<split>/* and labels/<split>/*.txt; a label file has a line `0 cx cy w h` for each face,
+            as shares of the picture's sides; a picture without a face may lack its file.
+        splits: The splits that are needed.
+
+    Raises:
+        DataError: If a folder or all of its files are missing, or a line is not of that form.
+    """
+    if not data_dir.is_dir():
+        raise DataError(f"No data set at {data_dir}: give the folder with images/ and labels/.")
+    for split in splits:
+        images, labels = data_dir / "images" / split, data_dir / "labels" / split
+        if not images.is_dir():
+            raise DataError(f"{data_dir} is not in YOLO format: {images} is missing.")
+        if not any(file.suffix[1:].lower() in IMG_FORMATS for file in images.iterdir()):
+            raise DataError(f"{images} holds no pictures.")
+        files = sorted(labels.glob("*.txt"))
+        if not files:
+            raise DataError(f"{data_dir} is not in YOLO format: {labels} holds no label files.")
+        for file in files:
+            _check_labels(file)
+
+
+def _check_labels(file: Path) -> None:
+    for number, line in enumerate(file.read_text().splitlines(), start=1):
+        if line.strip() and not _is_face(line.split()):
+            raise DataError(f"{file}, line {number}: {line!r} is not `0 cx cy w h` with shares of 0 to 1.")
+
+
+def _is_face(fields: list[str]) -> bool:
+    try:
+        values = [float(field) for field in fields]
+    except ValueError:
+        return False
+    return len(values) == 5 and values[0] == 0 and all(math.isfinite(v) and 0 <= v <= 1 for v in values[1:])
+
+
+def write_data_yaml(data_dir: Path, run_dir: Path) -> Path:
+    """Write the data set's description with an absolute path, as ultralytics needs it."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    path = run_dir / "data.yaml"
+    description = {
+        "path": str(data_dir.resolve()),
+        "train": "images/train",
+        "val": "images/val",
+        "names": dict(enumerate(LABELS)),
+    }
+    path.write_text(yaml.safe_dump(description))
+    return path
+
+
+def skip_font_download() -> None:
+    """Keep ultralytics from fetching a font when it reads a data set; only its own plots, which are off, need it."""
+    ultralytics_data.check_font = lambda *_: None

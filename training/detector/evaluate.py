@@ -1,0 +1,154 @@
+"""How good the detector is on the val split, by ultralytics' own validator and in float32."""
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+from ultralytics.models.yolo.detect import DetectionValidator
+
+from app.errors import WeightsError
+from app.vision.weights import fill, sha256_of
+from app.vision.yolov8 import build_yolov8n
+from training.deployed import from_payload, write_payload
+from training.detector.data import LABELS, check_data, skip_font_download, write_data_yaml
+from training.detector.train import check_size, pick_device
+from training.errors import RunError
+
+EVALUATION = "evaluation.json"
+CURVES = "curves.csv"
+LOWEST_SCORE = 0.001
+NMS_IOU = 0.7
+"""Lowest score and NMS overlap of the validation: ultralytics' defaults, as in its published YOLOv8 figures."""
+
+
+@dataclass(frozen=True)
+class DetectorEvaluation:
+    """One weights file on the val split; shares of 1.
+
+    Attributes:
+        weights_sha256: Of the file as it is, or would be, served.
+        pictures: In the val split.
+        faces: Labelled in it.
+        imgsz: Side of the input in pixels.
+        precision: At the score with the best F1, IoU 0.5.
+        recall: The same.
+        ap50: Average precision at IoU 0.5.
+        ap50_95: Mean of the average precision at IoU 0.5, 0.55 .. 0.95 (Lin et al. 2014, arXiv:1405.0312).
+        score_threshold: The server's default threshold.
+        precision_at_threshold: At that score, IoU 0.5.
+        recall_at_threshold: The same.
+    """
+
+    weights_sha256: str
+    pictures: int
+    faces: int
+    imgsz: int
+    precision: float
+    recall: float
+    ap50: float
+    ap50_95: float
+    score_threshold: float
+    precision_at_threshold: float
+    recall_at_threshold: float
+
+
+def network_of(payload: bytes) -> nn.Module:
+    """Return YOLOv8n with these weights, in evaluation mode.
+
+    Raises:
+        RunError: If they do not fit YOLOv8n with one class.
+    """
+    network: nn.Module = build_yolov8n(len(LABELS))
+    try:
+        fill(network, from_payload(payload), "The weights file")
+    except WeightsError as error:
+        raise RunError(str(error)) from error
+    network.names = dict(enumerate(LABELS))  # type: ignore[assignment]  # ultralytics keeps plain values on modules
+    return network.eval()
+
+
+def evaluate_detector(
+    payload: bytes,
+    data_dir: Path,
+    out_dir: Path,
+    imgsz: int = 640,
+    batch: int = 16,
+    device: str = "auto",
+    score_threshold: float = 0.4,
+) -> DetectorEvaluation:
+    """Measure the weights on the val split; write evaluation.json and curves.csv.
+
+    Args:
+        payload: A safetensors file.
+        data_dir: Data set in YOLO format.
+        out_dir: Where the results go.
+        imgsz: Side of the input in pixels, a multiple of 32.
+        batch: Pictures at once.
+        device: As for `train_detector`.
+        score_threshold: Also report precision and recall at this score.
+
+    Raises:
+        DataError: If the data set is not in YOLO format.
+        DeviceUnavailable: If the device is not there.
+        RunError: If the weights do not fit or the size is no multiple of 32.
+    """
+    check_size(imgsz)
+    network = network_of(payload)
+    check_data(data_dir, ("val",))
+    skip_font_download()
+    settings = {
+        "data": str(write_data_yaml(data_dir, out_dir)),
+        "imgsz": imgsz,
+        "batch": batch,
+        "device": pick_device(device),
+        "conf": LOWEST_SCORE,
+        "iou": NMS_IOU,
+        "plots": False,
+    }
+    validator = DetectionValidator(save_dir=out_dir, args=settings)
+    validator(model=network)
+    box = validator.metrics.box
+    evaluation = DetectorEvaluation(
+        weights_sha256=sha256_of(payload),
+        pictures=int(validator.seen),
+        faces=int(validator.metrics.nt_per_class.sum()),
+        imgsz=imgsz,
+        precision=float(box.mp),
+        recall=float(box.mr),
+        ap50=float(box.map50),
+        ap50_95=float(box.map),
+        score_threshold=score_threshold,
+        precision_at_threshold=_at(box, box.p_curve, score_threshold),
+        recall_at_threshold=_at(box, box.r_curve, score_threshold),
+    )
+    write_payload((json.dumps(asdict(evaluation), indent=2) + "\n").encode(), out_dir / EVALUATION)
+    _write_curves(box, out_dir / CURVES)
+    return evaluation
+
+
+def read_evaluation(out_dir: Path, sha256: str) -> dict[str, Any] | None:
+    """Return evaluation.json as plain values; None where there is none for the weights with this hash."""
+    path = out_dir / EVALUATION
+    if not path.is_file():
+        return None
+    evaluation: dict[str, Any] = json.loads(path.read_text())
+    return evaluation if evaluation.get("weights_sha256") == sha256 else None
+
+
+def _at(box: Any, curve: Any, score: float) -> float:
+    """Read a curve over the score, shape (1, 1000), at one score; 0 where nothing was found."""
+    return float(np.interp(score, box.px, curve[0])) if len(curve) else 0.0
+
+
+def _write_curves(box: Any, path: Path) -> None:
+    """Write precision over recall, and precision and recall over the score, on ultralytics' grid of 1000 points."""
+    flat = np.zeros_like(box.px)
+    curves = [curve[0] if len(curve) else flat for curve in (box.prec_values, box.p_curve, box.r_curve)]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("at", "precision_at_recall", "precision_at_score", "recall_at_score"))
+        writer.writerows([f"{value:.6g}" for value in row] for row in zip(box.px, *curves, strict=True))

@@ -1,0 +1,102 @@
+"""From a run to what the server loads: yolov8n-face.safetensors, its manifest entry and its card."""
+
+from pathlib import Path
+from typing import Any
+
+from ultralytics.nn.tasks import load_checkpoint
+
+from app.vision.weights import DetectorCard, sha256_of
+from training.deployed import LICENCE, to_payload, write_payload
+from training.detector.data import LABELS
+from training.detector.evaluate import network_of
+from training.detector.train import BEST_CHECKPOINT, DetectorRecipe
+from training.errors import RunError
+from training.manifest_entry import write_entry
+from training.model_card import write_detector_card
+
+WEIGHTS_FILE = "yolov8n-face.safetensors"
+FITNESS = "metrics/mAP50-95(B)"
+
+DATA = (
+    "Public face-mask, portrait and group-photo sets on GitHub: several without a licence file, for research use",
+    "Of these, some derived from WIDER FACE: CC BY-NC-ND 4.0",
+    "Of these, some derived from FFHQ: CC BY-NC-SA 4.0",
+    "Boxes partly from a stronger face detector",
+    "Start weights YOLOv8n trained on COCO by Ultralytics: AGPL-3.0",
+)
+
+
+def payload_of_run(run_dir: Path) -> tuple[bytes, dict[str, Any]]:
+    """Read the best epoch of a run: the moving average of its weights, un-fused.
+
+    A run's folder is trusted: its checkpoints are ultralytics' pickles.
+
+    Returns:
+        The safetensors file to serve, and what its card says of the run.
+
+    Raises:
+        RunError: If the run has no checkpoint.
+    """
+    path = run_dir / BEST_CHECKPOINT
+    if not path.is_file():
+        raise RunError(f"No {BEST_CHECKPOINT} in {run_dir}: train first.")
+    network, checkpoint = load_checkpoint(path)
+    arguments = checkpoint["train_args"]
+    recipe = {name: arguments[name] for name in DetectorRecipe.__annotations__}
+    about: dict[str, Any] = {
+        "recipe": recipe,
+        "optimizer": arguments["optimizer"],
+        "ultralytics": checkpoint["version"],
+    }
+    about["epoch"] = _best_epoch(checkpoint)
+    return to_payload(network.state_dict()), about
+
+
+def _best_epoch(checkpoint: dict[str, Any]) -> int:
+    """Return the epoch (from 1) that the checkpoint holds: that with the highest AP50-95, ultralytics' fitness."""
+    if checkpoint["epoch"] >= 0:
+        return int(checkpoint["epoch"]) + 1
+    rows = checkpoint["train_results"]
+    best = max(range(len(rows["epoch"])), key=lambda row: float(rows[FITNESS][row]))
+    return int(rows["epoch"][best])
+
+
+def export_detector(
+    payload: bytes,
+    about: dict[str, Any],
+    evaluation: dict[str, Any],
+    weights_dir: Path,
+    score_threshold: float,
+    iou_threshold: float,
+) -> DetectorCard:
+    """Write the weights, then the manifest entry, then the card.
+
+    Args:
+        payload: From `payload_of_run`.
+        about: The same.
+        evaluation: evaluation.json of the same weights.
+        weights_dir: Where to write.
+        score_threshold: The server's default lowest score, 0..1.
+        iou_threshold: The server's NMS overlap, 0..1.
+
+    Returns:
+        The entry as written.
+    """
+    card = DetectorCard(
+        file=WEIGHTS_FILE,
+        sha256=sha256_of(payload),
+        architecture="yolov8n",
+        labels=LABELS,
+        input_size_px=evaluation["imgsz"],
+        parameters=sum(value.numel() for value in network_of(payload).parameters()),
+        training=about,
+        metrics={"val": {name: value for name, value in evaluation.items() if name != "weights_sha256"}},
+        licence=LICENCE,
+        data=DATA,
+        score_threshold=score_threshold,
+        iou_threshold=iou_threshold,
+    )
+    write_payload(payload, weights_dir / WEIGHTS_FILE)
+    write_entry(weights_dir, card)
+    write_detector_card(card, evaluation, weights_dir)
+    return card

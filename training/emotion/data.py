@@ -1,0 +1,174 @@
+"""FER2013 in the two forms in which people hold it, and the FER+ votes beside it.
+
+The splits are the challenge's own: Training, PublicTest (validation) and PrivateTest (test).
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from app.vision.my_model import INPUT_SIZE_PX, LABELS
+from training.errors import DataError
+
+USAGES: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
+
+CSV_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""What the numbers 0..6 of the `emotion` column mean, from the challenge's data page."""
+
+FERPLUS_COLUMNS: dict[str, str] = {
+    "angry": "anger",
+    "happy": "happiness",
+    "sad": "sadness",
+    "surprise": "surprise",
+    "neutral": "neutral",
+}
+"""The FER+ column of each of our labels (Barsoum et al. 2016, arXiv:1608.01041)."""
+
+
+@dataclass(frozen=True)
+class EmotionSplit:
+    """One split of the five-class FER2013.
+
+    Attributes:
+        images_BCHW: uint8 gray, shape (N, 1, 48, 48).
+        targets_B: int64 positions in `LABELS`, shape (N,).
+        votes_BK: float FER+ votes for `LABELS`, shape (N, 5); a row of zeros where FER+ is silent on all five.
+        majority_B: int64 position of the FER+ majority among all ten columns; -1 where it is none of the five, a
+            tie, or not known.
+    """
+
+    images_BCHW: Tensor
+    targets_B: Tensor
+    votes_BK: Tensor
+    majority_B: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets_B)
+
+    def head(self, count: int) -> "EmotionSplit":
+        """Return `count` pictures spread evenly over the split; for rehearsals."""
+        index = torch.linspace(0, len(self) - 1, min(count, len(self))).long()
+        return EmotionSplit(
+            self.images_BCHW[index], self.targets_B[index], self.votes_BK[index], self.majority_B[index]
+        )
+
+
+@dataclass(frozen=True)
+class _Row:
+    usage: str
+    label: str
+    pixels: np.ndarray
+    votes: tuple[float, ...]
+    majority: int
+
+
+def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES) -> dict[str, EmotionSplit]:
+    """Read FER2013 and keep the five classes.
+
+    Args:
+        path: The official `fer2013.csv`, or the folder that holds `train/<class>/*` and `test/<class>/*` with the
+            challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). A `ferplus.csv` in the folder
+            adds the FER+ votes.
+        usages: The splits to read.
+
+    Returns:
+        A split for each usage.
+
+    Raises:
+        DataError: If there is no such data, or a split comes out empty.
+    """
+    if path.is_file():
+        rows = _read_csv(path, usages)
+    elif path.is_dir():
+        rows = _read_folder(path, usages)
+    else:
+        raise DataError(f"No FER2013 at {path}: give fer2013.csv or the folder with train/ and test/.")
+    splits = {usage: _stack([row for row in rows if row.usage == usage]) for usage in usages}
+    for usage, split in splits.items():
+        if len(split) == 0:
+            raise DataError(f"FER2013 at {path} holds no {usage} pictures of {', '.join(LABELS)}.")
+    return splits
+
+
+def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:
+    rows: list[_Row] = []
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
+            raise DataError(f"{path} is not fer2013.csv: its columns must be emotion, pixels and Usage.")
+        for record in reader:
+            try:
+                label = CSV_CLASSES[int(record["emotion"])]
+                pixels = np.array(record["pixels"].split(), dtype=np.uint8)
+            except (ValueError, IndexError, OverflowError) as error:
+                raise DataError(f"{path}, line {reader.line_num}: not an emotion 0..6 and pixels 0..255.") from error
+            if label not in LABELS or record["Usage"] not in usages:
+                continue
+            if pixels.size != INPUT_SIZE_PX**2:
+                raise DataError(f"{path}, line {reader.line_num}: {pixels.size} pixels, not {INPUT_SIZE_PX**2}.")
+            square = pixels.reshape(INPUT_SIZE_PX, INPUT_SIZE_PX)
+            rows.append(_Row(record["Usage"], label, square, (0.0,) * len(LABELS), -1))
+    return rows
+
+
+def _read_folder(path: Path, usages: tuple[str, ...]) -> list[_Row]:
+    votes = _read_ferplus(path / "ferplus.csv")
+    rows: list[_Row] = []
+    for folder in ("train", "test"):
+        for label in LABELS:
+            for file in sorted((path / folder / label).glob("*")):
+                usage = file.name.split("_")[0]
+                if usage not in USAGES:
+                    raise DataError(f"{file} does not say its split: names begin with {', '.join(USAGES)}.")
+                if usage not in usages:
+                    continue
+                pixels = _read_gray(file)
+                key = file.relative_to(path).as_posix()
+                row_votes, majority = votes.get(key, ((0.0,) * len(LABELS), -1))
+                rows.append(_Row(usage, label, pixels, row_votes, majority))
+    return rows
+
+
+def _read_gray(file: Path) -> np.ndarray:
+    """Return uint8 (48, 48)."""
+    try:
+        with Image.open(file) as image:
+            pixels = np.asarray(image.convert("L"))
+    except OSError as error:
+        raise DataError(f"{file} is not a picture that can be read.") from error
+    if pixels.shape != (INPUT_SIZE_PX, INPUT_SIZE_PX):
+        raise DataError(f"{file} is {pixels.shape[1]}x{pixels.shape[0]}, not {INPUT_SIZE_PX}x{INPUT_SIZE_PX}.")
+    return pixels
+
+
+def _read_ferplus(path: Path) -> dict[str, tuple[tuple[float, ...], int]]:
+    """Map picture path -> (votes for our labels, majority position or -1)."""
+    if not path.is_file():
+        return {}
+    votes: dict[str, tuple[tuple[float, ...], int]] = {}
+    with path.open(newline="") as file:
+        for record in csv.DictReader(file):
+            counts = {name: float(value) for name, value in record.items() if name not in ("path", "ferplus_name")}
+            ours = tuple(counts[FERPLUS_COLUMNS[label]] for label in LABELS)
+            winners = [name for name, count in counts.items() if count == max(counts.values())]
+            majority = -1
+            if len(winners) == 1 and winners[0] in FERPLUS_COLUMNS.values():
+                majority = list(FERPLUS_COLUMNS.values()).index(winners[0])
+            votes[record["path"]] = (ours, majority)
+    return votes
+
+
+def _stack(rows: list[_Row]) -> EmotionSplit:
+    side = INPUT_SIZE_PX
+    images = np.stack([row.pixels for row in rows]) if rows else np.zeros((0, side, side), np.uint8)
+    return EmotionSplit(
+        images_BCHW=torch.from_numpy(images).unsqueeze(1),
+        targets_B=torch.tensor([LABELS.index(row.label) for row in rows], dtype=torch.int64),
+        votes_BK=torch.tensor([row.votes for row in rows], dtype=torch.float32).reshape(-1, len(LABELS)),
+        majority_B=torch.tensor([row.majority for row in rows], dtype=torch.int64),
+    )

@@ -1,0 +1,125 @@
+"""From a finished run to what the server loads: my_model.safetensors, its manifest entry and its card."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from app.errors import WeightsError
+from app.vision.my_model import INPUT_SIZE_PX, LABELS, MyModel
+from app.vision.weights import CropRule, EmotionCard, fill, sha256_of
+from training.deployed import LICENCE, from_payload, read_payload, to_payload, write_payload
+from training.emotion.train import BEST_WEIGHTS
+from training.errors import RunError
+from training.manifest_entry import write_entry
+from training.model_card import write_emotion_card
+
+WEIGHTS_FILE = "my_model.safetensors"
+NORMALISATION = 0.5
+"""Mean and standard deviation of (value / 255 - mean) / std; `app.vision.emotion.normalize_faces` computes the same."""
+
+DATA = (
+    "FER2013: Kaggle challenge set of pictures scraped from the web, for research use",
+    "FER+ labels by Microsoft: MIT",
+)
+
+
+@dataclass(frozen=True)
+class EmotionCandidate:
+    """Weights that can be evaluated or exported.
+
+    Attributes:
+        payload: The safetensors file as it is, or would be, served.
+        about: Recipe, seed and epoch of the run; empty where only the file is known.
+    """
+
+    payload: bytes
+    about: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the payload."""
+        return sha256_of(self.payload)
+
+    def network(self, device: torch.device) -> nn.Module:
+        """Return My_model with these weights, in the precision in which they are served.
+
+        Raises:
+            RunError: If they do not fit My_model.
+        """
+        model = MyModel()
+        try:
+            fill(model, from_payload(self.payload), "The weights file")
+        except WeightsError as error:
+            raise RunError(str(error)) from error
+        return model.to(device).to(memory_format=torch.channels_last).eval()
+
+
+def candidate_of_run(run_dir: Path) -> EmotionCandidate:
+    """Read the best epoch of a run, rounded to the precision in which it is exported.
+
+    Raises:
+        RunError: If the run has none, or was made for other labels.
+    """
+    path = run_dir / BEST_WEIGHTS
+    if not path.is_file():
+        raise RunError(f"No {BEST_WEIGHTS} in {run_dir}: train first.")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if tuple(state["labels"]) != LABELS:
+        raise RunError(f"{path} was trained for {', '.join(state['labels'])}, not for {', '.join(LABELS)}.")
+    about = {name: state[name] for name in ("recipe", "seed", "epoch", "bf16")}
+    return EmotionCandidate(to_payload(state["weights"]), about)
+
+
+def candidate_of_file(path: Path) -> EmotionCandidate:
+    """Read an exported file.
+
+    Raises:
+        RunError: If it is missing or no safetensors file.
+    """
+    return EmotionCandidate(read_payload(path), {})
+
+
+def export_emotion(
+    candidate: EmotionCandidate, evaluation: dict[str, Any], crop: CropRule, weights_dir: Path
+) -> EmotionCard:
+    """Write the weights, then the manifest entry, then the card.
+
+    Args:
+        candidate: From `candidate_of_run`.
+        evaluation: evaluation.json of the same weights; gives the temperature and the metrics.
+        crop: How the server crops faces.
+        weights_dir: Where to write.
+
+    Returns:
+        The entry as written.
+    """
+    card = EmotionCard(
+        file=WEIGHTS_FILE,
+        sha256=candidate.sha256,
+        architecture="my_model",
+        labels=LABELS,
+        input_size_px=INPUT_SIZE_PX,
+        parameters=sum(value.numel() for value in MyModel().parameters()),
+        training=candidate.about,
+        metrics={name: _summary(split) for name, split in evaluation["splits"].items()},
+        licence=LICENCE,
+        data=DATA,
+        mean=NORMALISATION,
+        std=NORMALISATION,
+        crop=crop,
+        temperature=evaluation["temperature"],
+    )
+    write_payload(candidate.payload, weights_dir / WEIGHTS_FILE)
+    write_entry(weights_dir, card)
+    write_emotion_card(card, evaluation, weights_dir)
+    return card
+
+
+def _summary(split: dict[str, Any]) -> dict[str, Any]:
+    """Return the headline figures of a split."""
+    names = ("pictures", "accuracy", "macro_f1", "ferplus_pictures", "ferplus_accuracy")
+    calibrated = split["calibrated"]
+    return {**{name: split[name] for name in names}, "ece": calibrated["ece"], "brier": calibrated["brier"]}

@@ -1,0 +1,75 @@
+"""The two ways to train My_model, as plain values."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All choices of one training run.
+
+    Attributes:
+        name: What the command line calls it.
+        epochs: Passes over Training.
+        batch_size: Pictures a step.
+        optimizer: `adam`, or `adamw` (decoupled weight decay: Loshchilov, Hutter, arXiv:1711.05101).
+        learning_rate: The constant rate, or the peak of the cosine schedule.
+        weight_decay: Weight decay of the optimizer.
+        dropout: Probability of zeroing a value after each stage of My_model.
+        warmup_epochs: Linear warm-up of the cosine schedule; None keeps the rate constant.
+        augmentation: `report`: flip and rotation of 10 degrees; `strong`: see `augment.StrongAugmentation`.
+        ferplus_weight: Share of the FER+ vote distribution in the target, 0..1; the rest is the FER2013 label.
+        ema_decay: Decay a step of the weights' exponential moving average, which is then what is evaluated and
+            kept; None for the plain weights.
+        sizes_px: (first epoch, side of the training pictures), ascending: small pictures first cost less.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    optimizer: Literal["adam", "adamw"]
+    learning_rate: float
+    weight_decay: float
+    dropout: float
+    warmup_epochs: int | None
+    augmentation: Literal["report", "strong"]
+    ferplus_weight: float
+    ema_decay: float | None
+    sizes_px: tuple[tuple[int, int], ...]
+
+    def size_px(self, epoch: int) -> int:
+        """Return the side of the training pictures in an epoch (from 0)."""
+        return next(size for first, size in reversed(self.sizes_px) if epoch >= first)
+
+
+REPORT = Recipe(
+    name="report",
+    epochs=45,
+    batch_size=64,
+    optimizer="adam",
+    learning_rate=0.001,
+    weight_decay=0.0,
+    dropout=0.2,
+    warmup_epochs=None,
+    augmentation="report",
+    ferplus_weight=0.0,
+    ema_decay=None,
+    sizes_px=((0, 48),),
+)
+
+BEST = Recipe(
+    name="best",
+    epochs=19,
+    batch_size=128,
+    optimizer="adamw",
+    learning_rate=0.0015,
+    weight_decay=0.05,
+    dropout=0.1,
+    warmup_epochs=1,
+    augmentation="strong",
+    ferplus_weight=0.5,
+    ema_decay=0.998,
+    sizes_px=((0, 32), (9, 40), (15, 48)),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST)}

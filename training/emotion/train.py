@@ -1,0 +1,242 @@
+"""Train My_model by a recipe, one CSV row an epoch, and resume to the same numbers.
+
+All randomness of an epoch (order, augmentation, dropout) is drawn from one seed made of the run's seed and the epoch's
+number, so a run that is resumed after any epoch draws what the uninterrupted run would have drawn.
+"""
+
+import csv
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from app.vision.device import has_native_bf16
+from app.vision.my_model import LABELS, MyModel
+from training.emotion.augment import ReportAugmentation, StrongAugmentation
+from training.emotion.batch_norm import refresh_statistics
+from training.emotion.data import EmotionSplit
+from training.emotion.predict import forward_logits, predict_logits
+from training.emotion.recipe import Recipe
+from training.errors import RunError
+
+CHECKPOINT = "checkpoint.pt"
+BEST_WEIGHTS = "best.pt"
+HISTORY = "history.csv"
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One row of history.csv: losses are mean cross-entropies in nats, accuracies shares of 1, rates per step."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    size_px: int
+    seconds: float
+
+
+class Trainer:
+    """One training run in one folder.
+
+    Args:
+        recipe: What to do.
+        train: The Training split.
+        val: The PublicTest split; the epoch with its highest accuracy is kept.
+        run_dir: Where checkpoint, best weights and history go; a checkpoint found there is resumed.
+        device: Where to compute.
+        seed: Fixes initialisation, order, augmentation and dropout.
+        bf16: Compute in bfloat16 autocast and channels-last memory.
+
+    Raises:
+        RunError: If the checkpoint found was made with another recipe, seed or labels.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: EmotionSplit,
+        val: EmotionSplit,
+        run_dir: Path,
+        device: torch.device,
+        seed: int = 0,
+        bf16: bool | None = None,
+    ) -> None:
+        self.recipe, self.train, self.val = recipe, train, val
+        self.run_dir, self.device, self.seed = run_dir, device, seed
+        self.bf16 = has_native_bf16(device) if bf16 is None else bf16
+        torch.manual_seed(seed)
+        self.model = MyModel(dropout=recipe.dropout).to(device).to(memory_format=torch.channels_last)
+        self.ema: AveragedModel | None = None
+        if recipe.ema_decay is not None:
+            self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay))
+        self.optimizer = _make_optimizer(recipe, self.model)
+        self.augment: nn.Module = ReportAugmentation() if recipe.augmentation == "report" else StrongAugmentation()
+        self.targets_BK = soft_targets(train, recipe.ferplus_weight)
+        self.history: list[EpochRow] = []
+        self._resume()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch, the last one possibly smaller."""
+        return math.ceil(len(self.train) / self.recipe.batch_size)
+
+    def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
+        """Train to the recipe's end, or to `until_epoch`, and return the whole history."""
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        last = min(until_epoch or self.recipe.epochs, self.recipe.epochs)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, TimeRemainingColumn()) as progress:
+            for epoch in range(len(self.history), last):
+                task = progress.add_task(f"epoch {epoch + 1}/{self.recipe.epochs}", total=self.steps_per_epoch)
+                started = time.monotonic()
+                train_loss, train_accuracy = self._train_epoch(epoch, progress, task)
+                val_loss, val_accuracy = self._validate()
+                row = EpochRow(
+                    epoch + 1, train_loss, train_accuracy, val_loss, val_accuracy,
+                    self.optimizer.param_groups[0]["lr"], self.recipe.size_px(epoch), time.monotonic() - started,
+                )  # fmt: skip
+                self._keep(row)
+                progress.remove_task(task)
+                progress.console.print(
+                    f"epoch {row.epoch}: train loss {train_loss:.4f} accuracy {train_accuracy:.4f}, "
+                    f"val loss {val_loss:.4f} accuracy {val_accuracy:.4f}, {row.seconds:.0f} s",
+                    soft_wrap=True,
+                )
+        return self.history
+
+    def _train_epoch(self, epoch: int, progress: Progress, task: Any) -> tuple[float, float]:
+        torch.manual_seed(self.seed * 100_003 + epoch + 1)
+        self.model.train()
+        size_px = self.recipe.size_px(epoch)
+        total_loss, correct = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
+        for step, index_B in enumerate(self._batches()):
+            rate = learning_rate(self.recipe, epoch * self.steps_per_epoch + step, self.steps_per_epoch)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            x_BCHW = self.augment(self.train.images_BCHW[index_B].to(self.device), size_px)
+            target_BK = self.targets_BK[index_B].to(self.device)
+            logits_BK = forward_logits(self.model, x_BCHW, self.bf16)
+            loss = F.cross_entropy(logits_BK, target_BK)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            if self.ema is not None:
+                self.ema.update_parameters(self.model)
+            labels_B = self.train.targets_B[index_B].to(self.device)
+            total_loss += loss.detach() * len(index_B)
+            correct += (logits_BK.argmax(1) == labels_B).sum()
+            progress.advance(task)
+        return float(total_loss) / len(self.train), float(correct) / len(self.train)
+
+    def _batches(self) -> Iterator[Tensor]:
+        yield from torch.randperm(len(self.train)).split(self.recipe.batch_size)
+
+    def _validate(self) -> tuple[float, float]:
+        if self.ema is not None:
+            refresh_statistics(self.ema.module, self.train, self.device, self.bf16)
+        logits_BK = predict_logits(self._kept_model(), self.val, self.device, self.bf16)
+        loss = F.cross_entropy(logits_BK, self.val.targets_B)
+        return float(loss), float((logits_BK.argmax(1) == self.val.targets_B).float().mean())
+
+    def _kept_model(self) -> nn.Module:
+        return self.model if self.ema is None else self.ema.module
+
+    def _keep(self, row: EpochRow) -> None:
+        """Append the row; save the checkpoint, and the weights if they are the best so far."""
+        if all(row.val_accuracy > earlier.val_accuracy for earlier in self.history):
+            _save({"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / BEST_WEIGHTS)
+        self.history.append(row)
+        state = {
+            "model": self.model.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": [asdict(each) for each in self.history],
+            **self._about(row),
+        }
+        _save(state, self.run_dir / CHECKPOINT)
+        write_history(self.history, self.run_dir / HISTORY)
+
+    def _about(self, row: EpochRow) -> dict[str, Any]:
+        """What a file of this run carries about its origin."""
+        recipe = json.loads(json.dumps(asdict(self.recipe)))
+        return {"recipe": recipe, "seed": self.seed, "labels": list(LABELS), "epoch": row.epoch, "bf16": self.bf16}
+
+    def _resume(self) -> None:
+        path = self.run_dir / CHECKPOINT
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        ours = {"recipe": json.loads(json.dumps(asdict(self.recipe))), "seed": self.seed, "labels": list(LABELS)}
+        for name, value in ours.items():
+            if state[name] != value:
+                raise RunError(f"{path} was made with another {name}; resume with the same one or use a new folder.")
+        self.model.load_state_dict(state["model"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history = [EpochRow(**row) for row in state["history"]]
+
+
+def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
+    """Blend the FER2013 label with the FER+ votes.
+
+    Args:
+        split: N pictures.
+        ferplus_weight: Share of the vote distribution over our five labels, 0..1. Where FER+ has no vote for any of
+            the five, the label alone counts.
+
+    Returns:
+        Probabilities, float, shape (N, 5); rows sum to 1.
+    """
+    hard_BK = F.one_hot(split.targets_B, len(LABELS)).float()
+    count_B1 = split.votes_BK.sum(1, keepdim=True)
+    share_BK = torch.where(count_B1 > 0, split.votes_BK / count_B1.clamp(min=1), hard_BK)
+    return (1 - ferplus_weight) * hard_BK + ferplus_weight * share_BK
+
+
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """Return the rate at a step (from 0): constant, or linear warm-up and then a half cosine down to zero.
+
+    References:
+        Loshchilov, Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
+    """
+    if recipe.warmup_epochs is None:
+        return recipe.learning_rate
+    warmup = recipe.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return recipe.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, recipe.epochs * steps_per_epoch - warmup)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def write_history(history: list[EpochRow], path: Path) -> None:
+    """Write one CSV row an epoch."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(EpochRow.__annotations__))
+        writer.writeheader()
+        writer.writerows({**asdict(row), "seconds": round(row.seconds, 1)} for row in history)
+
+
+def _make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    """Write whole or not at all, so that an interruption leaves the earlier file."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)

@@ -1,0 +1,70 @@
+"""One entry of weights/manifest.json, written without needing the other one.
+
+The server reads the whole manifest through `app.vision.weights.Manifest`; while only one model has been exported the
+file holds one entry and the server refuses it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.vision.weights import MANIFEST, CropRule, DetectorCard, EmotionCard
+from training.deployed import write_payload
+from training.errors import RunError
+
+SCHEMA_VERSION = 1
+
+
+def read_entries(weights_dir: Path) -> dict[str, Any]:
+    """Return the manifest as a plain dict; empty where there is none yet.
+
+    Raises:
+        RunError: If the file is there and is not a JSON object.
+    """
+    path = weights_dir / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        entries = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path} is not JSON ({error}). Restore it or remove it.") from error
+    if not isinstance(entries, dict):
+        raise RunError(f"{path} is not a JSON object. Restore it or remove it.")
+    return entries
+
+
+def write_entry(weights_dir: Path, card: DetectorCard | EmotionCard) -> None:
+    """Replace the card's entry in the manifest and keep the other one.
+
+    Args:
+        weights_dir: Folder of manifest.json; the file that the card names should lie there already.
+        card: A validated entry.
+    """
+    entries = read_entries(weights_dir)
+    name = "detector" if isinstance(card, DetectorCard) else "emotion"
+    entries[name] = card.model_dump(mode="json")
+    ordered = {each: entries[each] for each in ("detector", "emotion") if each in entries}
+    text = json.dumps({"schema_version": SCHEMA_VERSION, **ordered}, indent=2, ensure_ascii=False)
+    write_payload((text + "\n").encode(), weights_dir / MANIFEST)
+
+
+def crop_rule(weights_dir: Path, margin: float | None, shift_y: float | None) -> CropRule:
+    """Return the crop rule to export: each value as given, else as it stands in the manifest.
+
+    Raises:
+        RunError: If a value is neither given nor in the manifest, or out of range.
+    """
+    known = read_entries(weights_dir).get("emotion", {}).get("crop", {})
+    values = {
+        "margin": known.get("margin") if margin is None else margin,
+        "shift_y": known.get("shift_y") if shift_y is None else shift_y,
+    }
+    if None in values.values():
+        raise RunError(f"{weights_dir / MANIFEST} holds no crop rule yet: give --margin and --shift-y.")
+    try:
+        return CropRule.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RunError(f"The crop rule is not valid: {first['loc'][0]}: {first['msg']}.") from error

@@ -1,0 +1,146 @@
+"""The cards beside the weights, in Markdown; every number comes from the manifest entry or the evaluation."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.vision.weights import DetectorCard, EmotionCard, ModelCard
+from training.deployed import write_payload
+
+HELD_OUT = "PrivateTest"
+LICENCE_NOTE = (
+    "The data sets' own terms go on top: they are for research use, several forbid commercial use, and some have no "
+    "stated licence. Clear your use with their owners before you rely on these weights commercially."
+)
+
+
+def write_emotion_card(card: EmotionCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
+    """Write my_model.md from the manifest entry and evaluation.json; return its path."""
+    labels = ", ".join(card.labels)
+    sections = [
+        f"# My_model: emotion classifier\n\nA residual CNN with squeeze-and-excitation and {card.parameters:,} "
+        f"parameters. It sees a gray face of {card.input_size_px}x{card.input_size_px} pixels and answers with a "
+        f"probability for each of {len(card.labels)} emotions: {labels}. Logits are divided by the temperature "
+        f"{card.temperature:.4f} before the softmax.",
+        "## Intended use\n\nTo label the expression that a face shows in a picture, for research, teaching and "
+        "demonstrations. Faces come from the detector beside it: the crop is a square of "
+        f"(1 + {card.crop.margin:g}) times the box's longer side, shifted by {card.crop.shift_y:g} of its side "
+        "(positive: down).",
+        "## Limits\n\n"
+        "- It tells what an expression looks like to annotators, not what a person feels.\n"
+        "- Not for decisions about people: hiring, policing, schooling, health, credit.\n"
+        f"- Fear, disgust and contempt are not among its answers; such faces get one of: {labels}.\n"
+        "- FER2013 comes from web search: its labels are noisy, and ages, origins and poses are unevenly represented. "
+        "Differences between groups of people were not measured.\n"
+        "- Small, turned, covered or badly lit faces are recognised less well.",
+        _data_section(card),
+        "## Metrics\n\n" + _emotion_metrics(evaluation),
+        _classes_section(card.labels, evaluation),
+        _recipe_section(card),
+        _file_section(card),
+    ]
+    return _write(sections, weights_dir / f"{Path(card.file).stem}.md")
+
+
+def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
+    """Write yolov8n-face.md from the manifest entry and evaluation.json; return its path."""
+    threshold = f"{evaluation['score_threshold']:g}"
+    rows = [
+        ("pictures / faces", f"{evaluation['pictures']:,} / {evaluation['faces']:,}"),
+        ("input", f"{evaluation['imgsz']} px"),
+        ("AP50", _percent(evaluation["ap50"])),
+        ("AP50-95", _percent(evaluation["ap50_95"])),
+        ("precision / recall at the best F1", _both(evaluation["precision"], evaluation["recall"])),
+        (
+            f"precision / recall at score {threshold}",
+            _both(evaluation["precision_at_threshold"], evaluation["recall_at_threshold"]),
+        ),
+    ]
+    sections = [
+        f"# YOLOv8n-face: face detector\n\nYOLOv8n with {len(card.labels)} class (`{card.labels[0]}`) and "
+        f"{card.parameters:,} parameters. It sees an RGB picture letterboxed to {card.input_size_px} pixels and "
+        f"answers with boxes and scores. Defaults: score at least {card.score_threshold:g}, NMS at IoU "
+        f"{card.iou_threshold:g}.",
+        "## Intended use\n\nTo find faces in photos and video frames, so that the emotion classifier can look at them. "
+        "It tells that there is a face, never whose.",
+        "## Limits\n\n"
+        "- Not for identification or surveillance.\n"
+        "- Faces of few pixels, in profile, covered or in the dark are missed more often; drawings and statues may "
+        "be found.\n"
+        "- Part of the boxes that it was trained and measured on come from a stronger detector, so the figures partly "
+        "tell how well it agrees with that one.\n"
+        "- Differences between groups of people were not measured.",
+        _data_section(card),
+        "## Metrics on the val split\n\n" + _table(("figure", "value"), rows),
+        _recipe_section(card),
+        _file_section(card),
+    ]
+    return _write(sections, weights_dir / f"{Path(card.file).stem}.md")
+
+
+def _emotion_metrics(evaluation: Mapping[str, Any]) -> str:
+    rows: list[Sequence[str]] = []
+    for name, split in evaluation["splits"].items():
+        ferplus = split["ferplus_accuracy"]
+        against = "-" if ferplus is None else f"{_percent(ferplus)} ({split['ferplus_pictures']:,} pictures)"
+        before, after = split["uncalibrated"], split["calibrated"]
+        rows.append(
+            (
+                name, f"{split['pictures']:,}", _percent(split["accuracy"]), _percent(split["macro_f1"]), against,
+                f"{_percent(before['ece'])} -> {_percent(after['ece'])}", f"{after['brier']:.4f}",
+            )
+        )  # fmt: skip
+    head = ("split", "pictures", "accuracy", "macro-F1", "accuracy against the FER+ majority",
+            "ECE before -> after the temperature", "Brier score")  # fmt: skip
+    chosen = "PublicTest chose the epoch and the temperature; only `evaluate --final` reads PrivateTest."
+    return f"{_table(head, rows)}\n\n{chosen}"
+
+
+def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> str:
+    """Show per-class figures and the confusion matrix, of the split that chose nothing where it was measured."""
+    name = HELD_OUT if HELD_OUT in evaluation["splits"] else next(iter(evaluation["splits"]))
+    split = evaluation["splits"][name]
+    classes = split["per_class"]
+    figures = [
+        (label, *(_percent(classes[label][key]) for key in ("precision", "recall", "f1")), classes[label]["pictures"])
+        for label in labels
+    ]
+    confusion = [(label, *row) for label, row in zip(labels, split["confusion"], strict=True)]
+    return (
+        f"### By emotion, {name}\n\n{_table(('emotion', 'precision', 'recall', 'F1', 'pictures'), figures)}\n\n"
+        f"Confusion in pictures, true emotion by row, predicted by column:\n\n{_table(('', *labels), confusion)}"
+    )
+
+
+def _data_section(card: ModelCard) -> str:
+    return "## Data and its terms\n\n" + "\n".join(f"- {each}." for each in card.data)
+
+
+def _recipe_section(card: ModelCard) -> str:
+    return f"## Training\n\n```json\n{json.dumps(card.training, indent=2)}\n```"
+
+
+def _file_section(card: ModelCard) -> str:
+    return (
+        f"## File and licence\n\n`{card.file}`: safetensors, float16, sha256 `{card.sha256}`.\n\n"
+        f"Licence of the weights: {card.licence}. {LICENCE_NOTE}"
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}"
+
+
+def _both(first: float, second: float) -> str:
+    return f"{_percent(first)} / {_percent(second)}"
+
+
+def _write(sections: Sequence[str], path: Path) -> Path:
+    write_payload(("\n\n".join(sections) + "\n").encode(), path)
+    return path
