@@ -1,6 +1,7 @@
 """The `mien` command line."""
 
 import asyncio
+import itertools
 import json
 import logging
 from pathlib import Path
@@ -93,6 +94,12 @@ def detect(
         raise typer.Exit(1)
 
 
+def _unused(folder: Path, stem: str) -> Path:
+    """Return a path that overwrites nothing, also when pictures of several folders share a name."""
+    names = itertools.chain([f"{stem}.annotated.png"], (f"{stem}.annotated-{n}.png" for n in itertools.count(2)))
+    return next(path for path in (folder / name for name in names) if not path.exists())
+
+
 def main() -> None:
     """Run the command line."""
     cli()
@@ -130,5 +137,5 @@ def _detect_file(pipeline: Any, file: Path, options: Any, max_pixels: int, annot
     [found] = pipeline.detect([image], [options])
     if annotate is not None:
         annotate.mkdir(parents=True, exist_ok=True)
-        annotate_image(image, found).save(annotate / f"{file.stem}.annotated.png")
+        annotate_image(image, found).save(_unused(annotate, file.stem))
     return detect_out(found, model_names(pipeline.manifest)).model_dump()

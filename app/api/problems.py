@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from app.api.request_id import HEADER as REQUEST_ID_HEADER
 from app.errors import InvalidRequest, MienError, Overloaded
 
 MEDIA_TYPE = "application/problem+json"
@@ -79,6 +80,8 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("unexpected error in %s %s", request.method, request.url.path, exc_info=error)
+    logger.error("request %s: unexpected %s", request_id_of(request), type(error).__name__)
     message = "An unexpected error happened; it was logged under the request id."
-    return _respond(problem_of(MienError(message), request_id_of(request)))
+    request_id = request_id_of(request)
+    headers = {REQUEST_ID_HEADER: request_id} if request_id else None  # this handler runs outside the middleware
+    return _respond(problem_of(MienError(message), request_id), headers)

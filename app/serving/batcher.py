@@ -12,7 +12,6 @@ harmless; a full queue answers at once; `close` settles every pending future and
 import asyncio
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -85,48 +84,48 @@ class MicroBatcher(Generic[Item, Result]):
 
     def close(self) -> None:
         """Finish the running batch, answer the waiting callers with `NotReady`, and join the thread."""
+        self._abandon_waiting()
+        self._thread.join()
+
+    def _abandon_waiting(self) -> None:
         with self._changed:
             self._closed = True
             abandoned, self._waiting = self._waiting, deque()
             self._changed.notify()
         for _, future in abandoned:
             _settle(future, error=NotReady("The server is stopping."))
-        self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._next_batch():
-            self._process(batch)
+        try:
+            while not self._closed:
+                if batch := self._next_batch():
+                    self._process(batch)
+        finally:  # However the thread ends, nobody waits for it in vain.
+            self._abandon_waiting()
 
     def _next_batch(self) -> list[tuple[Item, Future[Result]]]:
-        """Wait for work; an empty batch means closed."""
+        """Wait for work and take it; the batch is empty when all its callers have left, or after `close`."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if self._max_batch_wait_s > 0:
-                full = self._changed.wait_for(
+                self._changed.wait_for(
                     lambda: len(self._waiting) >= self._max_batch_size or self._closed, self._max_batch_wait_s
                 )
-                logger.debug("batch %s after waiting", "full" if full else "incomplete")
-            batch: list[tuple[Item, Future[Result]]] = []
-            while self._waiting and len(batch) < self._max_batch_size:
-                item, future = self._waiting.popleft()
-                if future.set_running_or_notify_cancel():
-                    batch.append((item, future))
-            if batch or self._closed:
-                return batch
-        return self._next_batch()
+            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch_size))]
+        return [(item, future) for item, future in taken if future.set_running_or_notify_cancel()]
 
     def _process(self, batch: list[tuple[Item, Future[Result]]]) -> None:
-        started = time.monotonic()
         try:
             results = self._function([item for item, _ in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items.")
-        except Exception:  # Whatever the function raises must reach its callers, not end the thread.
+        except BaseException as error:
             logger.exception("a batch of %d failed", len(batch))
             for _, future in batch:
-                _settle(future, error=InferenceFailed("The networks failed on this batch; the server goes on."))
+                _settle(future, error=InferenceFailed("The networks failed on this batch."))
+            if not isinstance(error, Exception):  # An ordinary failure costs its batch; anything else ends the thread.
+                raise
             return
-        logger.debug("batch of %d in %.1f ms", len(batch), (time.monotonic() - started) * 1e3)
         for (_, future), result in zip(batch, results, strict=True):
             _settle(future, result=result)
 

@@ -6,12 +6,15 @@ Shape letters: B batch, C channels, H, W, K classes.
 import torch
 from torch import Tensor
 
-from app.vision.my_model import MyModel
+from app.errors import WeightsError
+from app.vision.my_model import INPUT_SIZE_PX, MyModel
 from app.vision.weights import EmotionCard, fill
+
+MEAN = STD = 0.5
 
 
 def normalize_faces(faces_BCHW: Tensor) -> Tensor:
-    """Map gray values 0..255 to -1..1, as Normalize(0.5, 0.5) after ToTensor does.
+    """Map gray values 0..255 to -1..1: (value / 255 - 0.5) / 0.5, as Normalize(0.5, 0.5) after ToTensor does.
 
     Args:
         faces_BCHW: Gray, uint8 or float in 0..255, shape (B, 1, H, W).
@@ -19,7 +22,7 @@ def normalize_faces(faces_BCHW: Tensor) -> Tensor:
     Returns:
         float32, same shape.
     """
-    return faces_BCHW.float().div(127.5).sub(1.0)
+    return faces_BCHW.float().div(255 * STD).sub(MEAN / STD)
 
 
 class EmotionClassifier:
@@ -30,9 +33,14 @@ class EmotionClassifier:
         card: The manifest's entry.
         device: Where to compute.
         bf16: Compute the convolutions in bfloat16 autocast.
+
+    Raises:
+        WeightsError: If the state does not fit, or the card asks for another normalisation or input size.
     """
 
     def __init__(self, state: dict[str, Tensor], card: EmotionCard, device: torch.device, bf16: bool) -> None:
+        if (card.mean, card.std, card.input_size_px) != (MEAN, STD, INPUT_SIZE_PX):
+            raise WeightsError(f"{card.file} wants another normalisation or input size than this version computes.")
         network = MyModel(num_classes=len(card.labels))
         fill(network, state, card.file)
         network = network.eval().requires_grad_(False).to(device)

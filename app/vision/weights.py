@@ -67,6 +67,7 @@ class DetectorCard(ModelCard):
     """
 
     architecture: Literal["yolov8n"]
+    input_size_px: int = Field(ge=32, le=4096, multiple_of=32)
     score_threshold: float = Field(ge=0, le=1)
     iou_threshold: float = Field(ge=0, le=1)
 

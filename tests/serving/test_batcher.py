@@ -180,3 +180,59 @@ def test_answers_are_never_mixed_up_under_concurrency():
         answers = list(pool.map(lambda start: asyncio.run(many(start)), range(0, 2000, 500)))
     assert [value for part in answers for value in part] == [i * 3 for i in range(2000)]
     batcher.close()
+
+
+def test_a_thousand_callers_who_leave_do_not_end_the_thread():
+    entered, proceed = threading.Event(), threading.Event()
+
+    def wait_once(items):
+        entered.set()
+        proceed.wait()
+        return items
+
+    batcher = MicroBatcher(wait_once, max_batch_size=1, queue_size=2000)
+
+    async def run():
+        first = asyncio.create_task(batcher.submit(-1))
+        await asyncio.to_thread(entered.wait)
+        leaving = [asyncio.create_task(batcher.submit(i)) for i in range(1500)]
+        await asyncio.sleep(0)
+        for task in leaving:
+            task.cancel()
+        await asyncio.sleep(0)
+        proceed.set()
+        assert await first == -1
+        assert await batcher.submit(7) == 7
+
+    asyncio.run(run())
+    batcher.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_crashed_thread_answers_everyone_and_is_not_alive():
+    class Crash(BaseException):
+        pass
+
+    entered, proceed = threading.Event(), threading.Event()
+
+    def crash(items):
+        entered.set()
+        proceed.wait()
+        raise Crash
+
+    batcher = MicroBatcher(crash, max_batch_size=1)
+
+    async def run():
+        running = asyncio.create_task(batcher.submit(1))
+        await asyncio.to_thread(entered.wait)
+        waiting = asyncio.create_task(batcher.submit(2))
+        await asyncio.sleep(0)
+        proceed.set()
+        with pytest.raises(InferenceFailed):
+            await running
+        with pytest.raises(NotReady):
+            await waiting
+        batcher.close()
+        assert not batcher.alive
+
+    asyncio.run(run())

@@ -1,0 +1,79 @@
+"""The real command line and a real server process, with the real weights."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from PIL import Image as Pillow
+
+from tests.conftest import photo_path
+
+pytestmark = pytest.mark.slow
+
+MIEN = [sys.executable, "-m", "app"]
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [*MIEN, *map(str, arguments)], capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+    )
+
+
+def test_detect_prints_one_json_line_a_picture(tmp_path):
+    text = tmp_path / "photo.jpg"
+    text.write_text("no picture")
+    done = run("detect", photo_path("zidane"), text, tmp_path / "missing.png", "--annotate", tmp_path / "out")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [len(lines[0]["faces"]), lines[1]["error"]["code"], lines[2]["error"]["code"]] == [
+        2, "unsupported_media", "file_error",
+    ]  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    with Pillow.open(tmp_path / "out" / "zidane.annotated.png") as annotated:
+        assert annotated.size == (1280, 720)
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"MIEN_DEVICE": "cuda:63"}, "cuda:63"),
+        ({"MIEN_PORT": "no"}, "port"),
+        ({"MIEN_WEIGHTS_DIR": "/nonexistent"}, "manifest.json"),
+    ],
+)
+def test_start_errors_are_one_clear_line(environment, message):
+    done = run("serve", **environment)
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("mien: ")
+    assert message in line
+
+
+def test_real_server_answers_and_stops_cleanly(tmp_path):
+    log = (tmp_path / "log").open("w+")
+    server = subprocess.Popen([*MIEN, "serve", "--port", "0"], stderr=log, stdout=log, cwd=tmp_path)
+    try:
+        address = None
+        while address is None:
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            found = re.search(r"running on (http://[\d.:]+)", (tmp_path / "log").read_text())
+            address = found and found[1]
+            time.sleep(0 if address else 0.05)
+        with urllib.request.urlopen(f"{address}/readyz") as answer:  # noqa: S310 - our own server
+            assert json.load(answer) == {"status": "ready"}
+        request = urllib.request.Request(f"{address}/detect", photo_path("zidane").read_bytes())  # noqa: S310
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            assert len(json.load(answer)["faces"]) == 2
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=30) in (0, -signal.SIGTERM)
+        assert "Traceback" not in (tmp_path / "log").read_text()
+    finally:
+        server.kill()
+        server.wait()
+        log.close()
