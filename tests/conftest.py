@@ -47,6 +47,7 @@ class FakePipeline:
         self.manifest = make_manifest()
         self.batch_sizes: list[int] = []
         self.warmed_up = False
+        self.options: list[DetectOptions] = []
 
     def warm_up(self) -> None:
         self.warmed_up = True
@@ -54,6 +55,7 @@ class FakePipeline:
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[ImageFaces]:
         if images:
             self.batch_sizes.append(len(images))
+        self.options += options
         return [self._faces(image, each) for image, each in zip(images, options, strict=True)]
 
     def classify(self, images: Sequence[Image]) -> list[tuple[float, ...]]:

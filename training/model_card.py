@@ -53,7 +53,7 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         ("AP50-95", _percent(evaluation["ap50_95"])),
         ("precision / recall at the best F1", _both(evaluation["precision"], evaluation["recall"])),
         (
-            f"precision / recall at score {threshold}",
+            f"precision / recall at score {threshold} (IoU 0.5; NMS at 0.7, as in the AP figures)",
             _both(evaluation["precision_at_threshold"], evaluation["recall_at_threshold"]),
         ),
     ]

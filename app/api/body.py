@@ -146,7 +146,17 @@ async def _sort_fields(parsed: FormData, name: str) -> Form:
         elif key == name:
             raise InvalidRequest(f"The field {name!r} must be a file, not text.")
         else:
+            _check_text(key)
+            _check_text(value)
             fields[key] = value
     if not payloads:
         raise InvalidRequest(f"The form has no file in the field {name!r}.")
     return Form(payloads, fields)
+
+
+def _check_text(text: str) -> None:
+    """Refuse lone surrogates, which exotic charsets can smuggle in and which no JSON can carry back."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadPayload("The multipart form is broken: a text field is not valid Unicode.") from error

@@ -25,8 +25,8 @@ from app.errors import InvalidRequest, MienError
 from app.vision.image import FORMATS
 from app.vision.types import DetectOptions
 
-FILES_AT_ONCE = 16
-"""Files of one request that are in the engine at a time, so that one client cannot fill the queue."""
+QUEUE_SHARE = 4
+"""The files of one request take at most a quarter of the queue at a time, so that one client cannot fill it."""
 
 Answer = TypeVar("Answer")
 
@@ -97,7 +97,7 @@ async def detect_batch(
         check_size(payload, services.body_limits)
         return detect_out(await services.engine.detect(payload, options), names)
 
-    return DetectBatchOut(results=await _each(form.payloads, answer, request))
+    return DetectBatchOut(results=await _each(form.payloads, answer, request, services.engine.limits.queue_size))
 
 
 @router.post("/classify", openapi_extra=CLASSIFY_BODY)
@@ -113,7 +113,7 @@ async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
         fields = emotion_fields(await services.engine.classify(payload))
         return ClassifyOut(**fields.model_dump(), model=names)
 
-    return ClassifyBatchOut(results=await _each(form.payloads, answer, request))
+    return ClassifyBatchOut(results=await _each(form.payloads, answer, request, services.engine.limits.queue_size))
 
 
 def _merge_options(query: OptionFields, fields: dict[str, str]) -> DetectOptions:
@@ -122,7 +122,8 @@ def _merge_options(query: OptionFields, fields: dict[str, str]) -> DetectOptions
         merged = OptionFields.model_validate({**query.model_dump(exclude_unset=True), **fields})
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidRequest(f"body {first['loc'][0]}: {first['msg']}.") from error
+        where = " ".join(str(part) for part in first["loc"])
+        raise InvalidRequest(f"body {where}: {first['msg']}.") from error
     return merged.to_options()
 
 
@@ -132,10 +133,10 @@ def _refuse_unknown(names: Any) -> None:
 
 
 async def _each(
-    payloads: Sequence[bytes], answer: Callable[[bytes], Awaitable[Answer]], request: Request
+    payloads: Sequence[bytes], answer: Callable[[bytes], Awaitable[Answer]], request: Request, queue_size: int
 ) -> list[Answer | ErrorOut]:
     """Answer every payload in order; an error of ours takes only its own place."""
-    gate = asyncio.Semaphore(FILES_AT_ONCE)
+    gate = asyncio.Semaphore(max(1, queue_size // QUEUE_SHARE))
 
     async def one(payload: bytes) -> Answer | ErrorOut:
         async with gate:

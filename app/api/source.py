@@ -16,7 +16,7 @@ router = APIRouter(tags=["service"])
 def source() -> Response:
     """Download the source of this very server (the weights are described at /models)."""
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
         for path in sorted(PACKAGE.rglob("*")):
             if path.is_file() and path.suffix in SUFFIXES:
                 file.write(path, Path(PACKAGE.name) / path.relative_to(PACKAGE))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from app.errors import DeadlineExceeded, NotReady, Overloaded
+from app.errors import DeadlineExceeded, InferenceFailed, NotReady, Overloaded
 from app.serving.batcher import MicroBatcher
 from app.vision.image import decode_image
 from app.vision.types import DetectOptions, Image, ImageFaces
@@ -166,7 +166,10 @@ class Engine:
 
     def _load_and_warm_up(self) -> VisionPipeline:
         pipeline = self._load()
-        pipeline.warm_up()
+        try:
+            pipeline.warm_up()
+        except Exception as error:
+            raise InferenceFailed(f"The networks were loaded but cannot run here: {error}") from error
         return pipeline
 
     def _run(self, jobs: Sequence[_DetectJob | _ClassifyJob]) -> list[ImageFaces | tuple[float, ...]]:

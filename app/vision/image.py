@@ -15,6 +15,12 @@ FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` below takes the place of Pillow's own, process-wide limit.
 
 
+MAX_JPEG_SCANS = 100
+"""A progressive JPEG of a few kilobytes can repeat its scans until decoding takes minutes; cameras write about ten."""
+
+JPEG_START, JPEG_SCAN = b"\xff\xd8", b"\xff\xda"
+
+
 def decode_image(payload: bytes, max_pixels: int) -> Image:
     """Decode a picture; of an animation its first frame.
 
@@ -35,6 +41,8 @@ def decode_image(payload: bytes, max_pixels: int) -> Image:
     """
     if not payload:
         raise BadPayload("The file is empty.")
+    if payload.startswith(JPEG_START) and payload.count(JPEG_SCAN) > MAX_JPEG_SCANS:
+        raise BadPayload(f"The JPEG has more than {MAX_JPEG_SCANS} scans.")
     try:
         with Pillow.open(io.BytesIO(payload), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)

@@ -1,6 +1,10 @@
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
+from app.main import create_app
+from app.serving.engine import Engine, EngineLimits
+from app.vision.types import DetectOptions
 from tests.conftest import LABELS, digest_probabilities, encode, gradient
 
 
@@ -41,13 +45,34 @@ def test_shape_of_an_answer(client):
 
 
 @pytest.mark.parametrize("way", ["query", "form"])
-def test_options(client, way):
+def test_options(client, fake_pipeline, way):
     payload, options = encode(gradient()), {"score_threshold": "0.25", "max_faces": "3", "min_face_px": "5"}
     if way == "query":
         answer = client.post("/detect", params=options, files={"file": payload})
     else:
         answer = client.post("/detect", data=options, files={"file": payload})
     assert answer.json()["faces"][0]["detection_confidence"] == 0.25
+    assert fake_pipeline.options == [DetectOptions(max_faces=3, min_face_px=5.0, score_threshold=0.25)]
+
+
+def test_options_of_the_form_win(client, fake_pipeline):
+    files = {"file": encode(gradient())}
+    client.post("/detect", params={"max_faces": 2, "min_face_px": 4}, data={"max_faces": 7}, files=files)
+    assert fake_pipeline.options == [DetectOptions(max_faces=7, min_face_px=4.0)]
+
+
+@pytest.mark.parametrize(("charset", "name"), [("utf-7", b"+2AA-"), ("unicode_escape", rb"\ud800")])
+def test_exotic_charsets_cannot_smuggle_surrogates(client, charset, name):
+    body = b'--x\r\nContent-Disposition: form-data; name="' + name + b'"\r\n\r\n1\r\n--x--\r\n'
+    headers = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    assert client.post("/detect", content=body, headers=headers).status_code in (400, 422)
+
+
+def test_one_batch_fits_a_small_queue(fake_pipeline):
+    engine = Engine(lambda: fake_pipeline, EngineLimits(queue_size=4))
+    with TestClient(create_app(engine=engine)) as small:
+        answer = small.post("/detect/batch", files=[("files", encode(gradient(seed=i))) for i in range(32)])
+    assert all("faces" in entry for entry in answer.json()["results"])
 
 
 @pytest.mark.parametrize("way", ["params", "data"])

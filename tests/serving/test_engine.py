@@ -40,7 +40,7 @@ def test_failing_warm_up_fails_the_start():
         def warm_up(self):
             raise RuntimeError("no good")
 
-    with pytest.raises(RuntimeError, match="no good"):
+    with pytest.raises(InferenceFailed, match="no good"):
         run_with(Engine(Broken, EngineLimits()), lambda: None)
 
 

@@ -59,16 +59,17 @@ def test_real_server_answers_and_stops_cleanly(tmp_path):
     log = (tmp_path / "log").open("w+")
     server = subprocess.Popen([*MIEN, "serve", "--port", "0"], stderr=log, stdout=log, cwd=tmp_path)
     try:
-        address = None
+        address, patience = None, time.monotonic() + 60
         while address is None:
             assert server.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < patience, "the server did not start within a minute"
             found = re.search(r"running on (http://[\d.:]+)", (tmp_path / "log").read_text())
             address = found and found[1]
             time.sleep(0 if address else 0.05)
-        with urllib.request.urlopen(f"{address}/readyz") as answer:  # noqa: S310 - our own server
+        with urllib.request.urlopen(f"{address}/readyz", timeout=30) as answer:  # noqa: S310 - our own server
             assert json.load(answer) == {"status": "ready"}
         request = urllib.request.Request(f"{address}/detect", photo_path("zidane").read_bytes())  # noqa: S310
-        with urllib.request.urlopen(request) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             assert len(json.load(answer)["faces"]) == 2
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=30) in (0, -signal.SIGTERM)

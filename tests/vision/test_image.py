@@ -106,6 +106,14 @@ def test_truncated(fmt):
         decode_image(payload[: len(payload) // 2], LIMIT)
 
 
+def test_jpeg_with_endless_scans_is_refused():
+    payload = encode(gradient(), "JPEG", progressive=True)
+    decode_image(payload, LIMIT)
+    last_scan = payload[payload.rindex(b"\xff\xda") : -2]
+    with pytest.raises(BadPayload, match="scans"):
+        decode_image(payload[:-2] + last_scan * 100 + b"\xff\xd9", LIMIT)
+
+
 def test_huge_header_is_refused_before_decoding():
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -56,7 +56,7 @@ class Framing:
     @property
     def rule(self) -> CropRule:
         """The crop rule that follows, rounded to a hundredth."""
-        return CropRule(margin=round(self.margin, 2), shift_y=round(self.shift_y, 2))
+        return CropRule(margin=round(self.margin, 2), shift_y=round(self.shift_y, 2) + 0.0)  # + 0.0: no "-0.0"
 
 
 def load_detector(weights_dir: Path) -> FaceDetector:
