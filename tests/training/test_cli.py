@@ -66,12 +66,12 @@ def test_train_calibrate_evaluate_export(
 ) -> None:
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", fer2013[1], "--device", "cpu", "--run", folder)
-    train = ("emotion", "train", *common, "--recipe", "best", "--epochs", 1)
+    train = ("emotion", "train", *common, "--recipe", "report", "--epochs", 1)
     assert run(*train) == 0
     assert (folder / "curves.png").stat().st_size > 0
     assert run(*train) == 0
     assert "already finished" in capsys.readouterr().out
-    assert run("emotion", "train", *common, "--recipe", "best", "--epochs", 2) == 1
+    assert run("emotion", "train", *common, "--recipe", "report", "--epochs", 2) == 1
     assert_one_error_line(capsys, "another recipe", "new folder")
 
     assert run("emotion", "calibrate", *common) == 0

@@ -9,9 +9,10 @@ from app.vision.emotion import normalize_faces
 from tests.training.conftest import make_split
 from training.commands.emotion import RecipeName
 from training.emotion.augment import ReportAugmentation, StrongAugmentation
+from training.emotion.history import HISTORY
 from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe
-from training.emotion.train import BEST_WEIGHTS, HISTORY, Trainer, learning_rate
-from training.errors import RunError
+from training.emotion.train import BEST_WEIGHTS, Trainer, learning_rate
+from training.errors import DataError, RunError
 
 CPU = torch.device("cpu")
 AUGMENTATIONS = [ReportAugmentation, StrongAugmentation]
@@ -99,8 +100,20 @@ def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path: Path, tiny_recipe:
 
 
 def test_another_recipe_or_seed_does_not_resume(tmp_path: Path, tiny_recipe: Recipe) -> None:
-    trainer(tiny_recipe, tmp_path, count=8).fit(until_epoch=1)
+    trainer(tiny_recipe, tmp_path, count=16).fit(until_epoch=1)
     with pytest.raises(RunError, match="another seed"):
         trainer(tiny_recipe, tmp_path, seed=1)
     with pytest.raises(ValueError, match="another recipe"):
         trainer(replace(tiny_recipe, epochs=9), tmp_path)
+
+
+def test_a_rehearsal_is_not_taken_for_the_run(tiny_recipe, tmp_path):
+    """The same folder with more pictures is another run."""
+    Trainer(tiny_recipe, make_split(16), make_split(8), tmp_path, CPU, bf16=False).fit()
+    with pytest.raises(RunError, match=r"\[16, 8\] there, \[24, 8\] now"):
+        Trainer(tiny_recipe, make_split(24), make_split(8), tmp_path, CPU, bf16=False)
+
+
+def test_recipe_with_votes_needs_votes(tiny_recipe, tmp_path):
+    with pytest.raises(DataError, match=r"ferplus\.csv"):
+        Trainer(replace(tiny_recipe, ferplus_weight=0.5), make_split(16), make_split(8), tmp_path, CPU, bf16=False)

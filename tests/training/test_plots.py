@@ -8,7 +8,7 @@ from PIL import Image
 from app.vision.my_model import LABELS
 from training import plots
 from training.emotion.evaluate import report_calibration
-from training.emotion.train import EpochRow, write_history
+from training.emotion.history import EpochRow, write_history
 
 
 def is_picture(png: Path) -> bool:

@@ -28,9 +28,10 @@ from training.emotion.export import (
     candidate_of_run,
     export_emotion,
 )
+from training.emotion.history import HISTORY
 from training.emotion.predict import predict_logits
 from training.emotion.recipe import RECIPES
-from training.emotion.train import HISTORY, Trainer
+from training.emotion.train import Trainer
 from training.errors import RunError
 from training.manifest_entry import crop_rule
 from training.plots import plot_confusion, plot_emotion_history, plot_reliability

@@ -203,13 +203,12 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
         "cache": "ram",
         "plots": False,
         "amp": False if device == "cpu" else "bf16",
-        **vars(recipe),
     }
-    if resume:
-        last = str(run_dir / LAST_CHECKPOINT)
-        console.print(f"Resuming {last}; the recipe it was started with goes on.", soft_wrap=True)
-        overrides |= {"model": last, "resume": last}
-    return overrides
+    if not resume:
+        return {**overrides, **vars(recipe)}
+    last = str(run_dir / LAST_CHECKPOINT)
+    console.print(f"Resuming {last}; the recipe it was started with goes on.", soft_wrap=True)
+    return {**overrides, "model": last, "resume": last}
 
 
 def _to_float(value: Any) -> Any:

@@ -4,12 +4,11 @@ All randomness of an epoch (order, augmentation, dropout) is drawn from one seed
 number, so a run that is resumed after any epoch draws what the uninterrupted run would have drawn.
 """
 
-import csv
 import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +23,13 @@ from app.vision.my_model import LABELS, MyModel
 from training.emotion.augment import ReportAugmentation, StrongAugmentation
 from training.emotion.batch_norm import refresh_statistics
 from training.emotion.data import EmotionSplit
+from training.emotion.history import HISTORY, EpochRow, write_history
 from training.emotion.predict import forward_logits, predict_logits
 from training.emotion.recipe import Recipe
-from training.errors import RunError
+from training.errors import DataError, RunError
 
 CHECKPOINT = "checkpoint.pt"
 BEST_WEIGHTS = "best.pt"
-HISTORY = "history.csv"
-
-
-@dataclass(frozen=True)
-class EpochRow:
-    """One row of history.csv: losses are mean cross-entropies in nats, accuracies shares of 1, rates per step."""
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    size_px: int
-    seconds: float
 
 
 class Trainer:
@@ -60,7 +45,8 @@ class Trainer:
         bf16: Compute in bfloat16 autocast and channels-last memory.
 
     Raises:
-        RunError: If the checkpoint found was made with another recipe, seed or labels.
+        RunError: If the checkpoint found was made with another recipe, seed, precision or number of pictures.
+        DataError: If the recipe needs FER+ votes and the data has none.
     """
 
     def __init__(
@@ -83,6 +69,11 @@ class Trainer:
             self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay))
         self.optimizer = _make_optimizer(recipe, self.model)
         self.augment: nn.Module = ReportAugmentation() if recipe.augmentation == "report" else StrongAugmentation()
+        if recipe.ferplus_weight > 0 and not train.votes_BK.any():
+            raise DataError(
+                f"Recipe {recipe.name} blends in FER+ votes, and the data has none: give the folder form with "
+                "ferplus.csv in it."
+            )
         self.targets_BK = soft_targets(train, recipe.ferplus_weight)
         self.history: list[EpochRow] = []
         self._resume()
@@ -170,18 +161,27 @@ class Trainer:
 
     def _about(self, row: EpochRow) -> dict[str, Any]:
         """What a file of this run carries about its origin."""
-        recipe = json.loads(json.dumps(asdict(self.recipe)))
-        return {"recipe": recipe, "seed": self.seed, "labels": list(LABELS), "epoch": row.epoch, "bf16": self.bf16}
+        return {**self._identity(), "epoch": row.epoch}
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a run to be resumed to the same numbers."""
+        return {
+            "recipe": json.loads(json.dumps(asdict(self.recipe))),
+            "seed": self.seed,
+            "labels": list(LABELS),
+            "bf16": self.bf16,
+            "pictures": [len(self.train), len(self.val)],
+        }
 
     def _resume(self) -> None:
         path = self.run_dir / CHECKPOINT
         if not path.is_file():
             return
         state = torch.load(path, map_location=self.device, weights_only=True)
-        ours = {"recipe": json.loads(json.dumps(asdict(self.recipe))), "seed": self.seed, "labels": list(LABELS)}
-        for name, value in ours.items():
-            if state[name] != value:
-                raise RunError(f"{path} was made with another {name}; resume with the same one or use a new folder.")
+        for name, value in self._identity().items():
+            if state.get(name) != value:
+                values = "" if name == "recipe" else f" ({state.get(name)} there, {value} now)"
+                raise RunError(f"{path} was made with another {name}{values}: use the same or a new folder.")
         self.model.load_state_dict(state["model"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
@@ -219,14 +219,6 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
         return recipe.learning_rate * (step + 1) / warmup
     done = (step - warmup) / max(1, recipe.epochs * steps_per_epoch - warmup)
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def write_history(history: list[EpochRow], path: Path) -> None:
-    """Write one CSV row an epoch."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(EpochRow.__annotations__))
-        writer.writeheader()
-        writer.writerows({**asdict(row), "seconds": round(row.seconds, 1)} for row in history)
 
 
 def _make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:

@@ -1,0 +1,29 @@
+"""The history of a run: one CSV row an epoch."""
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HISTORY = "history.csv"
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One row of history.csv: losses are mean cross-entropies in nats, accuracies shares of 1, rates per step."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    size_px: int
+    seconds: float
+
+
+def write_history(history: list[EpochRow], path: Path) -> None:
+    """Write one CSV row an epoch."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(EpochRow.__annotations__))
+        writer.writeheader()
+        writer.writerows({**asdict(row), "seconds": round(row.seconds, 1)} for row in history)
