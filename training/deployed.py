@@ -1,6 +1,8 @@
 """The one way from a trained state to the file that is served: fp16 safetensors, the same bytes for the same state."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -55,3 +57,8 @@ def write_payload(payload: bytes, path: Path) -> None:
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(payload)
     partial.replace(path)
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write indented JSON, whole or not at all."""
+    write_payload((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), path)

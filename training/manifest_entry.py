@@ -5,13 +5,14 @@ file holds one entry and the server refuses it.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from app.vision.weights import MANIFEST, CropRule, DetectorCard, EmotionCard
-from training.deployed import write_payload
+from training.deployed import write_json
 from training.errors import RunError
 
 SCHEMA_VERSION = 1
@@ -46,17 +47,18 @@ def write_entry(weights_dir: Path, card: DetectorCard | EmotionCard) -> None:
     name = "detector" if isinstance(card, DetectorCard) else "emotion"
     entries[name] = card.model_dump(mode="json")
     ordered = {each: entries[each] for each in ("detector", "emotion") if each in entries}
-    text = json.dumps({"schema_version": SCHEMA_VERSION, **ordered}, indent=2, ensure_ascii=False)
-    write_payload((text + "\n").encode(), weights_dir / MANIFEST)
+    write_json({"schema_version": SCHEMA_VERSION, **ordered}, weights_dir / MANIFEST)
 
 
-def crop_rule(weights_dir: Path, margin: float | None, shift_y: float | None) -> CropRule:
-    """Return the crop rule to export: each value as given, else as it stands in the manifest.
+def crop_rule(
+    weights_dir: Path, margin: float | None, shift_y: float | None, measured: Mapping[str, float]
+) -> CropRule:
+    """Return the crop rule to export: each value as given, else as measured, else as it stands in the manifest.
 
     Raises:
         RunError: If a value is neither given nor in the manifest, or out of range.
     """
-    known = read_entries(weights_dir).get("emotion", {}).get("crop", {})
+    known = {**read_entries(weights_dir).get("emotion", {}).get("crop", {}), **measured}
     values = {
         "margin": known.get("margin") if margin is None else margin,
         "shift_y": known.get("shift_y") if shift_y is None else shift_y,

@@ -80,8 +80,8 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("request %s: unexpected %s", request_id_of(request), type(error).__name__)
-    message = "An unexpected error happened; it was logged under the request id."
     request_id = request_id_of(request)
+    logger.error("request %s: unexpected %s", request_id, type(error).__name__)
+    message = "An unexpected error happened; it was logged under the request id."
     headers = {REQUEST_ID_HEADER: request_id} if request_id else None  # this handler runs outside the middleware
     return _respond(problem_of(MienError(message), request_id), headers)

@@ -89,12 +89,15 @@ def test_an_evaluation_of_other_weights_or_of_a_rehearsal_is_not_taken(
 def test_the_crop_rule_is_kept_or_given(tmp_path: Path, candidate: EmotionCandidate) -> None:
     weights_dir = tmp_path / "weights"
     with pytest.raises(RunError, match="--margin"):
-        crop_rule(weights_dir, 0.1, None)
+        crop_rule(weights_dir, 0.1, None, {})
     export(candidate, tmp_path, weights_dir)
-    assert crop_rule(weights_dir, None, None) == CROP
-    assert crop_rule(weights_dir, 0.3, None) == CropRule(margin=0.3, shift_y=0.02)
+    assert crop_rule(weights_dir, None, None, {}) == CROP
+    assert crop_rule(weights_dir, 0.3, None, {}) == CropRule(margin=0.3, shift_y=0.02)
+    measured = {"margin": 0.2, "shift_y": 0.05}
+    assert crop_rule(weights_dir, None, None, measured) == CropRule(margin=0.2, shift_y=0.05)
+    assert crop_rule(weights_dir, 0.3, None, measured) == CropRule(margin=0.3, shift_y=0.05)
     with pytest.raises(RunError, match="shift_y"):
-        crop_rule(weights_dir, None, 9.0)
+        crop_rule(weights_dir, None, 9.0, {})
 
 
 def test_a_damaged_manifest_is_one_clear_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from app.vision.device import resolve_device
 from app.vision.my_model import LABELS
-from training.deployed import write_payload
+from training.deployed import write_json
 from training.emotion.data import EmotionSplit, load_fer2013
 from training.emotion.evaluate import (
     VALIDATION_SPLIT,
@@ -103,8 +103,7 @@ def calibrate(
     report = evaluation.splits[VALIDATION_SPLIT]
     before, after = dataclasses.asdict(report.uncalibrated), dataclasses.asdict(report.calibrated)
     values = {"weights_sha256": evaluation.weights_sha256, "temperature": evaluation.temperature}
-    text = json.dumps({**values, "before": before, "after": after}, indent=2) + "\n"
-    write_payload(text.encode(), out_dir / CALIBRATION)
+    write_json({**values, "before": before, "after": after}, out_dir / CALIBRATION)
     plot_reliability(before, after, out_dir / "reliability.png", f"Reliability on {VALIDATION_SPLIT}")
     typer.echo(
         f"Temperature {evaluation.temperature:.4f}; NLL {before['nll']:.4f} -> {after['nll']:.4f} nats, "
@@ -173,7 +172,7 @@ def framing(
         "rules": accuracies,
         "as_framed": ceiling,
     }
-    write_payload((json.dumps(results, indent=2) + "\n").encode(), run / FRAMING)
+    write_json(results, run / FRAMING)
     typer.echo(
         f"{measured.found} of {measured.pictures} faces found; "
         f"margin {measured.margin:.3f}, shift {measured.shift_y:.3f}"
@@ -193,18 +192,13 @@ def export(
     margin: Annotated[
         float | None, typer.Option("--margin", help="Crop rule; default: framing.json's, else the manifest's.")
     ] = None,
-    shift_y: Annotated[float | None, typer.Option("--shift-y", help="Crop rule; default: the manifest's.")] = None,
+    shift_y: Annotated[float | None, typer.Option("--shift-y", help="As --margin.")] = None,
     device: DeviceOption = "auto",
     limit: LimitOption = None,
 ) -> None:
     """Write fp16 weights, manifest entry and card; measure on PublicTest first where that is not done yet."""
-    if (run / FRAMING).is_file():
-        measured = json.loads((run / FRAMING).read_text())["rule"]
-        margin, shift_y = (
-            measured["margin"] if margin is None else margin,
-            measured["shift_y"] if shift_y is None else shift_y,
-        )
-    crop = crop_rule(weights_dir, margin, shift_y)
+    measured = json.loads((run / FRAMING).read_text())["rule"] if (run / FRAMING).is_file() else {}
+    crop = crop_rule(weights_dir, margin, shift_y, measured)
     candidate = candidate_of_run(run)
     known = read_evaluation(run, candidate.sha256, limit)
     if known is None:

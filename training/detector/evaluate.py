@@ -13,7 +13,7 @@ from ultralytics.models.yolo.detect import DetectionValidator
 from app.errors import WeightsError
 from app.vision.weights import fill, sha256_of
 from app.vision.yolov8 import build_yolov8n
-from training.deployed import from_payload, write_payload
+from training.deployed import from_payload, write_json
 from training.detector.data import LABELS, check_data, skip_font_download, write_data_yaml
 from training.detector.train import check_size, pick_device
 from training.errors import RunError
@@ -125,7 +125,7 @@ def evaluate_detector(
         precision_at_threshold=_at(box, box.p_curve, score_threshold),
         recall_at_threshold=_at(box, box.r_curve, score_threshold),
     )
-    write_payload((json.dumps(asdict(evaluation), indent=2) + "\n").encode(), out_dir / EVALUATION)
+    write_json(asdict(evaluation), out_dir / EVALUATION)
     _write_curves(box, out_dir / CURVES)
     return evaluation
 

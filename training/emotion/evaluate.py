@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
 from app.vision.my_model import LABELS
-from training.deployed import write_payload
+from training.deployed import write_json
 from training.emotion.calibrate import fit_temperature, nll
 from training.emotion.data import EmotionSplit
 
@@ -195,7 +195,7 @@ def join(first: EmotionSplit, second: EmotionSplit) -> EmotionSplit:
 
 def write_evaluation(evaluation: Evaluation, out_dir: Path) -> None:
     """Write evaluation.json."""
-    write_payload((json.dumps(asdict(evaluation), indent=2) + "\n").encode(), out_dir / EVALUATION)
+    write_json(asdict(evaluation), out_dir / EVALUATION)
 
 
 def read_evaluation(out_dir: Path, sha256: str, limit: int | None = None) -> dict[str, Any] | None:
