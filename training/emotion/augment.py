@@ -56,7 +56,7 @@ class StrongAugmentation(nn.Module):
         scale: tuple[float, float] = (0.88, 1.12),
         shift: float = 0.07,
         light: float = 0.2,
-        erase_probability: float = 0.25,
+        erase_probability: float = 0.4,
         erase_area: tuple[float, float] = (0.02, 0.2),
     ) -> None:
         super().__init__()

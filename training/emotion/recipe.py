@@ -59,7 +59,7 @@ REPORT = Recipe(
 
 BEST = Recipe(
     name="best",
-    epochs=19,
+    epochs=60,
     batch_size=128,
     optimizer="adamw",
     learning_rate=0.0015,
@@ -67,9 +67,9 @@ BEST = Recipe(
     dropout=0.1,
     warmup_epochs=1,
     augmentation="strong",
-    ferplus_weight=0.5,
+    ferplus_weight=0.2,
     ema_decay=0.998,
-    sizes_px=((0, 32), (9, 40), (15, 48)),
+    sizes_px=((0, 32), (32, 40), (46, 48)),
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST)}
