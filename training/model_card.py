@@ -53,9 +53,10 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         ("AP50-95", _percent(evaluation["ap50_95"])),
         ("precision / recall at the best F1", _both(evaluation["precision"], evaluation["recall"])),
         (
-            f"precision / recall at score {threshold} (IoU 0.5; NMS at 0.7, as in the AP figures)",
+            f"precision / recall as served: score {threshold}, NMS {evaluation['iou_threshold']:g}, IoU 0.5",
             _both(evaluation["precision_at_threshold"], evaluation["recall_at_threshold"]),
         ),
+        *_sizes(evaluation["by_size"]),
     ]
     sections = [
         f"# YOLOv8n-face: face detector\n\nYOLOv8n with {len(card.labels)} class (`{card.labels[0]}`) and "
@@ -77,6 +78,14 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         _file_section(card),
     ]
     return _write(sections, weights_dir / f"{Path(card.file).stem}.md")
+
+
+def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Say the served AP50 by face size; sizes without a face are left out."""
+    for name, size in by_size.items():
+        if size["ap50"] is not None:
+            what = "faces of all sizes" if name == "all" else f"faces {name} px"
+            yield f"AP50 as served, {what}", f"{_percent(size['ap50'])} ({size['faces']:,} faces)"
 
 
 def _emotion_metrics(evaluation: Mapping[str, Any]) -> str:

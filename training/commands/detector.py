@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from training.deployed import read_payload
 from training.errors import RunError
@@ -20,6 +22,9 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, or CUDA 
 SizeOption = Annotated[int, typer.Option("--imgsz", min=32, help="Side of the input in pixels, a multiple of 32.")]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures at once.")]
 ScoreOption = Annotated[float, typer.Option("--score-threshold", min=0, max=1, help="The server's lowest score.")]
+NmsOption = Annotated[float, typer.Option("--iou-threshold", min=0, max=1, help="The server's NMS overlap.")]
+WeightsDirOption = Annotated[Path, typer.Option("--weights-dir", help="Where the server's weights lie.")]
+WEIGHTS_DIR = Path("weights")
 
 
 @app.command()
@@ -44,62 +49,97 @@ def train(
 
 @app.command()
 def evaluate(
-    data: DataOption,
+    data: Annotated[Path | None, typer.Option("--data", help="Data set in YOLO format: images/ and labels/.")] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of a run; its best epoch is taken.")] = None,
     weights: Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")] = None,
     imgsz: SizeOption = 640,
     batch: BatchOption = 16,
     score_threshold: ScoreOption = 0.4,
+    iou_threshold: NmsOption = 0.5,
+    wider: Annotated[
+        Path | None, typer.Option("--wider", help="WIDER FACE: its folder with WIDER_val/ and the .mat lists.")
+    ] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Measure precision, recall, AP50 and AP50-95 on the val split."""
+    """Measure the val split of --data: precision, recall, AP; or with --wider that set's easy, medium and hard AP."""
     from training.detector.export import payload_of_run
 
+    if (data is None) == (wider is None):
+        raise RunError("Give either --data or --wider.")
     if (run is None) == (weights is None):
         raise RunError("Give either --run or --weights.")
     out_dir = out or run
     if out_dir is None:
         raise RunError("With --weights, give --out for the results.")
     payload = payload_of_run(run)[0] if weights is None and run is not None else read_payload(weights or out_dir)
-    _evaluate(payload, data, out_dir, imgsz, batch, score_threshold, device)
+    if data is not None:
+        _evaluate(payload, data, out_dir, imgsz, batch, score_threshold, iou_threshold, device)
+    if wider is not None:
+        _evaluate_wider(payload, wider, out_dir, imgsz, iou_threshold, device)
 
 
 @app.command()
 def export(
     run: RunOption,
     data: DataOption,
-    weights_dir: Annotated[Path, typer.Option("--weights-dir", help="Where the server's weights lie.")] = Path(
-        "weights"
-    ),
+    weights_dir: WeightsDirOption = WEIGHTS_DIR,
     imgsz: SizeOption = 640,
     batch: BatchOption = 16,
     score_threshold: ScoreOption = 0.4,
-    iou_threshold: Annotated[float, typer.Option("--iou-threshold", min=0, max=1, help="The server's NMS.")] = 0.5,
+    iou_threshold: NmsOption = 0.5,
     device: DeviceOption = "auto",
 ) -> None:
     """Write fp16 weights, manifest entry and card; measure on the val split first where that is not done yet."""
     from app.vision.weights import sha256_of
     from training.detector.evaluate import read_evaluation
-    from training.detector.export import WEIGHTS_FILE, export_detector, payload_of_run
+    from training.detector.export import export_detector, payload_of_run
 
     payload, about = payload_of_run(run)
     sha256 = sha256_of(payload)
     known = read_evaluation(run, sha256)
-    if known is None or (known["imgsz"], known["score_threshold"]) != (imgsz, score_threshold):
-        _evaluate(payload, data, run, imgsz, batch, score_threshold, device)
+    wanted = {"imgsz": imgsz, "score_threshold": score_threshold, "iou_threshold": iou_threshold}
+    if known is None or any(known.get(name) != value for name, value in wanted.items()):
+        _evaluate(payload, data, run, imgsz, batch, score_threshold, iou_threshold, device)
         known = read_evaluation(run, sha256) or {}
-    card = export_detector(payload, about, known, weights_dir, score_threshold, iou_threshold)
-    typer.echo(f"Wrote {weights_dir / WEIGHTS_FILE} (sha256 {card.sha256[:12]}...), manifest entry and card.")
+    card = export_detector(payload, about, known, weights_dir)
+    typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...), manifest entry and card.")
+
+
+@app.command("import")
+def import_(
+    checkpoint: Annotated[Path, typer.Argument(help="An ultralytics .pt file of a YOLOv8n with one class.")],
+    weights_dir: WeightsDirOption = WEIGHTS_DIR,
+    imgsz: SizeOption = 640,
+    score_threshold: ScoreOption = 0.4,
+    iou_threshold: NmsOption = 0.5,
+    trust: Annotated[bool, typer.Option("--trust", help="Run the code that the file may hold.")] = False,
+) -> None:
+    """Turn somebody's checkpoint into the server's weights; the file is a pickle and can run code: trust its source."""
+    from training.detector.imported import import_detector
+
+    if not trust:
+        raise RunError(
+            f"{checkpoint} is a pickle: reading it can run any code. If you trust where it comes from, add --trust."
+        )
+    card = import_detector(checkpoint, weights_dir, imgsz, score_threshold, iou_threshold)
+    typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...) and its manifest entry.")
 
 
 def _evaluate(
-    payload: bytes, data: Path, out_dir: Path, imgsz: int, batch: int, score_threshold: float, device: str
+    payload: bytes,
+    data: Path,
+    out_dir: Path,
+    imgsz: int,
+    batch: int,
+    score_threshold: float,
+    iou_threshold: float,
+    device: str,
 ) -> None:
     """Measure, draw and say."""
     from training.detector.evaluate import CURVES, evaluate_detector
 
-    result = evaluate_detector(payload, data, out_dir, imgsz, batch, device, score_threshold)
+    result = evaluate_detector(payload, data, out_dir, imgsz, batch, device, score_threshold, iou_threshold)
     title = f"Face detector on val: AP50 {result.ap50:.1%}, AP50-95 {result.ap50_95:.1%}"
     plot_precision_recall(out_dir / CURVES, out_dir / "precision-recall.png", title)
     typer.echo(
@@ -108,3 +148,15 @@ def _evaluate(
         f"at score {score_threshold}: precision {result.precision_at_threshold:.2%}, "
         f"recall {result.recall_at_threshold:.2%}"
     )
+    for name, size in result.by_size.items():
+        if size.ap50 is not None:
+            typer.echo(f"faces {name}{' px' if name != 'all' else ''}: AP50 {size.ap50:.2%} ({size.faces} faces)")
+
+
+def _evaluate_wider(payload: bytes, wider: Path, out_dir: Path, imgsz: int, iou_threshold: float, device: str) -> None:
+    from training.detector.wider_run import evaluate_wider
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        result = evaluate_wider(payload, wider, out_dir, imgsz, iou_threshold, device, progress)
+    levels = ", ".join(f"{level} {ap:.2%}" for level, ap in result.average_precision.items())
+    typer.echo(f"WIDER FACE val at {imgsz} px: AP {levels} ({result.pictures} pictures)")

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import yaml
 from ultralytics.data import utils as ultralytics_data
 from ultralytics.data.utils import IMG_FORMATS
@@ -30,7 +31,7 @@ def check_data(data_dir: Path, splits: tuple[str, ...] = SPLITS) -> None:
         images, labels = data_dir / "images" / split, data_dir / "labels" / split
         if not images.is_dir():
             raise DataError(f"{data_dir} is not in YOLO format: {images} is missing.")
-        if not any(file.suffix[1:].lower() in IMG_FORMATS for file in images.iterdir()):
+        if not split_pictures(data_dir, split):
             raise DataError(f"{images} holds no pictures.")
         files = sorted(labels.glob("*.txt"))
         if not files:
@@ -51,6 +52,24 @@ def _is_face(fields: list[str]) -> bool:
     except ValueError:
         return False
     return len(values) == 5 and values[0] == 0 and all(math.isfinite(v) and 0 <= v <= 1 for v in values[1:])
+
+
+def split_pictures(data_dir: Path, split: str) -> list[Path]:
+    """Return the split's picture files, sorted by name."""
+    files = (data_dir / "images" / split).iterdir()
+    return sorted(file for file in files if file.suffix[1:].lower() in IMG_FORMATS)
+
+
+def read_faces(
+    data_dir: Path, split: str, stem: str, width: int, height: int
+) -> list[tuple[float, float, float, float]]:
+    """Return a picture's labelled faces as left, top, width and height in its pixels; none where it has no file."""
+    path = data_dir / "labels" / split / f"{stem}.txt"
+    if not path.is_file():
+        return []
+    shares = np.array([line.split() for line in path.read_text().splitlines() if line.strip()], float).reshape(-1, 5)
+    centre_x, centre_y, wide, high = (shares[:, 1:] * [width, height, width, height]).T
+    return [tuple(row) for row in np.stack([centre_x - wide / 2, centre_y - high / 2, wide, high], axis=1).tolist()]
 
 
 def write_data_yaml(data_dir: Path, run_dir: Path) -> Path:

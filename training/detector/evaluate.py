@@ -1,4 +1,4 @@
-"""How good the detector is on the val split, by ultralytics' own validator and in float32."""
+"""How good the detector is on the val split, in float32: AP by ultralytics' validator, and the server's own path."""
 
 import csv
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionValidator
 
@@ -14,7 +15,10 @@ from app.errors import WeightsError
 from app.vision.weights import fill, sha256_of
 from app.vision.yolov8 import build_yolov8n
 from training.deployed import from_payload, write_json
-from training.detector.data import LABELS, check_data, skip_font_download, write_data_yaml
+from training.detector.card import make_card
+from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
+from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
+from training.detector.served import detect_files, face_detector
 from training.detector.train import check_size, pick_device
 from training.errors import RunError
 
@@ -39,8 +43,10 @@ class DetectorEvaluation:
         ap50: Average precision at IoU 0.5.
         ap50_95: Mean of the average precision at IoU 0.5, 0.55 .. 0.95 (Lin et al. 2014, arXiv:1405.0312).
         score_threshold: The server's default threshold.
-        precision_at_threshold: At that score, IoU 0.5.
+        iou_threshold: The server's NMS overlap.
+        precision_at_threshold: Of the server's own path at that score, IoU 0.5.
         recall_at_threshold: The same.
+        by_size: The server's own path, AP at IoU 0.5 by the size of the faces.
     """
 
     weights_sha256: str
@@ -52,8 +58,10 @@ class DetectorEvaluation:
     ap50: float
     ap50_95: float
     score_threshold: float
+    iou_threshold: float
     precision_at_threshold: float
     recall_at_threshold: float
+    by_size: dict[str, SizeReport]
 
 
 def network_of(payload: bytes) -> nn.Module:
@@ -79,6 +87,7 @@ def evaluate_detector(
     batch: int = 16,
     device: str = "auto",
     score_threshold: float = 0.4,
+    iou_threshold: float = 0.5,
 ) -> DetectorEvaluation:
     """Measure the weights on the val split; write evaluation.json and curves.csv.
 
@@ -89,7 +98,8 @@ def evaluate_detector(
         imgsz: Side of the input in pixels, a multiple of 32.
         batch: Pictures at once.
         device: As for `train_detector`.
-        score_threshold: Also report precision and recall at this score.
+        score_threshold: The server's: also report precision and recall at this score.
+        iou_threshold: The server's NMS overlap.
 
     Raises:
         DataError: If the data set is not in YOLO format.
@@ -112,6 +122,7 @@ def evaluate_detector(
     validator = DetectionValidator(save_dir=out_dir, args=settings)
     validator(model=network)
     box = validator.metrics.box
+    served = serve_split(payload, data_dir, imgsz, score_threshold, iou_threshold)
     evaluation = DetectorEvaluation(
         weights_sha256=sha256_of(payload),
         pictures=int(validator.seen),
@@ -122,12 +133,30 @@ def evaluate_detector(
         ap50=float(box.map50),
         ap50_95=float(box.map),
         score_threshold=score_threshold,
-        precision_at_threshold=_at(box, box.p_curve, score_threshold),
-        recall_at_threshold=_at(box, box.r_curve, score_threshold),
+        iou_threshold=iou_threshold,
+        precision_at_threshold=served.precision,
+        recall_at_threshold=served.recall,
+        by_size=served.by_size,
     )
     write_json(asdict(evaluation), out_dir / EVALUATION)
     _write_curves(box, out_dir / CURVES)
     return evaluation
+
+
+def serve_split(
+    payload: bytes, data_dir: Path, imgsz: int, score_threshold: float, iou_threshold: float
+) -> ServedReport:
+    """Run the server's own detector over the val split, on the CPU.
+
+    Raises:
+        DataError: If a picture cannot be read.
+    """
+    detector = face_detector(payload, make_card(payload, imgsz, score_threshold, iou_threshold), torch.device("cpu"))
+    pictures = []
+    for path, image, found in detect_files(detector, split_pictures(data_dir, "val"), LOWEST_SCORE):
+        height, width = image.shape[:2]
+        pictures.append(LabelledPicture(width, height, read_faces(data_dir, "val", path.stem, width, height), found))
+    return report_served(pictures, score_threshold)
 
 
 def read_evaluation(out_dir: Path, sha256: str) -> dict[str, Any] | None:
@@ -137,11 +166,6 @@ def read_evaluation(out_dir: Path, sha256: str) -> dict[str, Any] | None:
         return None
     evaluation: dict[str, Any] = json.loads(path.read_text())
     return evaluation if evaluation.get("weights_sha256") == sha256 else None
-
-
-def _at(box: Any, curve: Any, score: float) -> float:
-    """Read a curve over the score, shape (1, 1000), at one score; 0 where nothing was found."""
-    return float(np.interp(score, box.px, curve[0])) if len(curve) else 0.0
 
 
 def _write_curves(box: Any, path: Path) -> None:

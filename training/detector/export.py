@@ -5,16 +5,14 @@ from typing import Any
 
 from ultralytics.nn.tasks import load_checkpoint
 
-from app.vision.weights import DetectorCard, sha256_of
-from training.deployed import LICENCE, to_payload, write_payload
-from training.detector.data import LABELS
-from training.detector.evaluate import network_of
+from app.vision.weights import DetectorCard
+from training.deployed import to_payload, write_payload
+from training.detector.card import make_card
 from training.detector.train import BEST_CHECKPOINT, DetectorRecipe
 from training.errors import RunError
 from training.manifest_entry import write_entry
 from training.model_card import write_detector_card
 
-WEIGHTS_FILE = "yolov8n-face.safetensors"
 FITNESS = "metrics/mAP50-95(B)"
 
 DATA = (
@@ -62,41 +60,29 @@ def _best_epoch(checkpoint: dict[str, Any]) -> int:
 
 
 def export_detector(
-    payload: bytes,
-    about: dict[str, Any],
-    evaluation: dict[str, Any],
-    weights_dir: Path,
-    score_threshold: float,
-    iou_threshold: float,
+    payload: bytes, about: dict[str, Any], evaluation: dict[str, Any], weights_dir: Path
 ) -> DetectorCard:
     """Write the weights, then the manifest entry, then the card.
 
     Args:
         payload: From `payload_of_run`.
         about: The same.
-        evaluation: evaluation.json of the same weights.
+        evaluation: evaluation.json of the same weights; its thresholds become the server's.
         weights_dir: Where to write.
-        score_threshold: The server's default lowest score, 0..1.
-        iou_threshold: The server's NMS overlap, 0..1.
 
     Returns:
         The entry as written.
     """
-    card = DetectorCard(
-        file=WEIGHTS_FILE,
-        sha256=sha256_of(payload),
-        architecture="yolov8n",
-        labels=LABELS,
-        input_size_px=evaluation["imgsz"],
-        parameters=sum(value.numel() for value in network_of(payload).parameters()),
+    card = make_card(
+        payload,
+        evaluation["imgsz"],
+        evaluation["score_threshold"],
+        evaluation["iou_threshold"],
         training=about,
         metrics={"val": {name: value for name, value in evaluation.items() if name != "weights_sha256"}},
-        licence=LICENCE,
         data=DATA,
-        score_threshold=score_threshold,
-        iou_threshold=iou_threshold,
     )
-    write_payload(payload, weights_dir / WEIGHTS_FILE)
+    write_payload(payload, weights_dir / card.file)
     write_entry(weights_dir, card)
     write_detector_card(card, evaluation, weights_dir)
     return card

@@ -1,0 +1,50 @@
+"""A public ultralytics checkpoint becomes the server's weights."""
+
+from pathlib import Path
+
+from ultralytics.nn.tasks import load_checkpoint
+
+from app.vision.weights import DetectorCard, sha256_of
+from training.deployed import to_payload, write_payload
+from training.detector.card import make_card
+from training.detector.evaluate import network_of
+from training.detector.train import check_size
+from training.errors import RunError
+from training.manifest_entry import write_entry
+
+
+def import_detector(
+    checkpoint: Path, weights_dir: Path, imgsz: int, score_threshold: float, iou_threshold: float
+) -> DetectorCard:
+    """Write the checkpoint's network as safetensors, with its manifest entry.
+
+    The checkpoint is a pickle: reading it runs whatever code it holds, so its source must be trusted.
+
+    Args:
+        checkpoint: ultralytics' .pt file of a YOLOv8n detector with one class.
+        weights_dir: Where to write.
+        imgsz: Side of the input in pixels, a multiple of 32.
+        score_threshold: The server's default lowest score, 0..1.
+        iou_threshold: The server's NMS overlap, 0..1.
+
+    Returns:
+        The entry as written; it names the checkpoint and its hash, and holds no figures.
+
+    Raises:
+        RunError: If the file is missing, no such checkpoint, or another network than YOLOv8n with one class.
+    """
+    check_size(imgsz)
+    if not checkpoint.is_file():
+        raise RunError(f"No checkpoint at {checkpoint}.")
+    try:
+        network, _ = load_checkpoint(checkpoint)
+    except Exception as error:
+        raise RunError(f"{checkpoint} is not a checkpoint that ultralytics can read ({error}).") from error
+    payload = to_payload(network.state_dict())
+    network_of(payload)  # refuses what is not YOLOv8n with one class
+    origin = {"imported_from": checkpoint.name, "checkpoint_sha256": sha256_of(checkpoint.read_bytes())}
+    data = ("Unknown to this project: see where the checkpoint came from",)
+    card = make_card(payload, imgsz, score_threshold, iou_threshold, training=origin, data=data)
+    write_payload(payload, weights_dir / card.file)
+    write_entry(weights_dir, card)
+    return card
