@@ -37,6 +37,7 @@ def write_emotion_card(card: EmotionCard, evaluation: Mapping[str, Any], weights
         _data_section(card),
         "## Metrics\n\n" + _emotion_metrics(evaluation),
         _classes_section(card.labels, evaluation),
+        *_robustness_sections(evaluation),
         _recipe_section(card),
         _file_section(card),
     ]
@@ -120,6 +121,13 @@ def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> st
         f"### By emotion, {name}\n\n{_table(('emotion', 'precision', 'recall', 'F1', 'pictures'), figures)}\n\n"
         f"Confusion in pictures, true emotion by row, predicted by column:\n\n{_table(('', *labels), confusion)}"
     )
+
+
+def _robustness_sections(evaluation: Mapping[str, Any]) -> Iterable[str]:
+    for name, accuracies in evaluation["robustness"].items():
+        rows = [("as they are", evaluation["splits"][name]["accuracy"]), *accuracies.items()]
+        table = _table(("pictures", "accuracy"), [(what, _percent(share)) for what, share in rows])
+        yield f"### Under distortions, {name}\n\n{table}"
 
 
 def _data_section(card: ModelCard) -> str:

@@ -41,7 +41,7 @@ def test_best_warms_up_and_falls_by_half_a_cosine() -> None:
 
 
 def test_sizes_grow_with_the_epochs() -> None:
-    assert [BEST.size_px(epoch) for epoch in (0, 8, 9, 15, 18)] == [32, 32, 40, 48, 48]
+    assert [BEST.size_px(epoch) for epoch in (0, 31, 32, 46, 59)] == [32, 32, 40, 48, 48]
 
 
 def test_the_command_line_offers_every_recipe() -> None:

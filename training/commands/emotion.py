@@ -13,6 +13,7 @@ from app.vision.device import resolve_device
 from app.vision.my_model import LABELS
 from training.deployed import write_json
 from training.emotion.data import EmotionSplit, load_fer2013
+from training.emotion.distributed import join_group
 from training.emotion.evaluate import (
     VALIDATION_SPLIT,
     Evaluation,
@@ -31,6 +32,7 @@ from training.emotion.export import (
 from training.emotion.history import HISTORY
 from training.emotion.predict import predict_logits
 from training.emotion.recipe import RECIPES
+from training.emotion.robustness import measure_robustness
 from training.emotion.train import Trainer
 from training.errors import RunError
 from training.manifest_entry import crop_rule
@@ -47,6 +49,14 @@ class RecipeName(StrEnum):
 
     REPORT = "report"
     BEST = "best"
+
+
+class BackboneName(StrEnum):
+    """BACKBONES, in their order."""
+
+    MY_MODEL = "my_model"
+    RESNET18 = "resnet18"
+    VGG11_BN = "vgg11_bn"
 
 
 app = typer.Typer(no_args_is_help=True, help="My_model, the emotion classifier.")
@@ -69,14 +79,27 @@ def train(
     device: DeviceOption = "auto",
     limit: LimitOption = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Rehearsal: other number of epochs.")] = None,
+    backbone: Annotated[BackboneName, typer.Option("--backbone", help="Which network.")] = BackboneName.MY_MODEL,
+    pretrained: Annotated[
+        Path | None, typer.Option("--pretrained", help="State dict of the same network to start from.")
+    ] = None,
 ) -> None:
-    """Train, or resume the run in the folder; the best epoch on PublicTest is kept."""
+    """Train, or resume the run in the folder; the best epoch on PublicTest is kept.
+
+    Under torchrun several GPUs or machines share every batch.
+    """
     chosen = RECIPES[recipe.value]
     if epochs is not None:
         chosen = dataclasses.replace(chosen, epochs=epochs)
-    where = resolve_device(device)
+    group, where = join_group(device)
     splits = _load(data, ("Training", VALIDATION_SPLIT), limit)
-    trainer = Trainer(chosen, splits["Training"], splits[VALIDATION_SPLIT], run, where, seed)
+    trainer = Trainer(
+        chosen, splits["Training"], splits[VALIDATION_SPLIT], run, where, seed,
+        backbone=backbone.value, pretrained=pretrained, group=group,
+    )  # fmt: skip
+    if not group.is_first:
+        trainer.fit()
+        return
     done = len(trainer.history)
     if done >= chosen.epochs:
         typer.echo(f"The run in {run} is already finished: {done} epochs.")
@@ -84,7 +107,7 @@ def train(
         typer.echo(f"Resuming {run} after epoch {done}." if done else f"Training on {where}: {chosen.epochs} epochs.")
         trainer.fit()
     best = max(trainer.history, key=lambda row: row.val_accuracy)
-    plot_emotion_history(run / HISTORY, run / "curves.png", f"My_model, recipe {chosen.name}, seed {seed}")
+    plot_emotion_history(run / HISTORY, run / "curves.png", f"{backbone.value}, recipe {chosen.name}, seed {seed}")
     typer.echo(f"Best epoch {best.epoch}: {best.val_accuracy:.2%} of PublicTest right. Curves: {run / 'curves.png'}")
 
 
@@ -128,10 +151,10 @@ def evaluate(
     splits = _load(data, (VALIDATION_SPLIT, TEST_SPLIT) if final else (VALIDATION_SPLIT,), limit)
     if final:
         splits[f"{VALIDATION_SPLIT}+{TEST_SPLIT}"] = join(splits[VALIDATION_SPLIT], splits[TEST_SPLIT])
-    evaluation = _evaluate(candidate, splits, device, limit)
+    evaluation = _evaluate(candidate, splits, device, limit, robust=True)
     write_evaluation(evaluation, out_dir)
     for name, report in evaluation.splits.items():
-        title = f"My_model on {name}: {report.accuracy:.2%} of {report.pictures} pictures right"
+        title = f"{candidate.backbone} on {name}: {report.accuracy:.2%} of {report.pictures} pictures right"
         plot_confusion(report.confusion, LABELS, out_dir / f"confusion-{name}.png", title)
         before, after = dataclasses.asdict(report.uncalibrated), dataclasses.asdict(report.calibrated)
         plot_reliability(before, after, out_dir / f"reliability-{name}.png", f"Reliability on {name}")
@@ -140,6 +163,8 @@ def evaluate(
             f"{name}: accuracy {report.accuracy:.2%}, macro-F1 {report.macro_f1:.2%}{ferplus}, "
             f"ECE {report.calibrated.ece:.2%}, Brier {report.calibrated.brier:.4f} ({report.pictures} pictures)"
         )
+    for name, accuracies in evaluation.robustness.items():
+        typer.echo(f"{name} under " + ", ".join(f"{what}: {share:.2%}" for what, share in accuracies.items()))
 
 
 @app.command()
@@ -202,7 +227,7 @@ def export(
     candidate = candidate_of_run(run)
     known = read_evaluation(run, candidate.sha256, limit)
     if known is None:
-        evaluation = _evaluate(candidate, _load(data, (VALIDATION_SPLIT,), limit), device, limit)
+        evaluation = _evaluate(candidate, _load(data, (VALIDATION_SPLIT,), limit), device, limit, robust=True)
         write_evaluation(evaluation, run)
         known = read_evaluation(run, candidate.sha256, limit) or {}
     if TEST_SPLIT not in known["splits"]:
@@ -228,10 +253,12 @@ def _candidate(run: Path | None, weights: Path | None, out: Path | None) -> tupl
 
 
 def _evaluate(
-    candidate: EmotionCandidate, splits: dict[str, EmotionSplit], device: str, limit: int | None
+    candidate: EmotionCandidate, splits: dict[str, EmotionSplit], device: str, limit: int | None, robust: bool = False
 ) -> Evaluation:
-    """Predict in float32 and report."""
+    """Predict in float32 and report; robustness on the largest split."""
     where = resolve_device(device)
     model = candidate.network(where)
     logits = {name: predict_logits(model, split, where, bf16=False) for name, split in splits.items()}
-    return evaluate_splits(logits, splits, candidate.sha256, limit)
+    largest = max(splits, key=lambda name: len(splits[name]))
+    robustness = {largest: measure_robustness(model, splits[largest], where)} if robust else {}
+    return evaluate_splits(logits, splits, candidate.sha256, limit, robustness)

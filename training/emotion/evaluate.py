@@ -93,6 +93,7 @@ class Evaluation:
         labels: In the order of the outputs.
         temperature: See `calibrate.fit_temperature`.
         splits: By name.
+        robustness: Split name -> distortion -> accuracy, 0..1; see `training.emotion.robustness`.
     """
 
     weights_sha256: str
@@ -100,10 +101,15 @@ class Evaluation:
     labels: tuple[str, ...]
     temperature: float
     splits: dict[str, SplitReport]
+    robustness: dict[str, dict[str, float]]
 
 
 def evaluate_splits(
-    logits: Mapping[str, Tensor], splits: Mapping[str, EmotionSplit], sha256: str, limit: int | None = None
+    logits: Mapping[str, Tensor],
+    splits: Mapping[str, EmotionSplit],
+    sha256: str,
+    limit: int | None = None,
+    robustness: dict[str, dict[str, float]] | None = None,
 ) -> Evaluation:
     """Fit the temperature on PublicTest and report each split.
 
@@ -112,10 +118,11 @@ def evaluate_splits(
         splits: The same names; PublicTest is among them.
         sha256: Of the weights file that made the logits.
         limit: See `Evaluation`.
+        robustness: The same.
     """
     temperature = fit_temperature(logits[VALIDATION_SPLIT], splits[VALIDATION_SPLIT].targets_B)
     reports = {name: report_split(logits[name], splits[name], temperature) for name in splits}
-    return Evaluation(sha256, limit, LABELS, temperature, reports)
+    return Evaluation(sha256, limit, LABELS, temperature, reports, robustness or {})
 
 
 def report_split(logits_NK: Tensor, split: EmotionSplit, temperature: float) -> SplitReport:

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from app.errors import WeightsError
-from app.vision.my_model import INPUT_SIZE_PX, LABELS, MyModel
+from app.vision.my_model import INPUT_SIZE_PX, LABELS
 from app.vision.weights import CropRule, EmotionCard, fill, sha256_of
 from training.deployed import LICENCE, from_payload, read_payload, to_payload, write_payload
+from training.emotion.network import MY_MODEL, make_network
 from training.emotion.train import BEST_WEIGHTS
 from training.errors import RunError
 from training.manifest_entry import write_entry
@@ -32,11 +33,16 @@ class EmotionCandidate:
 
     Attributes:
         payload: The safetensors file as it is, or would be, served.
-        about: Recipe, seed and epoch of the run; empty where only the file is known.
+        about: Network, recipe, seed and epoch of the run; empty where only the file is known, which is My_model then.
     """
 
     payload: bytes
     about: dict[str, Any]
+
+    @property
+    def backbone(self) -> str:
+        """Which network they are for."""
+        return str(self.about.get("backbone", MY_MODEL))
 
     @property
     def sha256(self) -> str:
@@ -44,12 +50,12 @@ class EmotionCandidate:
         return sha256_of(self.payload)
 
     def network(self, device: torch.device) -> nn.Module:
-        """Return My_model with these weights, in the precision in which they are served.
+        """Return the network with these weights, in the precision in which they are served.
 
         Raises:
-            RunError: If they do not fit My_model.
+            RunError: If they do not fit.
         """
-        model = MyModel()
+        model = make_network(self.backbone)
         try:
             fill(model, from_payload(self.payload), "The weights file")
         except WeightsError as error:
@@ -69,7 +75,7 @@ def candidate_of_run(run_dir: Path) -> EmotionCandidate:
     state = torch.load(path, map_location="cpu", weights_only=True)
     if tuple(state["labels"]) != LABELS:
         raise RunError(f"{path} was trained for {', '.join(state['labels'])}, not for {', '.join(LABELS)}.")
-    about = {name: state[name] for name in ("recipe", "seed", "epoch", "bf16")}
+    about = {name: state[name] for name in ("backbone", "recipe", "seed", "epoch", "bf16") if name in state}
     return EmotionCandidate(to_payload(state["weights"]), about)
 
 
@@ -95,14 +101,19 @@ def export_emotion(
 
     Returns:
         The entry as written.
+
+    Raises:
+        RunError: If the weights are another network's: only My_model is served.
     """
+    if candidate.backbone != MY_MODEL:
+        raise RunError(f"Only My_model is served; this run trained {candidate.backbone}.")
     card = EmotionCard(
         file=WEIGHTS_FILE,
         sha256=candidate.sha256,
         architecture="my_model",
         labels=LABELS,
         input_size_px=INPUT_SIZE_PX,
-        parameters=sum(value.numel() for value in MyModel().parameters()),
+        parameters=sum(value.numel() for value in make_network(MY_MODEL).parameters()),
         training=candidate.about,
         metrics={name: _summary(split) for name, split in evaluation["splits"].items()},
         licence=LICENCE,

@@ -20,6 +20,14 @@ class EpochRow:
     size_px: int
     seconds: float
 
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        return (
+            f"epoch {self.epoch}: train loss {self.train_loss:.4f} accuracy {self.train_accuracy:.4f}, "
+            f"val loss {self.val_loss:.4f} accuracy {self.val_accuracy:.4f}, {self.seconds:.0f} s"
+        )
+
 
 def write_history(history: list[EpochRow], path: Path) -> None:
     """Write one CSV row an epoch."""

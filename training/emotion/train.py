@@ -7,7 +7,6 @@ number, so a run that is resumed after any epoch draws what the uninterrupted ru
 import json
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from app.vision.device import has_native_bf16
-from app.vision.my_model import LABELS, MyModel
+from app.vision.my_model import LABELS
 from training.emotion.augment import ReportAugmentation, StrongAugmentation
 from training.emotion.batch_norm import refresh_statistics
 from training.emotion.data import EmotionSplit
+from training.emotion.distributed import ALONE, Group
 from training.emotion.history import HISTORY, EpochRow, write_history
+from training.emotion.network import MY_MODEL, make_network
 from training.emotion.predict import forward_logits, predict_logits
 from training.emotion.recipe import Recipe
 from training.errors import DataError, RunError
@@ -33,7 +34,10 @@ BEST_WEIGHTS = "best.pt"
 
 
 class Trainer:
-    """One training run in one folder.
+    """One training run in one folder, by one process or several.
+
+    With several processes each takes its part of every batch, so a step stays the same step; batch norm sees the part
+    only. All hold the same weights; the first one writes the files.
 
     Args:
         recipe: What to do.
@@ -43,9 +47,13 @@ class Trainer:
         device: Where to compute.
         seed: Fixes initialisation, order, augmentation and dropout.
         bf16: Compute in bfloat16 autocast and channels-last memory.
+        backbone: Which network, one of `network.BACKBONES`.
+        pretrained: What it starts from; see `network.make_network`.
+        group: The processes.
 
     Raises:
-        RunError: If the checkpoint found was made with another recipe, seed, precision or number of pictures.
+        RunError: If the checkpoint found was made with another network, recipe, seed, precision or number of
+            pictures, or the pretrained weights cannot be used.
         DataError: If the recipe needs FER+ votes and the data has none.
     """
 
@@ -58,12 +66,17 @@ class Trainer:
         device: torch.device,
         seed: int = 0,
         bf16: bool | None = None,
+        backbone: str = MY_MODEL,
+        pretrained: Path | None = None,
+        group: Group = ALONE,
     ) -> None:
         self.recipe, self.train, self.val = recipe, train, val
         self.run_dir, self.device, self.seed = run_dir, device, seed
+        self.backbone, self.group = backbone, group
         self.bf16 = has_native_bf16(device) if bf16 is None else bf16
         torch.manual_seed(seed)
-        self.model = MyModel(dropout=recipe.dropout).to(device).to(memory_format=torch.channels_last)
+        network = make_network(backbone, recipe.dropout, pretrained)
+        self.model = network.to(device).to(memory_format=torch.channels_last)
         self.ema: AveragedModel | None = None
         if recipe.ema_decay is not None:
             self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay))
@@ -77,6 +90,7 @@ class Trainer:
         self.targets_BK = soft_targets(train, recipe.ferplus_weight)
         self.history: list[EpochRow] = []
         self._resume()
+        self._in_steps = group.wrap(self.model)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -85,10 +99,9 @@ class Trainer:
 
     def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
         """Train to the recipe's end, or to `until_epoch`, and return the whole history."""
-        self.run_dir.mkdir(parents=True, exist_ok=True)
         last = min(until_epoch or self.recipe.epochs, self.recipe.epochs)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, TimeRemainingColumn()) as progress:
+        with Progress(*columns, TimeRemainingColumn(), disable=not self.group.is_first) as progress:
             for epoch in range(len(self.history), last):
                 task = progress.add_task(f"epoch {epoch + 1}/{self.recipe.epochs}", total=self.steps_per_epoch)
                 started = time.monotonic()
@@ -100,25 +113,29 @@ class Trainer:
                 )  # fmt: skip
                 self._keep(row)
                 progress.remove_task(task)
-                progress.console.print(
-                    f"epoch {row.epoch}: train loss {train_loss:.4f} accuracy {train_accuracy:.4f}, "
-                    f"val loss {val_loss:.4f} accuracy {val_accuracy:.4f}, {row.seconds:.0f} s",
-                    soft_wrap=True,
-                )
+                if self.group.is_first:
+                    progress.console.print(row.summary, soft_wrap=True)
         return self.history
 
     def _train_epoch(self, epoch: int, progress: Progress, task: Any) -> tuple[float, float]:
-        torch.manual_seed(self.seed * 100_003 + epoch + 1)
+        epoch_seed = self.seed * 100_003 + epoch + 1
+        torch.manual_seed(epoch_seed)
+        batches = torch.randperm(len(self.train)).split(self.recipe.batch_size)
+        if self.group.size > 1:  # the order is everybody's, augmentation and dropout are each process's own
+            torch.manual_seed(epoch_seed + 1_000_003 * (self.group.rank + 1))
         self.model.train()
         size_px = self.recipe.size_px(epoch)
-        total_loss, correct = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
-        for step, index_B in enumerate(self._batches()):
+        total_loss, correct, seen = (torch.zeros((), device=self.device) for _ in range(3))
+        for step, batch_B in enumerate(batches):
+            index_B = self.group.share(batch_B)
+            if len(index_B) == 0:
+                continue
             rate = learning_rate(self.recipe, epoch * self.steps_per_epoch + step, self.steps_per_epoch)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             x_BCHW = self.augment(self.train.images_BCHW[index_B].to(self.device), size_px)
             target_BK = self.targets_BK[index_B].to(self.device)
-            logits_BK = forward_logits(self.model, x_BCHW, self.bf16)
+            logits_BK = forward_logits(self._in_steps, x_BCHW, self.bf16)
             loss = F.cross_entropy(logits_BK, target_BK)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -128,11 +145,10 @@ class Trainer:
             labels_B = self.train.targets_B[index_B].to(self.device)
             total_loss += loss.detach() * len(index_B)
             correct += (logits_BK.argmax(1) == labels_B).sum()
+            seen += len(index_B)
             progress.advance(task)
-        return float(total_loss) / len(self.train), float(correct) / len(self.train)
-
-    def _batches(self) -> Iterator[Tensor]:
-        yield from torch.randperm(len(self.train)).split(self.recipe.batch_size)
+        total, hits, pictures = (self.group.total(value) for value in (total_loss, correct, seen))
+        return total / pictures, hits / pictures
 
     def _validate(self) -> tuple[float, float]:
         if self.ema is not None:
@@ -145,10 +161,14 @@ class Trainer:
         return self.model if self.ema is None else self.ema.module
 
     def _keep(self, row: EpochRow) -> None:
-        """Append the row; save the checkpoint, and the weights if they are the best so far."""
-        if all(row.val_accuracy > earlier.val_accuracy for earlier in self.history):
-            _save({"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / BEST_WEIGHTS)
+        """Append the row; the first process saves the checkpoint, and the weights if they are the best so far."""
+        is_best = all(row.val_accuracy > earlier.val_accuracy for earlier in self.history)
         self.history.append(row)
+        if not self.group.is_first:
+            return
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        if is_best:
+            _save({"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / BEST_WEIGHTS)
         state = {
             "model": self.model.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
@@ -166,6 +186,7 @@ class Trainer:
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a run to be resumed to the same numbers."""
         return {
+            "backbone": self.backbone,
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "seed": self.seed,
             "labels": list(LABELS),

@@ -1,0 +1,57 @@
+"""One training by two processes on the CPU, started as torchrun starts them."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.conftest import make_split
+from training.emotion.distributed import Group
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_item_is_in_one_share_and_shares_are_equal() -> None:
+    batch = torch.arange(11)
+    shares = [Group(rank, 3).share(batch) for rank in range(3)]
+    assert [len(share) for share in shares] == [3, 3, 3]
+    assert sorted(torch.cat(shares).tolist()) == list(range(9))
+    assert Group().share(batch).tolist() == batch.tolist()
+
+
+def write_fer2013(path: Path) -> None:
+    """Sixty learnable pictures a split."""
+    classes = (0, 3, 4, 5, 6)  # angry, happy, sad, surprise, neutral as the file counts them
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("emotion", "pixels", "Usage"))
+        for seed, usage in enumerate(("Training", "PublicTest", "PrivateTest")):
+            split = make_split(60, seed)
+            for image, target in zip(split.images_BCHW.numpy(), split.targets_B.tolist(), strict=True):
+                rows.writerow((classes[target], " ".join(map(str, image.flat)), usage))
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv")
+    train = ("-m", "training", "emotion", "train", "--data", tmp_path / "fer2013.csv", "--recipe", "report")
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    accuracies = {}
+    for name, arguments in {"one": train, "two": (*launch, "-m", "--", *train[1:])}.items():
+        folder = tmp_path / name
+        command = [sys.executable, *arguments, "--run", folder, "--epochs", "6", "--device", "cpu"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Best epoch") == 1
+        rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+        assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 7)]
+        accuracies[name] = max(float(row["val_accuracy"]) for row in rows)
+        losses = [float(row["train_loss"]) for row in rows]
+        assert losses[-1] < losses[0] / 2
+    assert np.ptp(list(accuracies.values())) <= 0.2, accuracies

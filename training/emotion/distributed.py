@@ -1,0 +1,69 @@
+"""Several processes train one network: torchrun starts them, torch's DDP joins their gradients.
+
+Without torchrun there is one process and nothing here does anything.
+"""
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from app.vision.device import resolve_device
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of one training.
+
+    Attributes:
+        rank: This process, from 0; process 0 writes files and talks.
+        size: How many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and talks."""
+        return self.rank == 0
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return the network to call in training steps: its backward pass averages gradients over the processes."""
+        return network if self.size == 1 else DistributedDataParallel(network)
+
+    def share(self, batch_B: Tensor) -> Tensor:
+        """Return this process's part of a batch; all parts are equally long, up to size - 1 items are left out."""
+        return batch_B[: len(batch_B) // self.size * self.size][self.rank :: self.size]
+
+    def total(self, value: Tensor) -> float:
+        """Add a number over the processes."""
+        if self.size > 1:
+            dist.all_reduce(value)
+        return float(value)
+
+
+ALONE = Group()
+
+
+def join_group(device_name: str) -> tuple[Group, torch.device]:
+    """Join the processes that torchrun started, if it did.
+
+    Args:
+        device_name: `auto`, `cpu`, `cuda` or `cuda:N`; with several processes `auto` and `cuda` mean the GPU of
+            torchrun's local rank.
+
+    Raises:
+        DeviceUnavailable: If the device is not there.
+    """
+    if not dist.is_torchelastic_launched():
+        return ALONE, resolve_device(device_name)
+    device = resolve_device(device_name)
+    if device.type == "cuda":
+        device = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Group(dist.get_rank(), dist.get_world_size()), device

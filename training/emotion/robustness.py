@@ -1,0 +1,88 @@
+"""What My_model loses when a face comes as services get them: badly framed, blurred, compressed, dark, small.
+
+Each distortion is applied to a split's pictures as they are; the network and the labels stay the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from app.vision.crop import crop_faces
+from app.vision.my_model import INPUT_SIZE_PX
+from app.vision.weights import CropRule
+from training.emotion.data import EmotionSplit
+from training.emotion.predict import predict_logits
+
+Gray = npt.NDArray[np.uint8]
+Distortion = Callable[[Gray, np.random.Generator], Gray]
+CPU = torch.device("cpu")
+WHOLE_BOX = CropRule(margin=0.0, shift_y=0.0)
+
+
+def jitter_box(picture: Gray, generator: np.random.Generator, share: float) -> Gray:
+    """Frame the face wrongly: centre and side of the box are off by up to a share of the side, evenly drawn."""
+    shift_x, shift_y, growth = generator.uniform(-share, share, 3) * INPUT_SIZE_PX
+    half = (INPUT_SIZE_PX + growth) / 2
+    centre_x, centre_y = INPUT_SIZE_PX / 2 + shift_x, INPUT_SIZE_PX / 2 + shift_y
+    box = (centre_x - half, centre_y - half, centre_x + half, centre_y + half)
+    crop = crop_faces(np.repeat(picture[:, :, None], 3, axis=2), [box], WHOLE_BOX, CPU)
+    framed: Gray = crop[0, 0].round().to(torch.uint8).numpy()
+    return framed
+
+
+def blur(picture: Gray, _: np.random.Generator, sigma_px: float) -> Gray:
+    """Smooth with a Gaussian."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma_px), dtype=np.uint8)
+
+
+def compress(picture: Gray, _: np.random.Generator, quality: int) -> Gray:
+    """Write as JPEG of a quality, 1..100, and read again."""
+    payload = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(payload, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+
+
+def relight(picture: Gray, _: np.random.Generator, factor: float) -> Gray:
+    """Multiply all values; what leaves 0..255 is cut."""
+    return (picture * factor).round().clip(0, 255).astype(np.uint8)
+
+
+def shrink(picture: Gray, _: np.random.Generator, side_px: int) -> Gray:
+    """Keep only the detail of a smaller picture."""
+    small = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, picture.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+DISTORTIONS: dict[str, Distortion] = {
+    "box jitter of 5 %": partial(jitter_box, share=0.05),
+    "box jitter of 10 %": partial(jitter_box, share=0.10),
+    "blur, sigma 1 px": partial(blur, sigma_px=1.0),
+    "JPEG quality 30": partial(compress, quality=30),
+    "30 % darker": partial(relight, factor=0.7),
+    "30 % brighter": partial(relight, factor=1.3),
+    "24 px": partial(shrink, side_px=24),
+}
+
+
+def measure_robustness(model: nn.Module, split: EmotionSplit, device: torch.device) -> dict[str, float]:
+    """Return the accuracy, 0..1, under each distortion; the same draws for every model.
+
+    Args:
+        model: On `device`.
+        split: N pictures.
+        device: Where to compute, in float32.
+    """
+    accuracies = {}
+    for name, distort in DISTORTIONS.items():
+        generator = np.random.default_rng(0)
+        pictures = np.stack([distort(picture, generator) for picture in split.images_BCHW[:, 0].numpy()])
+        logits_NK = predict_logits(
+            model, replace(split, images_BCHW=torch.from_numpy(pictures)[:, None]), device, bf16=False
+        )
+        accuracies[name] = float((logits_NK.argmax(1) == split.targets_B).double().mean())
+    return accuracies
