@@ -70,3 +70,24 @@ def crop_rule(
     except ValidationError as error:
         first = error.errors()[0]
         raise RunError(f"The crop rule is not valid: {first['loc'][0]}: {first['msg']}.") from error
+
+
+def measured_rule(framing: Path, weights_sha256: str, weights_dir: Path) -> dict[str, float]:
+    """Return the rule that framing.json holds; empty where there is no such file.
+
+    Args:
+        framing: The file.
+        weights_sha256: Of My_model's weights that are to be exported.
+        weights_dir: Where the detector's entry stands that the rule must fit.
+
+    Raises:
+        RunError: If it was measured with another My_model or another detector.
+    """
+    if not framing.is_file():
+        return {}
+    measured = json.loads(framing.read_text())
+    detector_sha256 = read_entries(weights_dir).get("detector", {}).get("sha256")
+    if (measured.get("weights_sha256"), measured.get("detector_sha256")) != (weights_sha256, detector_sha256):
+        raise RunError(f"{framing} was measured with other weights: run `emotion framing` again, or remove the file.")
+    rule: dict[str, float] = measured["rule"]
+    return rule

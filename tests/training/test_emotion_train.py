@@ -10,8 +10,8 @@ from tests.training.conftest import make_split
 from training.commands.emotion import RecipeName
 from training.emotion.augment import ReportAugmentation, StrongAugmentation
 from training.emotion.history import HISTORY
-from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe
-from training.emotion.train import BEST_WEIGHTS, Trainer, learning_rate
+from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe, learning_rate
+from training.emotion.train import BEST_WEIGHTS, Trainer
 from training.errors import DataError, RunError
 
 CPU = torch.device("cpu")

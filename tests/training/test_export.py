@@ -14,7 +14,7 @@ from training.emotion.evaluate import VALIDATION_SPLIT, evaluate_splits, read_ev
 from training.emotion.export import EmotionCandidate, candidate_of_run, export_emotion
 from training.emotion.predict import predict_logits
 from training.errors import RunError
-from training.manifest_entry import crop_rule, read_entries
+from training.manifest_entry import crop_rule, measured_rule, read_entries
 
 CROP = CropRule(margin=0.1, shift_y=0.02)
 ABOUT = {"recipe": {"name": "tiny", "epochs": 3}, "seed": 7, "epoch": 2, "bf16": False}
@@ -120,3 +120,17 @@ def test_wrong_weights_are_clear_errors(tmp_path: Path) -> None:
         read_payload(tmp_path / "bad.safetensors")
     with pytest.raises(RunError, match="does not fit"):
         EmotionCandidate(to_payload({"a": torch.zeros(1)}), {}).network(torch.device("cpu"))
+
+
+def test_a_measured_crop_rule_belongs_to_its_weights(tmp_path: Path) -> None:
+    framing = tmp_path / "framing.json"
+    assert measured_rule(framing, "ours", tmp_path) == {}
+    (tmp_path / "manifest.json").write_text(json.dumps({"detector": {"sha256": "finder"}}))
+    rule = {"margin": 0.1, "shift_y": 0.0}
+    framing.write_text(json.dumps({"weights_sha256": "ours", "detector_sha256": "finder", "rule": rule}))
+    assert measured_rule(framing, "ours", tmp_path) == rule
+    with pytest.raises(RunError, match="measured with other weights"):
+        measured_rule(framing, "others", tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"detector": {"sha256": "another"}}))
+    with pytest.raises(RunError, match="measured with other weights"):
+        measured_rule(framing, "ours", tmp_path)

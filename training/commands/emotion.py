@@ -1,7 +1,6 @@
 """`python -m training emotion ...`: train, calibrate, evaluate and export My_model."""
 
 import dataclasses
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +34,7 @@ from training.emotion.recipe import RECIPES
 from training.emotion.robustness import measure_robustness
 from training.emotion.train import Trainer
 from training.errors import RunError
-from training.manifest_entry import crop_rule
+from training.manifest_entry import crop_rule, measured_rule
 from training.plots import plot_confusion, plot_emotion_history, plot_reliability
 
 CALIBRATION = "calibration.json"
@@ -178,33 +177,17 @@ def framing(
     from training.emotion import framing as crops  # brings ultralytics, which takes seconds to import
 
     split = _load(data, (VALIDATION_SPLIT,), limit)[VALIDATION_SPLIT]
-    model = candidate_of_run(run).network(CPU)
-    pictures = crops.enlarge(split)
-    boxes = crops.find_boxes(crops.load_detector(weights_dir), pictures)
-    measured = crops.measure(boxes)
-    accuracies = {
-        name: {
-            "margin": rule.margin,
-            "shift_y": rule.shift_y,
-            "accuracy": crops.accuracy_with(rule, model, pictures, boxes, split),
-        }
-        for name, rule in crops.rules_to_compare(measured.rule).items()
-    }
-    ceiling = crops.accuracy_uncropped(model, boxes, split)
-    results = {
-        **dataclasses.asdict(measured),
-        "rule": measured.rule.model_dump(),
-        "rules": accuracies,
-        "as_framed": ceiling,
-    }
-    write_json(results, run / FRAMING)
+    candidate, detector = candidate_of_run(run), crops.load_detector(weights_dir)
+    results = crops.compare_rules(candidate.network(CPU), detector, split)
+    shas = {"weights_sha256": candidate.sha256, "detector_sha256": detector.card.sha256}
+    write_json({**shas, **results}, run / FRAMING)
     typer.echo(
-        f"{measured.found} of {measured.pictures} faces found; "
-        f"margin {measured.margin:.3f}, shift {measured.shift_y:.3f}"
+        f"{results['found']} of {results['pictures']} faces found; "
+        f"margin {results['margin']:.3f}, shift {results['shift_y']:.3f}"
     )
-    for name, row in accuracies.items():
+    for name, row in results["rules"].items():
         typer.echo(f"{name}: margin {row['margin']:.2f}, shift {row['shift_y']:.2f}, accuracy {row['accuracy']:.2%}")
-    typer.echo(f"As FER2013 framed them: {ceiling:.2%}. Written: {run / FRAMING}")
+    typer.echo(f"As FER2013 framed them: {results['as_framed']:.2%}. Written: {run / FRAMING}")
 
 
 @app.command()
@@ -222,9 +205,8 @@ def export(
     limit: LimitOption = None,
 ) -> None:
     """Write fp16 weights, manifest entry and card; measure on PublicTest first where that is not done yet."""
-    measured = json.loads((run / FRAMING).read_text())["rule"] if (run / FRAMING).is_file() else {}
-    crop = crop_rule(weights_dir, margin, shift_y, measured)
     candidate = candidate_of_run(run)
+    crop = crop_rule(weights_dir, margin, shift_y, measured_rule(run / FRAMING, candidate.sha256, weights_dir))
     known = read_evaluation(run, candidate.sha256, limit)
     if known is None:
         evaluation = _evaluate(candidate, _load(data, (VALIDATION_SPLIT,), limit), device, limit, robust=True)

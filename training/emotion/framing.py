@@ -4,8 +4,9 @@ FER2013's pictures are crops themselves, with a margin of their own. If the dete
 and its longer side at known places of those crops, the inverse of that relation turns any box into FER2013's framing.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,6 +120,32 @@ def measure(boxes: list[Detection | None]) -> Framing:
         shift_y=float(np.median((UPSCALE_PX / 2 - (top + bottom) / 2) / UPSCALE_PX)),
         shift_x=float(np.median((UPSCALE_PX / 2 - (left + right) / 2) / UPSCALE_PX)),
     )
+
+
+def compare_rules(model: torch.nn.Module, detector: FaceDetector, split: EmotionSplit) -> dict[str, Any]:
+    """Measure the framing, and the accuracy with the rule that follows and with others.
+
+    Args:
+        model: My_model, on the CPU.
+        detector: The project's own.
+        split: Pictures to choose on: PublicTest.
+
+    Returns:
+        Plain values for framing.json: the framing, `rule`, `rules` (name -> margin, shift_y, accuracy 0..1) and
+        `as_framed`, the accuracy on the same faces as FER2013 framed them.
+
+    Raises:
+        RunError: If no face was found at all.
+    """
+    pictures = enlarge(split)
+    boxes = find_boxes(detector, pictures)
+    measured = measure(boxes)
+    rules = {
+        name: {**rule.model_dump(), "accuracy": accuracy_with(rule, model, pictures, boxes, split)}
+        for name, rule in rules_to_compare(measured.rule).items()
+    }
+    as_framed = accuracy_uncropped(model, boxes, split)
+    return {**asdict(measured), "rule": measured.rule.model_dump(), "rules": rules, "as_framed": as_framed}
 
 
 def accuracy_with(

@@ -26,7 +26,7 @@ from training.emotion.distributed import ALONE, Group
 from training.emotion.history import HISTORY, EpochRow, write_history
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.predict import forward_logits, predict_logits
-from training.emotion.recipe import Recipe
+from training.emotion.recipe import Recipe, learning_rate
 from training.errors import DataError, RunError
 
 CHECKPOINT = "checkpoint.pt"
@@ -225,21 +225,6 @@ def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
     count_B1 = split.votes_BK.sum(1, keepdim=True)
     share_BK = torch.where(count_B1 > 0, split.votes_BK / count_B1.clamp(min=1), hard_BK)
     return (1 - ferplus_weight) * hard_BK + ferplus_weight * share_BK
-
-
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Return the rate at a step (from 0): constant, or linear warm-up and then a half cosine down to zero.
-
-    References:
-        Loshchilov, Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
-    """
-    if recipe.warmup_epochs is None:
-        return recipe.learning_rate
-    warmup = recipe.warmup_epochs * steps_per_epoch
-    if step < warmup:
-        return recipe.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, recipe.epochs * steps_per_epoch - warmup)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
