@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """The settings of one server; wrong values stop the start."""
 
-    model_config = SettingsConfigDict(env_prefix="MIEN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MIEN_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
