@@ -22,12 +22,14 @@ from app.api.schemas import (
     emotion_fields,
     model_names,
 )
-from app.errors import InvalidRequest, MienError, Overloaded
+from app.errors import InvalidRequest, MienError, NotReady, Overloaded
 from app.vision.image import FORMATS
 from app.vision.types import DetectOptions
 
 QUEUE_SHARE = 4
 """The files of one request take at most a quarter of the queue at a time, so that one client cannot fill it."""
+
+BUSY = 503
 
 Answer = TypeVar("Answer")
 
@@ -144,6 +146,7 @@ async def _each(
 
     Raises:
         Overloaded: If the server could take none of them: then the whole request is worth repeating later.
+        NotReady: The same, because it starts or stops.
     """
     gate, request_id = (
         asyncio.Semaphore(max(1, services.engine.limits.queue_size // QUEUE_SHARE)),
@@ -159,8 +162,10 @@ async def _each(
                 return ErrorOut(error=problem_of(error, request_id))
 
     results = await unless_client_leaves(request, _all_of(one(payload) for payload in payloads))
-    if all(isinstance(each, ErrorOut) and each.error.status == Overloaded.status for each in results):
-        raise Overloaded("The server could take none of these pictures; try again shortly.")
+    refused = {each.error.code for each in results if isinstance(each, ErrorOut) and each.error.status == BUSY}
+    if len(refused) and all(isinstance(each, ErrorOut) and each.error.code in refused for each in results):
+        kind = NotReady if NotReady.code in refused else Overloaded
+        raise kind("The server could take none of these pictures; try again shortly.")
     return results
 
 
