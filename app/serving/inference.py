@@ -78,9 +78,7 @@ class Inference:
         Raises:
             NotReady: Before `load` is done.
         """
-        if self._pipeline is None:
-            raise NotReady("The networks are still loading.")
-        return self._pipeline.manifest
+        return self._loaded.manifest
 
     def load(self) -> None:
         """Load both networks and run them once.
@@ -103,13 +101,17 @@ class Inference:
         Raises:
             Exception: If a whole pass fails; DeviceLost if no later one can succeed.
         """
-        if self._pipeline is None:
-            raise NotReady("The networks are still loading.")
         detections = [job for job in jobs if isinstance(job, DetectJob)]
         classifications = [job for job in jobs if isinstance(job, ClassifyJob)]
         detected = iter(self._in_parts(self._detect, detections))
         classified = iter(self._in_parts(self._classify, classifications))
         return [next(detected) if isinstance(job, DetectJob) else next(classified) for job in jobs]
+
+    @property
+    def _loaded(self) -> VisionPipeline:
+        if self._pipeline is None:
+            raise NotReady("The networks are still loading.")
+        return self._pipeline
 
     def _in_parts(
         self, answer: Callable[[Sequence[Result]], list[Answer | Exception]], jobs: Sequence[Result]
@@ -132,9 +134,8 @@ class Inference:
         return answers
 
     def _detect(self, jobs: Sequence[DetectJob]) -> list[Answer | Exception]:
-        assert self._pipeline is not None  # noqa: S101 - `run` has checked
         classes = len(self.manifest.emotion.labels)
-        found = self._pipeline.detect([job.image for job in jobs], [job.options for job in jobs])
+        found = self._loaded.detect([job.image for job in jobs], [job.options for job in jobs])
         checked: list[Answer | Exception] = [_check_faces(each, classes) for each in _same_length(found, jobs)]
         timings = found[0].timings_ms
         self._observer.batch_detected(
@@ -143,8 +144,7 @@ class Inference:
         return checked
 
     def _classify(self, jobs: Sequence[ClassifyJob]) -> list[Answer | Exception]:
-        assert self._pipeline is not None  # noqa: S101 - `run` has checked
-        rows = _same_length(self._pipeline.classify([job.image for job in jobs]), jobs)
+        rows = _same_length(self._loaded.classify([job.image for job in jobs]), jobs)
         classes = len(self.manifest.emotion.labels)
         return [row if _is_distribution(row, classes) else _not_a_distribution() for row in rows]
 
