@@ -151,3 +151,28 @@ def test_a_batch_of_which_nothing_could_be_taken_is_503():
             assert int(answer.headers["retry-after"]) >= 1
         pipeline.open.set()
         asking.join()
+
+
+def test_a_thousand_clients_who_leave_at_any_moment():
+    """Before, in and after the body, and while the networks work: nothing is left behind."""
+    payload = encode(gradient())
+
+    async def steps(app, engine):
+        async def leave(number):
+            cut = number % 4
+            parts = [payload[: len(payload) * cut // 3]] if cut else []
+            exchange = Exchange(app, parts, last=cut == 3)
+            running = asyncio.create_task(exchange.run())
+            for _ in range(number % 17):
+                await asyncio.sleep(0)
+            exchange.left.set()
+            return (await running).status
+
+        for start in range(0, 1000, 50):
+            statuses = await asyncio.gather(*(leave(number) for number in range(start, start + 50)))
+            assert set(statuses) <= {200, 499}
+        assert engine.in_flight == 0
+        assert engine._batcher.waiting == 0
+        assert (await Exchange(app, [payload]).run()).status == 200
+
+    serve(steps)
