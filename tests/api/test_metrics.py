@@ -1,6 +1,8 @@
 import io
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -58,6 +60,15 @@ def test_labels_are_bounded(counted_client):
         client.request(f"VERB{number}", f"/nowhere/{number}", headers={"X-Request-ID": f"id-{number}"})
         client.get(f"/nowhere/{number}?q={number}")
     assert len(read(client)) - before <= 2 * 20  # two methods, one route, one status; histogram buckets
+
+
+def test_the_dashboard_shows_metrics_that_exist(counted_client):
+    dashboard = (Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards" / "mien.json").read_text()
+    shown = set(re.findall(r"mien_[a-z_]+", dashboard))
+    exposed = re.findall(r"^# TYPE (mien_\w+)", counted_client.get("/metrics").text, re.MULTILINE)
+    known = {f"{name}{suffix}" for name in exposed for suffix in ("", "_bucket", "_sum", "_count")}
+    assert shown
+    assert shown <= known
 
 
 def test_two_applications_do_not_share_counts():
