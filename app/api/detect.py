@@ -148,10 +148,8 @@ async def _each(
         Overloaded: If the server could take none of them: then the whole request is worth repeating later.
         NotReady: The same, because it starts or stops.
     """
-    gate, request_id = (
-        asyncio.Semaphore(max(1, services.engine.limits.queue_size // QUEUE_SHARE)),
-        request_id_of(request),
-    )
+    gate = asyncio.Semaphore(max(1, services.engine.limits.queue_size // QUEUE_SHARE))
+    request_id = request_id_of(request)
 
     async def one(payload: bytes) -> Answer | ErrorOut:
         async with gate:
@@ -162,8 +160,8 @@ async def _each(
                 return ErrorOut(error=problem_of(error, request_id))
 
     results = await unless_client_leaves(request, _all_of(one(payload) for payload in payloads))
-    refused = {each.error.code for each in results if isinstance(each, ErrorOut) and each.error.status == BUSY}
-    if len(refused) and all(isinstance(each, ErrorOut) and each.error.code in refused for each in results):
+    refused = [each.error.code for each in results if isinstance(each, ErrorOut) and each.error.status == BUSY]
+    if len(refused) == len(results):
         kind = NotReady if NotReady.code in refused else Overloaded
         raise kind("The server could take none of these pictures; try again shortly.")
     return results
