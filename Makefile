@@ -16,6 +16,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app training
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python scripts/audit
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

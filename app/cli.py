@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,24 +36,34 @@ def serve(
     """Start the server; every setting is also an environment variable MIEN_... (see the README)."""
     import uvicorn
 
+    from app.logs import configure_logging
     from app.main import create_app, make_engine
+    from app.metrics import Metrics
+    from app.server import DrainingServer, impatient
 
     settings = _settings(host=host, port=port, device=device)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    engine = make_engine(settings)
+    configure_logging(settings.log_level, settings.log_format)
+    metrics = Metrics()
+    engine = make_engine(settings, metrics)
     try:
+        api = create_app(settings, engine, metrics)
         asyncio.run(engine.start())
-    except MienError as error:
+    except (MienError, OSError) as error:
         raise _fail(str(error)) from error
-    server = uvicorn.Server(
+    server = DrainingServer(
         uvicorn.Config(
-            create_app(settings, engine),
+            api,
             host=settings.host,
             port=settings.port,
-            log_level=settings.log_level,
+            http=impatient(settings.header_timeout_s),
+            log_config=None,
+            access_log=False,
             server_header=False,
+            proxy_headers=settings.trusted_proxies is not None,
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=int(settings.deadline_s) + 1,
-        )
+        ),
+        on_exit=engine.drain,
     )
     server.run()
     if not server.started:

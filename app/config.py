@@ -1,16 +1,17 @@
 """All settings, each also an environment variable with the prefix MIEN_; read by main.py and cli.py only."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from limits import parse
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """The settings of one server; wrong values stop the start."""
 
-    model_config = SettingsConfigDict(env_prefix="MIEN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MIEN_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
@@ -32,4 +33,48 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(default=20_000_000, ge=1, description="Largest picture file; then 413.")
     max_request_bytes: int = Field(default=100_000_000, ge=1, description="Largest request body; then 413.")
     max_pixels: int = Field(default=50_000_000, ge=1, description="Largest width x height; then 413, undecoded.")
+    max_pixels_held: int = Field(
+        default=300_000_000, ge=1, description="Most pixels of all decoded pictures together (3 bytes each)."
+    )
+    max_body_bytes_held: int = Field(
+        default=300_000_000, ge=1, description="Most bytes of all request bodies together; then 503."
+    )
+    max_requests: int = Field(default=512, ge=1, description="Most requests answered at once; then 503.")
+    upload_timeout_s: float = Field(default=30.0, gt=0, le=3600, description="Longest time for a body; then 408.")
+    header_timeout_s: float = Field(default=10.0, gt=0, le=600, description="Longest time for the request's headers.")
+    api_keys: SecretStr | None = Field(default=None, description="Comma-separated keys; without any, all may ask.")
+    api_keys_file: Path | None = Field(default=None, description="File with one key a line; # begins a comment.")
+    rate_limit: str | None = Field(default=None, description="Requests a client, such as 60/minute; then 429.")
+    cors_origins: str | None = Field(default=None, description="Comma-separated origins whose pages may ask.")
+    trusted_proxies: str | None = Field(
+        default=None, description="Comma-separated addresses whose X-Forwarded-For is believed."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Lines for people, or JSON for machines.")
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, rate: str | None) -> str | None:
+        if rate is not None:
+            parse(rate)
+        return rate
+
+    @model_validator(mode="after")
+    def _one_request_fits(self) -> Self:
+        if self.max_pixels_held < self.max_pixels:
+            raise ValueError("max_pixels_held must be at least max_pixels")
+        if self.max_body_bytes_held < self.max_request_bytes:
+            raise ValueError("max_body_bytes_held must be at least max_request_bytes")
+        return self
+
+    @property
+    def all_api_keys(self) -> tuple[str, ...]:
+        """The keys of the environment and of the file.
+
+        Raises:
+            OSError: If the file cannot be read.
+        """
+        text = self.api_keys.get_secret_value().split(",") if self.api_keys else []
+        lines = self.api_keys_file.read_text().splitlines() if self.api_keys_file else []
+        keys = [each.strip() for each in (*text, *(line.partition("#")[0] for line in lines))]
+        return tuple(key for key in keys if key)

@@ -2,17 +2,24 @@
 
 MienError
 ├── BadPayload            400  the bytes are not a whole picture
+├── Unauthorized          401  no API key, or a wrong one
+├── UploadTimeout         408  the body did not arrive in time
 ├── PayloadTooLarge       413  too many bytes, pixels or files
 ├── UnsupportedMedia      415  not a picture format that is read here
 ├── InvalidRequest        422  a field or an option is missing or out of range
-├── Overloaded            503  the queue is full; come back after `retry_after_s`
+├── RateLimited           429  this client asks too often
+├── ClientGone            499  the client left; nobody reads the answer
+├── Overloaded            503  the queue or the memory set aside is full
+├── OutOfMemory           503  the device has no memory left, even for one picture
+├── DeviceLost            503  the device failed for good; a restart is needed
 ├── NotReady              503  starting or stopping
 ├── DeadlineExceeded      504  the answer did not come in time
 ├── InferenceFailed       500  the networks failed on this batch
 ├── DeviceUnavailable     start-up: the device asked for is not there
 └── WeightsError          start-up: weights are missing, altered or do not fit
 
-Every class carries an HTTP status and a stable `code`; `str(error)` is safe to show to a client.
+Every class carries an HTTP status and a stable `code`; `str(error)` is safe to show to a client. `retry_after_s` says
+when it is worth asking again; None: the same request will fail the same way.
 """
 
 
@@ -22,6 +29,7 @@ class MienError(Exception):
     status: int = 500
     code: str = "internal_error"
     title: str = "Internal error"
+    retry_after_s: int | None = None
 
 
 class BadPayload(MienError):
@@ -30,6 +38,22 @@ class BadPayload(MienError):
     status = 400
     code = "bad_payload"
     title = "The picture cannot be read"
+
+
+class Unauthorized(MienError):
+    """The request carries no API key, or a wrong one."""
+
+    status = 401
+    code = "unauthorized"
+    title = "An API key is needed"
+
+
+class UploadTimeout(MienError):
+    """The body did not arrive within the time allowed."""
+
+    status = 408
+    code = "upload_timeout"
+    title = "The upload took too long"
 
 
 class PayloadTooLarge(MienError):
@@ -56,21 +80,56 @@ class InvalidRequest(MienError):
     title = "The request is not valid"
 
 
-class Overloaded(MienError):
-    """The queue is full.
+class RateLimited(MienError):
+    """This client asks more often than it may.
 
     Args:
         message: What happened.
         retry_after_s: When to come back, in seconds.
     """
 
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ClientGone(MienError):
+    """The client closed the connection; the status is seen in logs and metrics only."""
+
+    status = 499
+    code = "client_gone"
+    title = "The client has left"
+
+
+class Overloaded(MienError):
+    """The queue, or the memory set aside for requests, is full."""
+
     status = 503
     code = "overloaded"
     title = "The server is busy"
+    retry_after_s = 1
 
-    def __init__(self, message: str, retry_after_s: int = 1) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+
+class OutOfMemory(MienError):
+    """The compute device has not enough memory; a smaller batch may fit."""
+
+    status = 503
+    code = "out_of_memory"
+    title = "The device is out of memory"
+    retry_after_s = 5
+
+
+class DeviceLost(MienError):
+    """The compute device failed in a way that only a new process can mend."""
+
+    status = 503
+    code = "device_lost"
+    title = "The device has failed"
+    retry_after_s = 10
 
 
 class NotReady(MienError):
@@ -79,6 +138,7 @@ class NotReady(MienError):
     status = 503
     code = "not_ready"
     title = "The server is not ready"
+    retry_after_s = 5
 
 
 class DeadlineExceeded(MienError):

@@ -5,14 +5,23 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from limits import parse as parse_rate
 
 from app import __version__
-from app.api import detect, health, source
+from app.api import detect, health, metrics, source
+from app.api.access import AccessMiddleware
+from app.api.api_keys import ApiKeysMiddleware
 from app.api.body import BodyLimits
 from app.api.deps import Services
-from app.api.problems import install_problem_handlers
+from app.api.problems import ProblemMiddleware, install_problem_handlers
+from app.api.rate_limit import RateLimitMiddleware
 from app.api.request_id import RequestIdMiddleware
+from app.api.schemas import model_names
+from app.api.security_headers import SecurityHeadersMiddleware
+from app.api.uploads import UploadsMiddleware
 from app.config import Settings
+from app.metrics import Metrics
 from app.serving.engine import Engine, EngineLimits
 from app.vision.weights import default_weights_dir
 
@@ -25,7 +34,7 @@ angry, happy, sad, surprise or neutral.
 A facial expression is not a reading of a person's inner state. No picture is stored or logged."""
 
 
-def make_engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings, metrics: Metrics) -> Engine:
     """Make the engine that the settings describe; nothing is loaded before its `start`."""
 
     def load() -> "Pipeline":
@@ -39,38 +48,80 @@ def make_engine(settings: Settings) -> Engine:
         max_batch_wait_ms=settings.max_batch_wait_ms,
         queue_size=settings.queue_size,
         max_pixels=settings.max_pixels,
+        max_pixels_held=settings.max_pixels_held,
         deadline_s=settings.deadline_s,
         decode_threads=settings.decode_threads,
     )
-    return Engine(load, limits)
+    return Engine(load, limits, metrics)
 
 
-def create_app(settings: Settings | None = None, engine: Engine | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, engine: Engine | None = None, counted: Metrics | None = None
+) -> FastAPI:
     """Build the application.
 
     Args:
         settings: Default: from the environment.
         engine: Default: what the settings describe; tests pass one with a fake pipeline.
+        counted: The metrics that the engine reports to.
 
     Returns:
         The application; its lifespan starts and stops the engine.
     """
     settings = settings or Settings()
-    engine = engine or make_engine(settings)
+    counted = counted or Metrics()
+    engine = engine or make_engine(settings, counted)
+    _watch(engine, counted)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             await engine.start()
+            counted.show_model(version=__version__, **model_names(engine.manifest).model_dump())
             yield
         finally:
             await engine.stop()
 
     api = FastAPI(title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan)
-    api.state.services = Services(engine, BodyLimits(settings.max_image_bytes, settings.max_request_bytes))
+    body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
+    api.state.services = Services(engine, body_limits, counted)
     api.include_router(detect.router)
     api.include_router(health.router)
+    api.include_router(metrics.router)
     api.include_router(source.router)
-    api.add_middleware(RequestIdMiddleware)
     install_problem_handlers(api)
+    _add_middleware(api, settings, counted)
     return api
+
+
+def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
+    """Wrap the routes, from the innermost layer to the outermost."""
+    api.add_middleware(
+        UploadsMiddleware,
+        max_requests=settings.max_requests,
+        max_bytes_held=settings.max_body_bytes_held,
+        timeout_s=settings.upload_timeout_s,
+    )
+    if settings.rate_limit is not None:
+        api.add_middleware(RateLimitMiddleware, rate=parse_rate(settings.rate_limit))
+    api.add_middleware(ApiKeysMiddleware, keys=settings.all_api_keys)
+    api.add_middleware(ProblemMiddleware)
+    if settings.cors_origins is not None:
+        origins = [each.strip() for each in settings.cors_origins.split(",")]
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    api.add_middleware(SecurityHeadersMiddleware)
+    api.add_middleware(AccessMiddleware, metrics=counted)
+    api.add_middleware(RequestIdMiddleware)
+
+
+def _watch(engine: Engine, counted: Metrics) -> None:
+    """Let the metrics show the engine's state."""
+    counted.watch("ready", "1 if requests are served", lambda: engine.ready)
+    counted.watch("pictures_in_work", "Pictures being decoded, waiting or in the networks", lambda: engine.in_flight)
+    counted.watch("pixels_held", "Pixels of all decoded pictures in memory", lambda: engine.pixels_held)

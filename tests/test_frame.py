@@ -48,3 +48,10 @@ def test_constraints_name_no_index_and_pin_every_dependency():
     wanted = project["dependencies"] + [each for group in project["optional-dependencies"].values() for each in group]
     names = {each.split(">=")[0].split("[")[0].lower() for each in wanted}
     assert names - pinned == {"mien"}
+
+
+def test_only_the_rate_limiter_and_the_logs_look_at_the_wall_clock():
+    """Deadlines must survive clock jumps: they are monotonic."""
+    wall = ("time.time(", "datetime.now", "gmtime")
+    files = {path.name for path in (ROOT / "app").rglob("*.py") if any(each in path.read_text() for each in wall)}
+    assert files <= {"rate_limit.py", "logs.py"}

@@ -3,6 +3,7 @@
 Nothing is written to disk: Starlette's parser would spool large files to a temporary folder.
 """
 
+import io
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from app.errors import BadPayload, InvalidRequest, PayloadTooLarge, UnsupportedMedia
+from app.errors import BadPayload, ClientGone, InvalidRequest, PayloadTooLarge, UnsupportedMedia
 
 FORM = "multipart/form-data"
 MAX_LENGTH_DIGITS = 18
@@ -93,8 +94,10 @@ def _is_form(request: Request) -> bool:
 
 
 async def _read_raw(request: Request, limits: BodyLimits) -> bytes:
-    parts = [part async for part in _bounded(request, min(limits.max_image_bytes, limits.max_request_bytes))]
-    payload = b"".join(parts)
+    buffer = io.BytesIO()  # Its value is taken out without a copy.
+    async for part in _bounded(request, min(limits.max_image_bytes, limits.max_request_bytes)):
+        buffer.write(part)
+    payload = buffer.getvalue()
     if not payload:
         raise BadPayload("The body is empty: send a picture, or a multipart form with the field 'file'.")
     return payload
@@ -114,7 +117,7 @@ async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
                 raise too_large
             yield part
     except ClientDisconnect as error:
-        raise BadPayload("The client left before the body was complete.") from error
+        raise ClientGone("The client left before the body was complete.") from error
 
 
 async def _read_form(request: Request, limits: BodyLimits, name: str, max_files: int) -> Form:
@@ -143,6 +146,7 @@ async def _sort_fields(parsed: FormData, name: str) -> Form:
             if key != name:
                 raise InvalidRequest(f"Unknown file field {key!r}: pictures go into {name!r}.")
             payloads.append(await value.read())
+            await value.close()  # Its buffer would be a second copy.
         elif key == name:
             raise InvalidRequest(f"The field {name!r} must be a file, not text.")
         else:

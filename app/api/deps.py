@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.body import BodyLimits
+from app.metrics import Metrics
 from app.serving.engine import Engine
 
 
@@ -16,12 +17,14 @@ class Services:
     Attributes:
         engine: Answers pictures.
         body_limits: Byte limits.
+        metrics: What is counted.
         max_batch_files: Most files of one /detect/batch request.
         max_classify_files: Most files of one /classify request.
     """
 
     engine: Engine
     body_limits: BodyLimits
+    metrics: Metrics
     max_batch_files: int = 32
     max_classify_files: int = 64
 

@@ -1,14 +1,15 @@
 """POST /detect, /detect/batch and /classify."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 
 from app.api.body import check_size, read_many, read_single
-from app.api.deps import ServicesDep
+from app.api.deps import Services, ServicesDep
+from app.api.disconnect import unless_client_leaves
 from app.api.problems import Problem, problem_of, request_id_of
 from app.api.schemas import (
     ClassifyBatchOut,
@@ -21,12 +22,14 @@ from app.api.schemas import (
     emotion_fields,
     model_names,
 )
-from app.errors import InvalidRequest, MienError
+from app.errors import InvalidRequest, MienError, NotReady, Overloaded
 from app.vision.image import FORMATS
 from app.vision.types import DetectOptions
 
 QUEUE_SHARE = 4
 """The files of one request take at most a quarter of the queue at a time, so that one client cannot fill it."""
+
+BUSY = 503
 
 Answer = TypeVar("Answer")
 
@@ -34,10 +37,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}, "description": description}
     for status, description in {
         400: "The body or the picture is empty, truncated or damaged.",
+        401: "An API key is needed.",
+        408: "The body did not arrive in time.",
         413: "Too many bytes, pixels or files.",
         415: "Not a picture format that is read here.",
         422: "A field or an option is missing, unknown or out of range.",
-        503: "The server is busy, starting or stopping.",
+        429: "This client asks too often; Retry-After says when to come back.",
+        500: "The networks failed.",
+        503: "The server is busy, starting or stopping; Retry-After says when to come back.",
         504: "The answer took too long.",
     }.items()
 }
@@ -80,7 +87,7 @@ async def detect(request: Request, services: ServicesDep, query: Annotated[Optio
     """Find the faces of one picture and the emotion of each: form field `file`, or the picture as the whole body."""
     form = await read_single(request, services.body_limits)
     options = _merge_options(query, form.fields)
-    found = await services.engine.detect(form.payloads[0], options)
+    found = await unless_client_leaves(request, services.engine.detect(form.payloads[0], options))
     return detect_out(found, model_names(services.engine.manifest))
 
 
@@ -91,13 +98,13 @@ async def detect_batch(
     """Find the faces of up to 32 pictures (form field `files`); a bad file costs only its own entry."""
     form = await read_many(request, services.body_limits, services.max_batch_files)
     options = _merge_options(query, form.fields)
-    names = model_names(services.engine.manifest)
+    names, deadline = model_names(services.engine.manifest), services.engine.deadline()
 
     async def answer(payload: bytes) -> DetectOut:
         check_size(payload, services.body_limits)
-        return detect_out(await services.engine.detect(payload, options), names)
+        return detect_out(await services.engine.detect(payload, options, deadline), names)
 
-    return DetectBatchOut(results=await _each(form.payloads, answer, request, services.engine.limits.queue_size))
+    return DetectBatchOut(results=await _each(form.payloads, answer, request, services))
 
 
 @router.post("/classify", openapi_extra=CLASSIFY_BODY)
@@ -106,14 +113,14 @@ async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
     _refuse_unknown(request.query_params.keys())
     form = await read_many(request, services.body_limits, services.max_classify_files)
     _refuse_unknown(form.fields.keys())
-    names = model_names(services.engine.manifest)
+    names, deadline = model_names(services.engine.manifest), services.engine.deadline()
 
     async def answer(payload: bytes) -> ClassifyOut:
         check_size(payload, services.body_limits)
-        fields = emotion_fields(await services.engine.classify(payload))
+        fields = emotion_fields(await services.engine.classify(payload, deadline))
         return ClassifyOut(**fields.model_dump(), model=names)
 
-    return ClassifyBatchOut(results=await _each(form.payloads, answer, request, services.engine.limits.queue_size))
+    return ClassifyBatchOut(results=await _each(form.payloads, answer, request, services))
 
 
 def _merge_options(query: OptionFields, fields: dict[str, str]) -> DetectOptions:
@@ -133,18 +140,35 @@ def _refuse_unknown(names: Any) -> None:
 
 
 async def _each(
-    payloads: Sequence[bytes], answer: Callable[[bytes], Awaitable[Answer]], request: Request, queue_size: int
+    payloads: Sequence[bytes], answer: Callable[[bytes], Awaitable[Answer]], request: Request, services: Services
 ) -> list[Answer | ErrorOut]:
-    """Answer every payload in order; an error of ours takes only its own place."""
-    gate = asyncio.Semaphore(max(1, queue_size // QUEUE_SHARE))
+    """Answer every payload in order; an error of ours takes only its own place.
+
+    Raises:
+        Overloaded: If the server could take none of them: then the whole request is worth repeating later.
+        NotReady: The same, because it starts or stops.
+    """
+    gate = asyncio.Semaphore(max(1, services.engine.limits.queue_size // QUEUE_SHARE))
+    request_id = request_id_of(request)
 
     async def one(payload: bytes) -> Answer | ErrorOut:
         async with gate:
             try:
                 return await answer(payload)
             except MienError as error:
-                return ErrorOut(error=problem_of(error, request_id_of(request)))
+                services.metrics.rejected(error.code)
+                return ErrorOut(error=problem_of(error, request_id))
 
+    results = await unless_client_leaves(request, _all_of(one(payload) for payload in payloads))
+    refused = [each.error.code for each in results if isinstance(each, ErrorOut) and each.error.status == BUSY]
+    if len(refused) == len(results):
+        kind = NotReady if NotReady.code in refused else Overloaded
+        raise kind("The server could take none of these pictures; try again shortly.")
+    return results
+
+
+async def _all_of(work: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+    """Run all at once; if one raises or this call is cancelled, all are."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(payload)) for payload in payloads]
+        tasks = [group.create_task(each) for each in work]
     return [task.result() for task in tasks]

@@ -10,11 +10,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.request_id import HEADER as REQUEST_ID_HEADER
-from app.errors import InvalidRequest, MienError, Overloaded
+from app.errors import InvalidRequest, MienError, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
+HTTP_REFUSAL = "websocket.http.response"
+"""The ASGI extension by which a stream is refused with an HTTP answer instead of a bare 403."""
+TRY_AGAIN_LATER, INTERNAL_ERROR = 1013, 1011
+"""Close codes of a WebSocket (RFC 6455 and its registry)."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,35 +40,88 @@ def problem_of(error: MienError, request_id: str | None) -> Problem:
     return Problem(title=error.title, status=error.status, code=error.code, detail=str(error), request_id=request_id)
 
 
-def request_id_of(request: Request) -> str | None:
+def request_id_of(connection: HTTPConnection) -> str | None:
     """Return the id that the middleware gave to this request."""
-    found: str | None = getattr(request.state, "request_id", None)
+    found: str | None = getattr(connection.state, "request_id", None)
     return found
 
 
+def respond(connection: HTTPConnection, error: MienError) -> JSONResponse:
+    """Answer with an error of ours."""
+    headers: dict[str, str] = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return _respond(connection, problem_of(error, request_id_of(connection)), headers)
+
+
+class ProblemMiddleware:
+    """Answer what the layers below raise, streams included; no traceback leaves the server.
+
+    Args:
+        app: The next ASGI application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        sent: set[str] = set()
+
+        async def send_and_look(message: Message) -> None:
+            sent.add(message["type"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_look)
+        except MienError as error:
+            await _tell(error, scope, receive, send, sent)
+        except Exception as error:
+            logger.exception("unexpected %s", type(error).__name__)
+            message = "An unexpected error happened; it was logged under the request id."
+            await _tell(MienError(message), scope, receive, send, sent)
+
+
+async def _tell(error: MienError, scope: Scope, receive: Receive, send: Send, sent: set[str]) -> None:
+    """Answer with a problem where it is not too late."""
+    if "websocket.accept" in sent:
+        if "websocket.close" not in sent:
+            code = TRY_AGAIN_LATER if error.retry_after_s is not None else INTERNAL_ERROR
+            await send({"type": "websocket.close", "code": code, "reason": error.title})
+    elif scope["type"] == "http" or HTTP_REFUSAL in scope.get("extensions", {}):
+        if not any(each.endswith("response.start") for each in sent):
+            await respond(HTTPConnection(scope), error)(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": error.title})
+
+
 def install_problem_handlers(api: FastAPI) -> None:
-    """Answer every failure of the API with a problem; no traceback leaves the server."""
+    """Answer failures of the routes with a problem; what is left over is `ProblemMiddleware`'s."""
     api.add_exception_handler(MienError, _on_mien_error)
     api.add_exception_handler(RequestValidationError, _on_validation_error)
     api.add_exception_handler(HTTPException, _on_http_exception)
-    api.add_exception_handler(Exception, _on_unexpected)
 
 
-def _respond(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def _respond(connection: HTTPConnection, problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    connection.state.problem_code = problem.code  # for the log and the metrics
     return JSONResponse(problem.model_dump(), problem.status, headers, media_type=MEDIA_TYPE)
 
 
 async def _on_mien_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MienError)  # noqa: S101 - Starlette calls this for MienError only
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
-    return _respond(problem_of(error, request_id_of(request)), headers)
+    return respond(request, error)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first: dict[str, Any] = error.errors()[0]
     where = " ".join(str(part) for part in first["loc"])
-    return _respond(problem_of(InvalidRequest(f"{where}: {first['msg']}."), request_id_of(request)))
+    return respond(request, InvalidRequest(f"{where}: {first['msg']}."))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -76,12 +134,4 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         detail=f"{request.method} {request.url.path}: {error.detail}. The routes are listed at /docs.",
         request_id=request_id_of(request),
     )
-    return _respond(problem, error.headers)
-
-
-async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    request_id = request_id_of(request)
-    logger.error("request %s: unexpected %s", request_id, type(error).__name__)
-    message = "An unexpected error happened; it was logged under the request id."
-    headers = {REQUEST_ID_HEADER: request_id} if request_id else None  # this handler runs outside the middleware
-    return _respond(problem_of(MienError(message), request_id), headers)
+    return _respond(request, problem, error.headers)

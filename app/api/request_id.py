@@ -6,12 +6,17 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import logs
+
 HEADER = "X-Request-ID"
-_HARMLESS = re.compile(r"[\w.-]{1,64}")
+STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+"""Messages that carry the headers of an answer."""
+
+_HARMLESS = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class RequestIdMiddleware:
-    """Put the id into the request's state and the answer's headers.
+    """Put the id into the request's state, the logs and the answer's headers.
 
     Args:
         app: The next ASGI application.
@@ -22,7 +27,7 @@ class RequestIdMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         offered = Headers(scope=scope).get(HEADER, "")
@@ -30,8 +35,12 @@ class RequestIdMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in STARTS:
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
-        await self.app(scope, receive, send_with_id)
+        token = logs.request_id.set(request_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            logs.request_id.reset(token)

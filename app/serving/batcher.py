@@ -3,18 +3,21 @@
 It knows neither vision nor HTTP. While a batch runs the next one gathers, so with `max_batch_wait_ms` 0 a lone item
 never waits and a busy server batches by itself.
 
-Contract: order kept; at most `max_batch_size` items a batch; the function never runs twice at once; a raising function
-fails that batch's callers only; a result of another length is an error; a caller cancelled before or during a batch is
-harmless; a full queue answers at once; `close` settles every pending future and joins the thread; `submit` after
-`close` raises.
+Contract: `setup` and the function run on one thread of the batcher's own; order kept; at most `max_batch_size` items a
+batch; the function never runs twice at once; an exception in the place of a result goes to that caller alone; a raising
+function fails that batch's callers only, unless it raises something `fatal`: then the thread ends; a result of another
+length is an error; a caller cancelled before or during a batch is harmless and gives its place back at once; a full
+queue answers at once; `close` settles every pending future and joins the thread; `submit` after `close` raises.
 """
 
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from app.errors import InferenceFailed, NotReady, Overloaded
@@ -25,32 +28,48 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
+class _Entry(Generic[Item, Result]):
+    item: Item
+    future: "Future[Result]" = field(default_factory=Future)
+    queued: float = field(default_factory=time.monotonic)
+
+
 class MicroBatcher(Generic[Item, Result]):
     """Gather items into batches for a function that is faster a batch.
 
     Args:
-        function: Maps a batch to as many results in the same order; runs on this batcher's own thread.
+        function: Maps a batch to as many results in the same order; an exception may stand for a result.
         max_batch_size: Most items a call of the function.
         max_batch_wait_ms: How long an incomplete batch waits for more while the function is idle.
         queue_size: Most items that wait; one more is refused.
+        setup: Runs first on the thread; `started` tells how it ended. If it raises, the thread ends.
+        fatal: Exceptions of the function after which it must not be called again.
+        on_batch: Told how many seconds each item of a batch waited, before the function is called.
         name: Of the thread.
     """
 
     def __init__(
         self,
-        function: Callable[[Sequence[Item]], Sequence[Result]],
+        function: Callable[[Sequence[Item]], Sequence[Result | Exception]],
         max_batch_size: int,
         max_batch_wait_ms: float = 0.0,
         queue_size: int = 64,
+        setup: Callable[[], None] = lambda: None,
+        fatal: tuple[type[Exception], ...] = (),
+        on_batch: Callable[[Sequence[float]], None] = lambda _: None,
         name: str = "inference",
     ) -> None:
-        self._function = function
+        self._function, self._setup, self._fatal, self._on_batch = function, setup, fatal, on_batch
         self._max_batch_size = max_batch_size
         self._max_batch_wait_s = max_batch_wait_ms / 1000
         self._queue_size = queue_size
-        self._waiting: deque[tuple[Item, Future[Result]]] = deque()
+        self._waiting: deque[_Entry[Item, Result]] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._batch_began: float | None = None
+        self.started: Future[None] = Future()
+        self.started.set_running_or_notify_cancel()  # From here on a waiter who leaves cannot cancel it.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -64,6 +83,12 @@ class MicroBatcher(Generic[Item, Result]):
         """Items in the queue now."""
         return len(self._waiting)
 
+    @property
+    def running_s(self) -> float:
+        """For how long the function has been at the present batch, in seconds; 0 between batches."""
+        began = self._batch_began
+        return 0.0 if began is None else time.monotonic() - began
+
     async def submit(self, item: Item) -> Result:
         """Queue an item and wait for its result.
 
@@ -72,38 +97,62 @@ class MicroBatcher(Generic[Item, Result]):
             NotReady: If the batcher is closed, or closes before the item's batch began.
             InferenceFailed: If the function raised on the item's batch or broke the contract.
         """
-        future: Future[Result] = Future()
+        entry: _Entry[Item, Result] = _Entry(item)
         with self._changed:
             if not self.alive:
-                raise NotReady("The server is stopping.")
+                raise NotReady("The networks are stopped.")
             if len(self._waiting) >= self._queue_size:
                 raise Overloaded(f"{self._queue_size} pictures are waiting already; try again shortly.")
-            self._waiting.append((item, future))
+            self._waiting.append(entry)
             self._changed.notify()
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(entry.future)
+        except asyncio.CancelledError:
+            self._forget(entry)
+            raise
 
-    def close(self) -> None:
-        """Finish the running batch, answer the waiting callers with `NotReady`, and join the thread."""
+    def close(self, timeout_s: float | None = None) -> bool:
+        """Finish the running batch, answer the waiting callers with `NotReady`, and join the thread.
+
+        Args:
+            timeout_s: How long the running batch may take; None: as long as it needs.
+
+        Returns:
+            Whether the thread has ended; it is a daemon, so that a hanging one does not hold up the process.
+        """
         self._abandon_waiting()
-        self._thread.join()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _forget(self, entry: _Entry[Item, Result]) -> None:
+        """Free the place and the memory of a caller who left now, not when a batch comes by."""
+        with self._changed:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
 
     def _abandon_waiting(self) -> None:
         with self._changed:
             self._closed = True
             abandoned, self._waiting = self._waiting, deque()
             self._changed.notify()
-        for _, future in abandoned:
-            _settle(future, error=NotReady("The server is stopping."))
+        for entry in abandoned:
+            _settle(entry.future, error=NotReady("The networks were stopped before this picture's turn came."))
 
     def _run(self) -> None:
         try:
+            self._setup()
+        except BaseException as error:  # noqa: BLE001 - whoever waits for `started` gets it
+            self._abandon_waiting()
+            self.started.set_exception(error)
+            return
+        self.started.set_result(None)
+        try:
             while not self._closed:
-                if batch := self._next_batch():
-                    self._process(batch)
+                self._process(self._next_batch())  # No name here may keep the items in memory until the next batch.
         finally:  # However the thread ends, nobody waits for it in vain.
             self._abandon_waiting()
 
-    def _next_batch(self) -> list[tuple[Item, Future[Result]]]:
+    def _next_batch(self) -> list[_Entry[Item, Result]]:
         """Wait for work and take it; the batch is empty when all its callers have left, or after `close`."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -112,22 +161,33 @@ class MicroBatcher(Generic[Item, Result]):
                     lambda: len(self._waiting) >= self._max_batch_size or self._closed, self._max_batch_wait_s
                 )
             taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch_size))]
-        return [(item, future) for item, future in taken if future.set_running_or_notify_cancel()]
+        return [entry for entry in taken if entry.future.set_running_or_notify_cancel()]
 
-    def _process(self, batch: list[tuple[Item, Future[Result]]]) -> None:
+    def _process(self, batch: list[_Entry[Item, Result]]) -> None:
+        if not batch:
+            return
+        self._batch_began = time.monotonic()
         try:
-            results = self._function([item for item, _ in batch])
+            self._on_batch([self._batch_began - entry.queued for entry in batch])
+            results = self._function([entry.item for entry in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items.")
         except BaseException as error:
             logger.exception("a batch of %d failed", len(batch))
-            for _, future in batch:
-                _settle(future, error=InferenceFailed("The networks failed on this batch."))
-            if not isinstance(error, Exception):  # An ordinary failure costs its batch; anything else ends the thread.
+            for entry in batch:
+                _settle(entry.future, error=InferenceFailed("The networks failed on this batch."))
+            if isinstance(error, self._fatal):
+                self._abandon_waiting()
+            elif not isinstance(error, Exception):  # An ordinary failure costs its batch; anything else the thread.
                 raise
             return
-        for (_, future), result in zip(batch, results, strict=True):
-            _settle(future, result=result)
+        finally:
+            self._batch_began = None
+        for entry, result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                _settle(entry.future, error=result)
+            else:
+                _settle(entry.future, result=result)
 
 
 def _settle(future: "Future[Result]", result: Result | None = None, error: Exception | None = None) -> None:

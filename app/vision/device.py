@@ -1,8 +1,11 @@
 """Where the networks compute and in which precision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
-from app.errors import DeviceUnavailable
+from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
 
 
 def resolve_device(name: str) -> torch.device:
@@ -37,3 +40,28 @@ def has_native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """Translate failures of the compute device: full is `OutOfMemory`, broken for good is `DeviceLost`.
+
+    After most CUDA errors every later call of the process fails too (the context is corrupted), so that only a restart
+    helps; memory is given back to the device before `OutOfMemory` is raised.
+
+    Raises:
+        OutOfMemory: If the device has no memory left.
+        DeviceLost: If the device failed otherwise.
+    """
+    full = False
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        full = True
+    except RuntimeError as error:
+        if "CUDA error" not in str(error):
+            raise
+        raise DeviceLost("The compute device has failed; the server must be restarted.") from error
+    if full:  # Out of the handler: its traceback would keep the batch's tensors in memory.
+        torch.cuda.empty_cache()
+        raise OutOfMemory("The compute device is out of memory; try again later.")

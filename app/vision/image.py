@@ -1,12 +1,13 @@
 """From the bytes of a picture file to an upright RGB image, with the size checked before any pixel is decoded."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
+from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
 from app.vision.types import Image
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
@@ -21,7 +22,7 @@ MAX_JPEG_SCANS = 100
 JPEG_START, JPEG_SCAN = b"\xff\xd8", b"\xff\xda"
 
 
-def decode_image(payload: bytes, max_pixels: int) -> Image:
+def decode_image(payload: bytes, max_pixels: int, admit: Callable[[int], None] | None = None) -> Image:
     """Decode a picture; of an animation its first frame.
 
     EXIF orientation is applied, 16-bit values are scaled to 8, CMYK and palettes become RGB, and transparent parts
@@ -30,6 +31,8 @@ def decode_image(payload: bytes, max_pixels: int) -> Image:
     Args:
         payload: The whole file: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF.
         max_pixels: Largest width x height that is decoded.
+        admit: Called with width x height once the header is checked and before a pixel is decoded; what it raises
+            ends the decoding.
 
     Returns:
         RGB, uint8, shape (H, W, 3).
@@ -46,11 +49,13 @@ def decode_image(payload: bytes, max_pixels: int) -> Image:
     try:
         with Pillow.open(io.BytesIO(payload), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
+            if admit is not None:
+                admit(picture.width * picture.height)
             picture.load()
             return _to_rgb(picture)
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(f"This is not a picture in one of these formats: {', '.join(FORMATS)}.") from error
-    except (BadPayload, PayloadTooLarge):
+    except MienError:
         raise
     except Exception as error:  # Pillow's parsers raise many types on damaged files; all of them mean this.
         raise BadPayload("The picture is truncated or damaged.") from error

@@ -10,7 +10,7 @@ import torch
 from app.errors import WeightsError
 from app.vision.crop import crop_faces, whole_picture
 from app.vision.detector import FaceDetector
-from app.vision.device import has_native_bf16, resolve_device
+from app.vision.device import device_errors, has_native_bf16, resolve_device
 from app.vision.emotion import EmotionClassifier
 from app.vision.my_model import LABELS
 from app.vision.types import Detection, DetectOptions, Face, Image, ImageFaces
@@ -74,6 +74,7 @@ class Pipeline:
         if not np.isclose(total, 1.0, atol=1e-3):
             raise RuntimeError(f"Warm-up failed: the probabilities sum to {total}.")
 
+    @device_errors()
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[ImageFaces]:
         """Find the faces of all images and classify all of them as one batch.
 
@@ -83,6 +84,10 @@ class Pipeline:
 
         Returns:
             One answer for each image, in order.
+
+        Raises:
+            OutOfMemory: If the device has no memory for so many.
+            DeviceLost: If the device has failed.
         """
         started = time.perf_counter()
         default = self.manifest.detector.score_threshold
@@ -106,6 +111,7 @@ class Pipeline:
             for image, detections in zip(images, kept, strict=True)
         ]
 
+    @device_errors()
     def classify(self, images: Sequence[Image]) -> list[tuple[float, ...]]:
         """Classify faces that are already cropped.
 
@@ -114,6 +120,10 @@ class Pipeline:
 
         Returns:
             For each image its probabilities in the order of `LABELS`.
+
+        Raises:
+            OutOfMemory: As `detect`.
+            DeviceLost: As `detect`.
         """
         probabilities = self._classify_crops([whole_picture(each, self.device) for each in images])
         return [tuple(row) for row in probabilities.tolist()]

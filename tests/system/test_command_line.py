@@ -2,17 +2,16 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
 from PIL import Image as Pillow
 
 from tests.conftest import photo_path
+from tests.system.server import running_server
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +43,8 @@ def test_detect_prints_one_json_line_a_picture(tmp_path):
     [
         ({"MIEN_DEVICE": "cuda:63"}, "cuda:63"),
         ({"MIEN_PORT": "no"}, "port"),
+        ({"MIEN_RATE_LIMIT": "often"}, "rate_limit"),
+        ({"MIEN_API_KEYS_FILE": "/nonexistent"}, "/nonexistent"),
         ({"MIEN_WEIGHTS_DIR": "/nonexistent"}, "manifest.json"),
     ],
 )
@@ -56,25 +57,12 @@ def test_start_errors_are_one_clear_line(environment, message):
 
 
 def test_real_server_answers_and_stops_cleanly(tmp_path):
-    log = (tmp_path / "log").open("w+")
-    server = subprocess.Popen([*MIEN, "serve", "--port", "0"], stderr=log, stdout=log, cwd=tmp_path)
-    try:
-        address, patience = None, time.monotonic() + 60
-        while address is None:
-            assert server.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < patience, "the server did not start within a minute"
-            found = re.search(r"running on (http://[\d.:]+)", (tmp_path / "log").read_text())
-            address = found and found[1]
-            time.sleep(0 if address else 0.05)
-        with urllib.request.urlopen(f"{address}/readyz", timeout=30) as answer:  # noqa: S310 - our own server
+    with running_server(tmp_path) as server:
+        with urllib.request.urlopen(f"{server.address}/readyz", timeout=30) as answer:  # noqa: S310 - our own server
             assert json.load(answer) == {"status": "ready"}
-        request = urllib.request.Request(f"{address}/detect", photo_path("zidane").read_bytes())  # noqa: S310
+        request = urllib.request.Request(f"{server.address}/detect", photo_path("zidane").read_bytes())  # noqa: S310
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             assert len(json.load(answer)["faces"]) == 2
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=30) in (0, -signal.SIGTERM)
-        assert "Traceback" not in (tmp_path / "log").read_text()
-    finally:
-        server.kill()
-        server.wait()
-        log.close()
+        server.terminate()
+        assert server.process.returncode in (0, -signal.SIGTERM)
+        assert "Traceback" not in server.log

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from app.errors import DeviceUnavailable
-from app.vision.device import resolve_device
+from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
+from app.vision.device import device_errors, resolve_device
 
 
 def test_auto_and_cpu():
@@ -20,3 +20,15 @@ def test_cuda_without_a_gpu_is_an_error_not_a_fallback():
 def test_unknown_devices(name):
     with pytest.raises(DeviceUnavailable):
         resolve_device(name)
+
+
+def test_a_full_device_is_out_of_memory():
+    with pytest.raises(OutOfMemory), device_errors():
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+
+def test_a_broken_device_is_lost_and_other_errors_pass():
+    with pytest.raises(DeviceLost), device_errors():
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="shape"), device_errors():
+        raise RuntimeError("shape mismatch")

@@ -1,0 +1,63 @@
+# Targets: cpu (default in docker-compose.yml), gpu, training. See docs/deployment.md.
+#
+#   docker build --target cpu -t mien:cpu .
+#
+# The stages `cpu` and `gpu` hold the same files when TORCH_INDEX is empty: PyTorch's default build computes on both.
+# With TORCH_INDEX set to PyTorch's index of CPU builds (pytorch.org, "Get started") the image is some 4 GB smaller.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+ARG TORCH_INDEX=""
+ARG PIP_CERT=""
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/mien/bin:$PATH
+RUN python -m venv /opt/mien
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY deploy/requirements.py deploy/
+# Dependencies first: this layer lasts until they change.
+RUN python deploy/requirements.py > requirements.txt \
+ && pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
+    --requirement requirements.txt hatchling
+COPY app app
+COPY training training
+COPY weights weights
+RUN pip install --no-deps --no-build-isolation . \
+ && pip uninstall --yes --quiet hatchling
+
+FROM build AS build-training
+RUN python deploy/requirements.py train > requirements.txt \
+ && pip install --constraint constraints.txt --requirement requirements.txt \
+ && pip uninstall --yes --quiet pip
+
+FROM build AS build-serving
+RUN pip uninstall --yes --quiet pip
+
+FROM ${PYTHON_IMAGE} AS run
+RUN groupadd --system --gid 10001 mien \
+ && useradd --system --uid 10001 --gid mien --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin mien
+# Nothing is written but to /tmp, so that the root file system can be read-only.
+ENV PATH=/opt/mien/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    YOLO_CONFIG_DIR=/tmp MPLCONFIGDIR=/tmp XDG_CACHE_HOME=/tmp
+WORKDIR /tmp
+USER 10001:10001
+
+FROM run AS training
+COPY --from=build-training /opt/mien /opt/mien
+ENTRYPOINT ["python", "-m", "training"]
+CMD ["--help"]
+
+FROM run AS serving
+COPY --from=build-serving /opt/mien /opt/mien
+ENV MIEN_HOST=0.0.0.0 MIEN_PORT=8000 MIEN_LOG_FORMAT=json
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['MIEN_PORT']}/readyz\", timeout=4)"]
+ENTRYPOINT ["mien"]
+CMD ["serve"]
+
+FROM serving AS gpu
+ENV MIEN_DEVICE=cuda NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+# Last, so that it is also what `docker build .` makes.
+FROM serving AS cpu
+ENV MIEN_DEVICE=cpu

@@ -1,0 +1,85 @@
+"""API keys: without a right one, nothing but probes, the page and the source is answered."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import Unauthorized
+
+OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/source", "/docs", "/openapi.json"})
+OPEN_FOLDER = "/web/"
+SUBPROTOCOL, KEY_SUBPROTOCOL = "mien", "key."
+"""Browsers cannot set headers of a WebSocket: they offer the subprotocols `mien` and `key.<base64url of the key>`."""
+
+
+class ApiKeysMiddleware:
+    """Ask for `X-API-Key: KEY`, `Authorization: Bearer KEY`, or the subprotocols of a WebSocket.
+
+    Keys are kept and compared as digests, always all of them, so that the time tells nothing about a key.
+
+    Args:
+        app: The next ASGI application.
+        keys: The right ones; empty: everybody may ask.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Iterable[str]) -> None:
+        self.app = app
+        self._digests = [_digest(key) for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection.
+
+        Raises:
+            Unauthorized: If the key is missing or wrong.
+        """
+        is_open = scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
+        if is_open or not self._digests or scope.get("method") == "OPTIONS":
+            await self.app(scope, receive, _choosing_subprotocol(scope, send))
+            return
+        key = _key_of(scope)
+        if key is None:
+            raise Unauthorized("Send an API key in the header X-API-Key or as Authorization: Bearer KEY.")
+        digest = _digest(key)
+        if not sum(hmac.compare_digest(digest, each) for each in self._digests):
+            raise Unauthorized("The API key is not a valid one.")
+        scope.setdefault("state", {})["client"] = f"key {digest.hex()}"
+        await self.app(scope, receive, _choosing_subprotocol(scope, send))
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _key_of(scope: Scope) -> str | None:
+    headers = Headers(scope=scope)
+    if "x-api-key" in headers:
+        return headers["x-api-key"]
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        return key.strip()
+    for offered in scope.get("subprotocols", ()):
+        if offered.startswith(KEY_SUBPROTOCOL):
+            coded = offered.removeprefix(KEY_SUBPROTOCOL)
+            try:
+                return base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode()
+            except (binascii.Error, ValueError):
+                return None
+    return None
+
+
+def _choosing_subprotocol(scope: Scope, send: Send) -> Send:
+    """Answer an offer of `mien` with it: browsers close a stream whose offers are all ignored."""
+    if SUBPROTOCOL not in scope.get("subprotocols", ()):
+        return send
+
+    async def send_choice(message: Message) -> None:
+        if message["type"] == "websocket.accept" and not message.get("subprotocol"):
+            message["subprotocol"] = SUBPROTOCOL
+        await send(message)
+
+    return send_choice

@@ -1,0 +1,14 @@
+"""GET /metrics for Prometheus."""
+
+from fastapi import APIRouter, Response
+
+from app.api.deps import ServicesDep
+from app.metrics import MEDIA_TYPE
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(services: ServicesDep) -> Response:
+    """Counters and timings in Prometheus' text format."""
+    return Response(services.metrics.render(), headers={"Content-Type": MEDIA_TYPE})

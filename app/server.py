@@ -1,0 +1,75 @@
+"""Uvicorn, made to drain before it stops and to part with clients that never finish their headers."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """Closes a connection whose request headers are not complete in time; Uvicorn itself waits for ever.
+
+    Args:
+        header_timeout_s: Longest time from the connection, or from a request's first byte, to the end of the headers.
+    """
+
+    def __init__(self, *args: Any, header_timeout_s: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._header_timeout_s = header_timeout_s
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
+        """Start the clock."""
+        super().connection_made(transport)
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        """Start the clock anew: another request on the same connection."""
+        super().on_message_begin()
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._patience = self.loop.call_later(self._header_timeout_s, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+
+class DrainingServer(uvicorn.Server):
+    """Tells the engine at once when a signal asks to stop, so that what is in work is finished and the rest refused.
+
+    Args:
+        config: Uvicorn's.
+        on_exit: Called by the first signal.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self._on_exit()
+        super().handle_exit(sig, frame)
+
+
+def impatient(header_timeout_s: float) -> Any:
+    """Return a protocol for `uvicorn.Config(http=...)`."""
+    return functools.partial(ImpatientProtocol, header_timeout_s=header_timeout_s)

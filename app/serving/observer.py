@@ -1,0 +1,30 @@
+"""What the engine tells about its work; metrics listen, the engine knows nothing of them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class EngineObserver(Protocol):
+    """Listens to the engine. Calls come from the event loop and from the inference thread; they must be quick."""
+
+    def decoded(self, seconds: float) -> None:
+        """A picture was decoded; the time includes the wait for a thread and for memory."""
+
+    def batch_began(self, waited_s: Sequence[float]) -> None:
+        """A batch enters the networks; its pictures waited so many seconds each."""
+
+    def batch_detected(self, detect_s: float, classify_s: float, faces: Sequence[int]) -> None:
+        """A batch of detections is done: seconds by stage, and faces found in each picture."""
+
+
+class SilentObserver:
+    """Listens to nothing."""
+
+    def decoded(self, seconds: float) -> None:
+        """Ignore."""
+
+    def batch_began(self, waited_s: Sequence[float]) -> None:
+        """Ignore."""
+
+    def batch_detected(self, detect_s: float, classify_s: float, faces: Sequence[int]) -> None:
+        """Ignore."""

@@ -1,0 +1,169 @@
+"""Asks a real server from many clients for a long time and tells what grew, failed or was mixed up.
+
+    python -m benchmarks.soak                      # ten minutes, 8 clients
+    python -m benchmarks.soak --minutes 1 --clients 256 --queue-size 64
+
+It starts a server of its own on this machine and asks nothing else. Each client sends pictures of its own size, so that
+an answer that belongs to another client shows; one request in twenty is broken off, one in twenty is not a picture.
+Exit code 1 if anything was mixed up, failed with 5xx other than 503, or hung.
+"""
+
+import argparse
+import io
+import json
+import os
+import random
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+BUSY = 503
+WARM_UP_SHARE = 0.2
+"""The first part of the run is left out of the memory slope: caches fill."""
+
+
+@dataclass
+class Tally:
+    """What all clients saw together."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    latencies_ms: list[float] = field(default_factory=list)
+    mixed_up: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, outcome: str, seconds: float = 0.0, mixed_up: bool = False) -> None:
+        """Count one request."""
+        with self.lock:
+            self.outcomes[outcome] += 1
+            self.mixed_up += mixed_up
+            if outcome == "200":
+                self.latencies_ms.append(seconds * 1e3)
+
+
+def start_server(queue_size: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start `mien serve` on a free port and wait until it listens."""
+    command = [sys.executable, "-m", "app", "serve", "--port", "0"]
+    with log.open("w") as file:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdout=file, stderr=file, env={**os.environ, "MIEN_QUEUE_SIZE": str(queue_size)}
+        )
+    while not (found := re.search(r"running on http://[\d.]+:(\d+)", log.read_text())):
+        if process.poll() is not None:
+            raise SystemExit(log.read_text())
+        time.sleep(0.1)
+    return process, int(found[1])
+
+
+def make_picture(width: int, height: int) -> bytes:
+    """Return a JPEG of noise of a size that tells whose it is."""
+    noise = np.random.default_rng(width).integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).resize((width, height)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def client(number: int, port: int, until: float, tally: Tally) -> None:
+    """Ask until the time is up."""
+    width, height = 320 + 2 * number, 240
+    picture, random_of_mine = make_picture(width, height), random.Random(number)  # noqa: S311 - repeatable
+    while time.monotonic() < until:
+        dice = random_of_mine.randrange(20)
+        if dice == 0:
+            break_off(port, picture)
+            tally.note("broken off")
+            continue
+        started = time.monotonic()
+        outcome, answer = ask(port, b"no picture" if dice == 1 else picture)
+        size = (answer.get("image") or {}).get("width")
+        tally.note(outcome, time.monotonic() - started, mixed_up=outcome == "200" and size != width)
+        if outcome == "503":
+            time.sleep(0.05)  # far less than Retry-After asks: this is a storm
+
+
+def ask(port: int, payload: bytes) -> tuple[str, dict[str, dict[str, int]]]:
+    """POST once; return the status, or the kind of failure, and the parsed answer."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/detect", payload)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
+            return str(answer.status), json.load(answer)
+    except urllib.error.HTTPError as error:
+        busy_without_hint = error.code == BUSY and not error.headers.get("Retry-After")
+        return "503 without Retry-After" if busy_without_hint else str(error.code), {}
+    except OSError as error:
+        return type(error).__name__, {}
+
+
+def break_off(port: int, picture: bytes) -> None:
+    """Send a whole request and leave before the answer."""
+    head = f"POST /detect HTTP/1.1\r\nHost: soak\r\nContent-Length: {len(picture)}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(head + picture)
+
+
+def memory_bytes(process_id: int) -> int:
+    """Return the resident memory of a process."""
+    pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+    return pages * 4096
+
+
+def report(tally: Tally, samples: list[tuple[float, int]], seconds: float) -> bool:
+    """Print what happened; return whether all is well."""
+    steady = [each for each in samples if each[0] >= WARM_UP_SHARE * seconds]
+    times, sizes = zip(*steady, strict=True)
+    slope = statistics.linear_regression(times, sizes).slope if len(steady) > 1 else float("nan")
+    sys.stdout.write(f"outcomes: {dict(tally.outcomes.most_common())}\n")
+    if len(tally.latencies_ms) > 1:
+        cuts = statistics.quantiles(tally.latencies_ms, n=100)
+        sys.stdout.write(f"answered: {tally.outcomes['200'] / seconds:.1f} a second, ")
+        sys.stdout.write(f"median {cuts[49]:.0f} ms, p95 {cuts[94]:.0f} ms, p99 {cuts[98]:.0f} ms\n")
+    sys.stdout.write(f"memory: {samples[0][1] / 1e6:.0f} MB at first, {max(sizes) / 1e6:.0f} MB at most, ")
+    sys.stdout.write(f"slope {slope * 60 / 1e6:+.2f} MB a minute\n")
+    sys.stdout.write(f"mixed-up answers: {tally.mixed_up}\n")
+    return tally.mixed_up == 0 and set(tally.outcomes) <= {"200", "503", "415", "broken off"}
+
+
+def main() -> None:
+    """Run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--queue-size", type=int, default=64)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        process, port = start_server(options.queue_size, Path(folder) / "log")
+        try:
+            seconds, tally, samples = options.minutes * 60, Tally(), []
+            started = time.monotonic()
+            threads = [
+                threading.Thread(target=client, args=(number, port, started + seconds, tally))
+                for number in range(options.clients)
+            ]
+            for thread in threads:
+                thread.start()
+            while (passed := time.monotonic() - started) < seconds:
+                samples.append((passed, memory_bytes(process.pid)))
+                time.sleep(min(1.0, seconds / 60))
+            for thread in threads:
+                thread.join()
+            well = report(tally, samples, seconds) and process.poll() is None
+        finally:
+            process.terminate()
+            process.wait(60)
+    sys.exit(0 if well else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Keys, rates, origins, headers and ids, over HTTP and for streams."""
+
+import base64
+
+import pytest
+from fastapi import WebSocket
+from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse
+
+from app.config import Settings
+from app.main import create_app
+from app.serving.engine import Engine, EngineLimits
+from tests.conftest import FakePipeline, encode, gradient
+
+KEY = "a-secret-key"
+
+
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.send_text(await socket.receive_text())
+    await socket.close()
+
+
+async def explode(socket: WebSocket) -> None:
+    await socket.accept()
+    raise RuntimeError("secret detail")
+
+
+def connect(**settings):
+    app = create_app(Settings(**settings), Engine(FakePipeline, EngineLimits()))
+    app.add_api_websocket_route("/detect/echo", echo)
+    app.add_api_websocket_route("/detect/explode", explode)
+    return TestClient(app)
+
+
+def coded(key):
+    return "key." + base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"X-API-Key": "no"}, {"Authorization": f"Basic {KEY}"}, {"X-API-Key": f"{KEY}x"}, {"X-API-Key": ""}],
+)
+@pytest.mark.parametrize("path", ["/models", "/metrics", "/detect", "/nowhere"])
+def test_without_a_right_key_nothing_is_answered(headers, path):
+    with connect(api_keys=f"other, {KEY}") as client:
+        answer = client.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert KEY not in answer.text
+
+
+@pytest.mark.parametrize("headers", [{"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}])
+def test_a_right_key_opens(headers):
+    with connect(api_keys=f"other, {KEY}") as client:
+        assert client.post("/detect", content=encode(gradient()), headers=headers).status_code == 200
+        assert client.get("/models", headers=headers).status_code == 200
+
+
+def test_keys_come_from_a_file_too(tmp_path):
+    (tmp_path / "keys").write_text(f"# team A\n{KEY}  # until spring\n\nsecond\n")
+    settings = Settings(api_keys="third", api_keys_file=tmp_path / "keys")
+    assert settings.all_api_keys == ("third", KEY, "second")
+    assert KEY not in repr(settings)
+    assert "third" not in repr(settings)
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/source", "/docs", "/openapi.json"])
+def test_probes_page_and_source_stay_open(path):
+    with connect(api_keys=KEY) as client:
+        assert client.get(path).status_code == 200
+
+
+def test_streams_need_the_key_too():
+    with connect(api_keys=KEY) as client:
+        for offered in ([], ["mien"], ["mien", coded("wrong")], ["mien", "key.%%%"]):
+            with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect("/detect/echo", offered):
+                pass
+            assert (refused.value.status_code, refused.value.json()["code"]) == (401, "unauthorized")
+        with client.websocket_connect("/detect/echo", ["mien", coded(KEY)]) as socket:
+            assert socket.accepted_subprotocol == "mien"
+            socket.send_text("hello")
+            assert socket.receive_text() == "hello"
+        with client.websocket_connect("/detect/echo", headers={"X-API-Key": KEY}) as socket:
+            assert socket.accepted_subprotocol is None
+
+
+def test_a_stream_that_breaks_is_closed_without_details():
+    with connect() as client, client.websocket_connect("/detect/explode") as socket:
+        message = socket.receive()
+    assert (message["type"], message["code"]) == ("websocket.close", 1011)
+    assert "secret" not in str(message)
+
+
+def test_rate_limit_over_http_and_streams():
+    with connect(rate_limit="2/hour") as client:
+        assert client.post("/detect").status_code == 400
+        with client.websocket_connect("/detect/echo") as socket:
+            socket.send_text("")
+        answer = client.post("/detect")
+        assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+        assert 3500 < int(answer.headers["retry-after"]) <= 3601
+        with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect("/detect/echo"):
+            pass
+        assert refused.value.status_code == 429
+        assert client.get("/readyz").status_code == client.get("/models").status_code == 200
+
+
+def test_each_key_has_its_own_rate():
+    with connect(rate_limit="1/hour", api_keys="one,two") as client:
+        codes = [client.post("/detect", headers={"X-API-Key": key}).status_code for key in ("one", "one", "two")]
+    assert codes == [400, 429, 400]
+
+
+def test_a_wrong_rate_stops_the_start():
+    with pytest.raises(ValueError, match="rate_limit"):
+        Settings(rate_limit="often")
+
+
+@pytest.mark.parametrize("name", ["max_pixels_held", "max_body_bytes_held"])
+def test_bounds_that_no_request_fits_stop_the_start(name):
+    with pytest.raises(ValueError, match=name):
+        Settings(**{name: 1})
+
+
+def test_other_origins_are_closed_out_unless_named():
+    ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    with connect() as client:
+        assert "access-control-allow-origin" not in client.get("/livez", headers=ask).headers
+        assert client.options("/detect", headers=ask).status_code == 405
+    with connect(cors_origins="https://a.example, https://b.example", api_keys=KEY) as client:
+        assert client.options("/detect", headers=ask).headers["access-control-allow-origin"] == "https://a.example"
+        refused = client.post("/detect", headers=ask)
+        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "https://a.example")
+        other = client.get("/livez", headers={"Origin": "https://c.example"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize("path", ["/livez", "/nowhere", "/detect", "/docs"])
+def test_security_headers_are_on_every_answer(path):
+    with connect() as client:
+        headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert ("default-src 'none'" in headers["content-security-policy"]) == (path != "/docs")
+    assert "x-request-id" in headers
+    assert "server" not in headers
+
+
+def test_a_routes_own_policy_wins():
+    from fastapi import Response
+
+    app = create_app(engine=Engine(FakePipeline, EngineLimits()))
+    app.add_api_route("/own", lambda: Response("", headers={"Content-Security-Policy": "default-src 'self'"}))
+    with TestClient(app) as client:
+        assert client.get("/own").headers["content-security-policy"] == "default-src 'self'"
+
+
+def test_unexpected_errors_keep_headers_and_id(client):
+    async def broken() -> None:
+        raise ValueError("secret detail")
+
+    client.app.add_api_route("/broken", broken)
+    answer = client.get("/broken", headers={"X-Request-ID": "abc"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["request_id"]) == (500, "internal_error", "abc")
+    assert answer.headers["x-request-id"] == "abc"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "secret" not in answer.text

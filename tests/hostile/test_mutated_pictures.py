@@ -1,0 +1,76 @@
+"""Damaged pictures end in an answer or in one of three errors, never in another exception, a hang or a huge picture."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
+from app.vision.image import FORMATS, decode_image
+from tests.hostile.pictures import mutate, seeds
+
+MAX_PIXELS = 1_000_000
+SEEDS = seeds()
+
+
+def check(payload):
+    try:
+        image = decode_image(payload, MAX_PIXELS)
+    except (BadPayload, PayloadTooLarge, UnsupportedMedia):
+        return False
+    assert image.ndim == 3
+    assert image.shape[2] == 3
+    assert 0 < image.shape[0] * image.shape[1] <= MAX_PIXELS
+    return True
+
+
+def run_mutations(count, seed):
+    generator = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    decoded = 0
+    for number in range(count):
+        _, payload = SEEDS[number % len(SEEDS)]
+        decoded += check(mutate(payload, generator))
+    assert 0 < decoded < count  # Mutations that always or never survive would test little.
+
+
+def test_sound_pictures_are_decoded():
+    assert {fmt for fmt, _ in SEEDS} == set(FORMATS)
+    assert all(check(payload) for _, payload in SEEDS)
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of odd metadata
+def test_mutated_pictures():
+    run_mutations(600, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_ten_thousand_mutated_pictures():
+    run_mutations(10_000, seed=2)
+
+
+@pytest.mark.parametrize(("fmt", "payload"), SEEDS, ids=[f"{fmt}{number}" for number, (fmt, _) in enumerate(SEEDS)])
+@pytest.mark.filterwarnings("ignore")
+def test_truncation_at_every_part(fmt, payload):
+    assert not check(payload[: len(payload) // 3])
+    for cut in range(0, min(len(payload), 64)):
+        check(payload[:cut])
+
+
+@settings(max_examples=150, deadline=None)
+@given(header=st.sampled_from([payload[:48] for _, payload in SEEDS]), tail=st.binary(max_size=200), data=st.data())
+@pytest.mark.filterwarnings("ignore")
+def test_headers_of_hypothesis(header, tail, data):
+    """Sound beginnings with any bytes exchanged, followed by anything."""
+    changed = bytearray(header)
+    places = st.dictionaries(st.integers(0, len(changed) - 1), st.integers(0, 255), max_size=8)
+    for place, value in data.draw(places).items():
+        changed[place] = value
+    check(bytes(changed) + tail)
+
+
+@settings(max_examples=100, deadline=None)
+@given(payload=st.binary(max_size=300))
+def test_anything_at_all(payload):
+    assert not check(payload) or payload[:2] in (b"\xff\xd8", b"BM", b"II", b"MM")

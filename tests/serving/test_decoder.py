@@ -1,0 +1,112 @@
+import asyncio
+import threading
+
+import pytest
+
+from app.errors import BadPayload, NotReady, Overloaded
+from app.serving.decoder import Decoder, PixelBudget
+from app.serving.engine import Engine, EngineLimits
+from tests.conftest import FakePipeline, encode, gradient
+from tests.serving.test_engine import Stuck, run_with
+
+
+def later(seconds=30.0):
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def all_free(budget, capacity):
+    """Wait until everything was given back (a thread may still be letting go of the last picture)."""
+    await asyncio.to_thread(budget.acquire, capacity, 10.0)
+    budget.release(capacity)
+
+
+def test_budget_makes_the_next_one_wait_until_there_is_room():
+    budget, got = PixelBudget(10), threading.Event()
+    budget.acquire(8, timeout_s=0)
+    waiting = threading.Thread(target=lambda: (budget.acquire(5, timeout_s=30), got.set()))
+    waiting.start()
+    assert not got.is_set()
+    budget.release(8)
+    waiting.join()
+    assert (got.is_set(), budget.held) == (True, 5)
+
+
+def test_budget_gives_up_in_time_and_when_closed():
+    budget = PixelBudget(10)
+    budget.acquire(10, timeout_s=0)
+    with pytest.raises(Overloaded):
+        budget.acquire(1, timeout_s=0)
+    budget.close()
+    with pytest.raises(NotReady):
+        budget.acquire(1, timeout_s=30)
+
+
+def test_pixels_count_for_as_long_as_the_picture_lives():
+    decoder = Decoder(threads=1, max_pixels=10_000, max_pixels_held=10_000)
+
+    async def run():
+        image = await decoder.decode(encode(gradient(64, 48)), later())
+        assert decoder.budget.held == 64 * 48
+        view = image[:10]
+        del image
+        assert decoder.budget.held == 64 * 48
+        del view
+        await all_free(decoder.budget, 10_000)
+        with pytest.raises(BadPayload):
+            await decoder.decode(encode(gradient(64, 48))[:200], later())
+        await all_free(decoder.budget, 10_000)
+
+    asyncio.run(run())
+    decoder.stop()
+
+
+def test_many_pictures_share_little_memory():
+    """Ten pictures through room for two: all are answered, and never more than two were held."""
+    most = []
+
+    class Watching(FakePipeline):
+        def classify(self, images):
+            most.append(engine.pixels_held)
+            return super().classify(images)
+
+    engine = Engine(Watching, EngineLimits(max_pixels=64 * 48, max_pixels_held=2 * 64 * 48))
+
+    async def steps():
+        answers = await asyncio.gather(*(engine.classify(encode(gradient(seed=i))) for i in range(10)))
+        assert len(answers) == 10
+
+    run_with(engine, steps)
+    assert 0 < max(most) <= 2 * 64 * 48
+
+
+def test_idle_engine_holds_no_pixels():
+    engine = Engine(FakePipeline, EngineLimits(max_pixels_held=10**8))
+
+    async def steps():
+        await asyncio.gather(*(engine.classify(encode(gradient(seed=i))) for i in range(4)))
+        await all_free(engine._decoder.budget, 10**8)
+
+    run_with(engine, steps)
+
+
+def test_stop_does_not_wait_for_decodes_and_answers_those_that_had_not_begun():
+    pipeline = Stuck()
+    picture = encode(gradient(64, 48))
+    limits = EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, decode_threads=1)
+    engine = Engine(lambda: pipeline, limits)
+
+    async def run():
+        await engine.start()
+        running = asyncio.create_task(engine.classify(picture))
+        await asyncio.to_thread(pipeline.entered.wait)
+        others = [asyncio.create_task(engine.classify(picture)) for _ in range(3)]
+        await asyncio.sleep(0)  # one waits for memory in the only thread, two wait for the thread
+        stopping = asyncio.create_task(engine.stop())
+        for task in others:
+            with pytest.raises(NotReady):
+                await task
+        pipeline.open.set()
+        assert len(await running) == 5
+        await stopping
+
+    asyncio.run(run())

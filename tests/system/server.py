@@ -1,0 +1,54 @@
+"""A real server process for tests, on a free port, with the real weights."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class RunningServer:
+    def __init__(self, process, log, host, port):
+        self.process, self._log, self.host, self.port = process, log, host, port
+
+    @property
+    def address(self):
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def log(self):
+        return self._log.read_text()
+
+    def terminate(self, timeout_s=60):
+        """Ask to stop, and return how long that took."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=timeout_s)
+        return time.monotonic() - started
+
+
+@contextmanager
+def running_server(folder, **settings):
+    """Start `mien serve` and wait until it listens: it does so only once it is ready."""
+    log = folder / "log"
+    environment = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--port", "0"], stderr=file, stdout=file, cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        )  # fmt: skip
+    try:
+        patience = time.monotonic() + 120
+        while not (found := re.search(r"running on http://([\d.]+):(\d+)", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < patience, "the server did not start within two minutes"
+            time.sleep(0.05)
+        yield RunningServer(process, log, found[1], int(found[2]))
+    finally:
+        process.kill()
+        process.wait()

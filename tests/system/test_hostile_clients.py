@@ -1,0 +1,138 @@
+"""A real server process against clients that dribble, leave, storm, and against the signal to stop."""
+
+import json
+import re
+import socket
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from urllib.error import HTTPError, URLError
+
+import pytest
+
+from tests.conftest import encode, gradient, photo_path
+from tests.system.server import running_server
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    with running_server(folder, header_timeout_s=1, upload_timeout_s=1, log_format="json", queue_size=8) as running:
+        yield running
+
+
+def ask(address, payload, timeout_s=60):
+    """POST a picture; return the status, the parsed answer and the headers."""
+    request = urllib.request.Request(f"{address}/detect", payload)  # noqa: S310 - our own server
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
+            return answer.status, json.load(answer), answer.headers
+    except HTTPError as error:
+        return error.code, json.load(error), error.headers
+
+
+def talk(server, sent):
+    """Send raw bytes, then read until the server closes."""
+    with socket.create_connection((server.host, server.port), timeout=30) as connection:
+        connection.sendall(sent)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+        return received
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /detect HTTP/1.1\r\nHost: a\r\nX-Slow: ", b"GET"])
+def test_headers_that_never_end_are_hung_up_on(server, sent):
+    started = time.monotonic()
+    assert talk(server, sent) == b""
+    assert time.monotonic() - started < 10
+
+
+def test_slow_headers_of_a_second_request_too(server):
+    received = talk(server, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: ")
+    assert received.count(b"HTTP/1.1 200") == 1
+
+
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 1000\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
+)
+def test_half_sent_bodies_are_answered_408_and_closed(server, head):
+    received = talk(server, f"POST /detect HTTP/1.1\r\nHost: a\r\n{head}".encode())
+    assert received.startswith(b"HTTP/1.1 408")
+    assert b"upload_timeout" in received
+
+
+def test_a_body_that_nobody_reads_does_not_keep_the_connection(server):
+    received = talk(server, b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf")
+    assert received.startswith(b"HTTP/1.1 404")
+
+
+def test_clients_who_leave_by_the_hundred_cost_nothing(server):
+    """100 departures here; `benchmarks.soak` has longer ones."""
+    payload = photo_path("zidane").read_bytes()
+    head = f"POST /detect HTTP/1.1\r\nHost: a\r\nContent-Length: {len(payload)}\r\n\r\n".encode()
+    for number in range(100):
+        with socket.create_connection((server.host, server.port), timeout=30) as connection:
+            connection.sendall(head + payload[: len(payload) * (number % 5) // 4])
+    status, answer, _ = ask(server.address, payload)
+    for _ in range(100):  # the last ones may still be in the networks
+        if status == 200:
+            break
+        status, answer, _ = ask(server.address, payload)
+    assert (status, len(answer["faces"])) == (200, 2)
+    assert server.process.poll() is None
+    assert "Traceback" not in server.log
+
+
+def test_a_storm_is_answered_200_or_503_and_the_server_recovers(server):
+    payload = encode(gradient(320, 240), "JPEG")
+    with ThreadPoolExecutor(48) as pool:
+        answers = list(pool.map(lambda _: ask(server.address, payload), range(96)))
+    statuses = {status for status, _, _ in answers}
+    assert 200 in statuses
+    assert statuses <= {200, 503}
+    assert all("retry-after" in headers for status, _, headers in answers if status == 503)
+    assert ask(server.address, payload)[0] == 200
+
+
+def test_logs_of_a_real_server_are_json_with_request_ids(server):
+    request = urllib.request.Request(  # noqa: S310
+        f"{server.address}/detect", photo_path("zidane").read_bytes(), {"X-Request-ID": "find-me"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        probabilities = [face["probabilities"] for face in json.load(answer)["faces"]]
+    lines = [json.loads(line) for line in server.log.splitlines()]
+    [line] = [line for line in lines if line.get("request_id") == "find-me"]
+    assert (line["route"], line["status"]) == ("/detect", 200)
+    assert not any(str(value) in server.log for each in probabilities for value in each.values())
+
+
+def test_the_signal_to_stop_under_load_finishes_what_is_in_work(tmp_path):
+    payload = photo_path("zidane").read_bytes()
+
+    answers, some = [], threading.Semaphore(0)
+
+    def client(address):
+        while True:
+            try:
+                answers.append(ask(address, payload)[0])
+            except (URLError, OSError):  # refused: the port is closed
+                return
+            some.release()
+
+    with running_server(tmp_path) as server:
+        with ThreadPoolExecutor(8) as pool:
+            clients = [pool.submit(client, server.address) for _ in range(8)]
+            for _ in range(4):
+                assert some.acquire(timeout=60)
+            seconds = server.terminate()
+            for each in clients:
+                each.result(timeout=60)
+        assert set(answers) <= {200, 503}
+        assert seconds < 31
+        assert "Traceback" not in server.log
+        assert "Cancel" not in server.log
+        assert re.search(r"Finished server process", server.log)
