@@ -114,7 +114,7 @@ class FaceTracker(BYTETracker):
             (self._reach(hidden.track_id, detections[int(new.idx)]), place, new, hidden)
             for place, (new, hidden) in enumerate(itertools.product(born, self.lost_stracks))
         ]
-        taken = set()
+        taken: set[int] = set()
         for reach, _, new, hidden in sorted(pairs):
             if reach <= 1 and not {id(new), id(hidden)} & taken:
                 taken |= {id(new), id(hidden)}
