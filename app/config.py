@@ -45,9 +45,31 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = Field(default=None, description="Comma-separated keys; without any, all may ask.")
     api_keys_file: Path | None = Field(default=None, description="File with one key a line; # begins a comment.")
     rate_limit: str | None = Field(default=None, description="Requests a client, such as 60/minute; then 429.")
-    cors_origins: str | None = Field(default=None, description="Comma-separated origins whose pages may ask.")
+    cors_origins: str | None = Field(
+        default=None, description="Comma-separated origins whose pages may ask and stream; the server's own always may."
+    )
     trusted_proxies: str | None = Field(
         default=None, description="Comma-separated addresses whose X-Forwarded-For is believed."
+    )
+    tracking: bool = Field(default=True, description="Whether faces of a stream keep an id over its frames.")
+    smoothing_s: float = Field(
+        default=0.35,
+        ge=0,
+        le=10,
+        description="Time constant of a stream's smoothed probabilities; 0 or no tracking: none.",
+    )
+    stream_max_sessions: int = Field(
+        default=60, ge=1, le=10_000, description="Most streams at once; then close code 1013."
+    )
+    stream_max_frames_per_second: float = Field(
+        default=30.0, gt=0, le=1000, description="Most frames a second of one stream; more are answered as dropped."
+    )
+    stream_max_frame_bytes: int = Field(default=5_000_000, ge=1, description="Largest message; then close code 1009.")
+    stream_idle_timeout_s: float = Field(
+        default=60.0, gt=0, le=86_400, description="A stream without messages for longer is closed with 1008."
+    )
+    stream_ping_s: float = Field(
+        default=20.0, gt=0, le=3600, description="Time between pings, and longest time to answer one."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="Lines for people, or JSON for machines.")
@@ -66,6 +88,11 @@ class Settings(BaseSettings):
         if self.max_body_bytes_held < self.max_request_bytes:
             raise ValueError("max_body_bytes_held must be at least max_request_bytes")
         return self
+
+    @property
+    def all_cors_origins(self) -> tuple[str, ...]:
+        """The origins, one by one."""
+        return tuple(each.strip() for each in (self.cors_origins or "").split(",") if each.strip())
 
     @property
     def all_api_keys(self) -> tuple[str, ...]:

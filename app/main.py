@@ -9,7 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from limits import parse as parse_rate
 
 from app import __version__
-from app.api import detect, health, metrics, source
+from app.api import detect, health, metrics, source, stream
 from app.api.access import AccessMiddleware
 from app.api.api_keys import ApiKeysMiddleware
 from app.api.body import BodyLimits
@@ -19,6 +19,7 @@ from app.api.rate_limit import RateLimitMiddleware
 from app.api.request_id import RequestIdMiddleware
 from app.api.schemas import model_names
 from app.api.security_headers import SecurityHeadersMiddleware
+from app.api.stream_sessions import StreamLimits, Streams
 from app.api.uploads import UploadsMiddleware
 from app.config import Settings
 from app.metrics import Metrics
@@ -55,6 +56,20 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
     return Engine(load, limits, metrics)
 
 
+def make_streams(settings: Settings) -> Streams:
+    """Make the keeper of the sessions of WS /detect/stream."""
+    limits = StreamLimits(
+        max_sessions=settings.stream_max_sessions,
+        max_frames_per_second=settings.stream_max_frames_per_second,
+        max_frame_bytes=settings.stream_max_frame_bytes,
+        idle_timeout_s=settings.stream_idle_timeout_s,
+        origins=frozenset(settings.all_cors_origins),
+        tracking=settings.tracking,
+        smoothing_s=settings.smoothing_s,
+    )
+    return Streams(limits)
+
+
 def create_app(
     settings: Settings | None = None, engine: Engine | None = None, counted: Metrics | None = None
 ) -> FastAPI:
@@ -71,7 +86,8 @@ def create_app(
     settings = settings or Settings()
     counted = counted or Metrics()
     engine = engine or make_engine(settings, counted)
-    _watch(engine, counted)
+    streams = make_streams(settings)
+    _watch(engine, streams, counted)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -80,12 +96,14 @@ def create_app(
             counted.show_model(version=__version__, **model_names(engine.manifest).model_dump())
             yield
         finally:
+            await streams.close(settings.deadline_s)
             await engine.stop()
 
     api = FastAPI(title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
-    api.state.services = Services(engine, body_limits, counted)
+    api.state.services = Services(engine, body_limits, counted, streams)
     api.include_router(detect.router)
+    api.include_router(stream.router)
     api.include_router(health.router)
     api.include_router(metrics.router)
     api.include_router(source.router)
@@ -106,11 +124,10 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
         api.add_middleware(RateLimitMiddleware, rate=parse_rate(settings.rate_limit))
     api.add_middleware(ApiKeysMiddleware, keys=settings.all_api_keys)
     api.add_middleware(ProblemMiddleware)
-    if settings.cors_origins is not None:
-        origins = [each.strip() for each in settings.cors_origins.split(",")]
+    if settings.all_cors_origins:
         api.add_middleware(
             CORSMiddleware,
-            allow_origins=origins,
+            allow_origins=settings.all_cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
@@ -120,8 +137,9 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
     api.add_middleware(RequestIdMiddleware)
 
 
-def _watch(engine: Engine, counted: Metrics) -> None:
-    """Let the metrics show the engine's state."""
+def _watch(engine: Engine, streams: Streams, counted: Metrics) -> None:
+    """Let the metrics show the engine's and the streams' state."""
+    counted.watch("stream_sessions", "Open streams", lambda: streams.open)
     counted.watch("ready", "1 if requests are served", lambda: engine.ready)
     counted.watch("pictures_in_work", "Pictures being decoded, waiting or in the networks", lambda: engine.in_flight)
     counted.watch("pixels_held", "Pixels of all decoded pictures in memory", lambda: engine.pixels_held)

@@ -1,6 +1,7 @@
 """Prometheus metrics in a registry of their own; every label has few possible values."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -29,8 +30,7 @@ class Metrics:
         self._batch_size = self._histogram("batch_size", "Pictures in a batch", buckets=COUNTS)
         self._faces = self._histogram("faces_per_picture", "Faces found in a picture", buckets=COUNTS)
         self._model = Info("mien_model", "Weights and version in use", registry=self.registry)
-        self.stream_sessions = Gauge("mien_stream_sessions", "Open streams", registry=self.registry)
-        self.stream_frames = self._counter("stream_frames", "Frames by outcome: answered, dropped, failed", "outcome")
+        self._stream_frames = self._counter("stream_frames", "Frames by outcome: answered, dropped, failed", "outcome")
 
     def request_began(self) -> None:
         """A request came in."""
@@ -73,6 +73,10 @@ class Metrics:
         self._classify_seconds.observe(classify_s)
         for count in faces:
             self._faces.observe(count)
+
+    def stream_frame(self, outcome: Literal["answered", "dropped", "failed"]) -> None:
+        """A frame of a stream got its reply."""
+        self._stream_frames.labels(outcome).inc()
 
     def show_model(self, **names: str) -> None:
         """Name what is loaded."""

@@ -2,12 +2,15 @@
 
 import asyncio
 import functools
+import socket
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.api.stream_sessions import Streams
 
 
 class ImpatientProtocol(HttpToolsProtocol):
@@ -55,19 +58,30 @@ class ImpatientProtocol(HttpToolsProtocol):
 class DrainingServer(uvicorn.Server):
     """Tells the engine at once when a signal asks to stop, so that what is in work is finished and the rest refused.
 
+    Streams are ended here before Uvicorn would cut them off, unanswered and with code 1012.
+
     Args:
         config: Uvicorn's.
         on_exit: Called by the first signal.
+        streams: The open sessions of the application.
+        patience_s: Longest time to answer what the streams sent so far.
     """
 
-    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_exit: Callable[[], None], streams: Streams, patience_s: float
+    ) -> None:
         super().__init__(config)
-        self._on_exit = on_exit
+        self._on_exit, self._streams, self._patience_s = on_exit, streams, patience_s
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         self._on_exit()
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer the streams, say 1001, then stop as Uvicorn does."""
+        await self._streams.close(self._patience_s)
+        await super().shutdown(sockets)
 
 
 def impatient(header_timeout_s: float) -> Any:

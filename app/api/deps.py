@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from app.api.body import BodyLimits
+from app.api.stream_sessions import Streams
 from app.metrics import Metrics
 from app.serving.engine import Engine
 
@@ -18,6 +20,7 @@ class Services:
         engine: Answers pictures.
         body_limits: Byte limits.
         metrics: What is counted.
+        streams: The open sessions of WS /detect/stream.
         max_batch_files: Most files of one /detect/batch request.
         max_classify_files: Most files of one /classify request.
     """
@@ -25,13 +28,14 @@ class Services:
     engine: Engine
     body_limits: BodyLimits
     metrics: Metrics
+    streams: Streams
     max_batch_files: int = 32
     max_classify_files: int = 64
 
 
-def get_services(request: Request) -> Services:
+def get_services(connection: HTTPConnection) -> Services:
     """Return the services of this application."""
-    services: Services = request.app.state.services
+    services: Services = connection.app.state.services
     return services
 
 

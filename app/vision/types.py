@@ -43,6 +43,18 @@ class Detection:
         return (right - left) * (bottom - top)
 
     @property
+    def centre(self) -> tuple[float, float]:
+        """The middle, (x, y) in pixels."""
+        left, top, right, bottom = self.xyxy
+        return (left + right) / 2, (top + bottom) / 2
+
+    @property
+    def longer_side_px(self) -> float:
+        """Length of the longer side in pixels."""
+        left, top, right, bottom = self.xyxy
+        return max(right - left, bottom - top)
+
+    @property
     def shorter_side_px(self) -> float:
         """Length of the shorter side in pixels."""
         left, top, right, bottom = self.xyxy
@@ -56,10 +68,14 @@ class Face:
     Attributes:
         detection: Where the face is.
         probabilities: One for each of `LABELS`, in that order; they sum to 1.
+        track_id: The same face over the frames of a stream; None outside of one.
+        raw_probabilities: Those of this frame alone, where `probabilities` are smoothed over time; else None.
     """
 
     detection: Detection
     probabilities: tuple[float, ...]
+    track_id: int | None = None
+    raw_probabilities: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
