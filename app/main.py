@@ -10,6 +10,7 @@ from app import __version__
 from app.api import detect, health, source
 from app.api.body import BodyLimits
 from app.api.deps import Services
+from app.api.page import install_page
 from app.api.problems import install_problem_handlers
 from app.api.request_id import RequestIdMiddleware
 from app.config import Settings
@@ -66,11 +67,14 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
         finally:
             await engine.stop()
 
-    api = FastAPI(title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    api = FastAPI(
+        title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     api.state.services = Services(engine, BodyLimits(settings.max_image_bytes, settings.max_request_bytes))
     api.include_router(detect.router)
     api.include_router(health.router)
     api.include_router(source.router)
+    install_page(api)
     api.add_middleware(RequestIdMiddleware)
     install_problem_handlers(api)
     return api
