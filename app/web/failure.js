@@ -12,13 +12,17 @@ const KINDS = {
 export class Failure extends Error {
   /**
    * @param {string} kind Key of its title in the texts.
-   * @param {{detail?: string, retryAfterS?: number}} more The server's own words, and when to come back.
+   * @param {object} more
+   * @param {string} more.detail The server's own words.
+   * @param {number} more.retryAfterS When to come back.
+   * @param {number} more.closeCode How a WebSocket was closed; 0: not at all, or without a word.
    */
-  constructor(kind, { detail = "", retryAfterS = 0 } = {}) {
+  constructor(kind, { detail = "", retryAfterS = 0, closeCode = 0 } = {}) {
     super(detail || kind);
     this.kind = kind;
     this.detail = detail;
     this.retryAfterS = retryAfterS;
+    this.closeCode = closeCode;
   }
 
   /** Whether waiting may help. */

@@ -5,10 +5,9 @@ const QUALITY = 0.85;
 const SLOW_MS = 400;
 const PATIENCE = 10; // slow answers on average over this many frames
 
-/** Takes the newest frame of a video, each at most once. */
+/** Takes the frames of a video, each at most once, always the newest. */
 export class Frames {
   #video;
-  #limits;
   #signal;
   #canvases = [document.createElement("canvas"), document.createElement("canvas")];
   #isFresh = false;
@@ -30,17 +29,36 @@ export class Frames {
   /**
    * Wait for a frame that was not taken yet. None comes while the video is paused or the page hidden.
    *
-   * @param {{max_frame_bytes: number, max_pixels: number}} limits What the server takes.
-   * @returns {Promise<{blob: Blob, canvas: HTMLCanvasElement, timeS: number} | null>} null when it is over.
+   * @returns {Promise<boolean>} false when it is over.
    */
-  async next(limits) {
-    this.#limits = limits;
+  async arrive() {
     while (!this.#isFresh && !this.#signal.aborted) {
       await new Promise((resolve) => { this.#wake = resolve; });
     }
-    if (this.#signal.aborted) return null;
+    return !this.#signal.aborted;
+  }
+
+  /**
+   * Take the newest frame.
+   *
+   * @param {{max_frame_bytes: number, max_pixels: number}} limits What the server takes.
+   * @returns {Promise<{blob: Blob, canvas: HTMLCanvasElement, timeS: number}>}
+   */
+  async take(limits) {
     this.#isFresh = false;
-    return this.#take();
+    const canvas = this.#canvases.reverse()[0]; // the other one still shows the frame before
+    const timeS = this.#video.currentTime;
+    let blob;
+    do {
+      this.#draw(canvas, limits.max_pixels);
+      blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/jpeg", QUALITY); });
+    } while (blob.size > limits.max_frame_bytes && this.#shrink());
+    return { blob, canvas, timeS };
+  }
+
+  /** Let the newest frame be taken once more: it was never answered. */
+  renew() {
+    this.#isFresh = true;
   }
 
   /** Note how long an answer took: after some slow ones, frames become smaller. */
@@ -61,21 +79,12 @@ export class Frames {
     });
   }
 
-  async #take() {
-    const canvas = this.#canvases.reverse()[0]; // the other one still shows the frame before
-    const timeS = this.#video.currentTime;
-    this.#draw(canvas);
-    const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/jpeg", QUALITY); });
-    if (blob.size > this.#limits.max_frame_bytes && this.#shrink()) return this.#take();
-    return { blob, canvas, timeS };
-  }
-
-  #draw(canvas) {
+  #draw(canvas, mostPixels) {
     const { videoWidth: width, videoHeight: height } = this.#video;
     const scale = Math.min(
       1,
       SIDES_PX[this.#level] / Math.max(width, height),
-      Math.sqrt(this.#limits.max_pixels / (width * height)),
+      Math.sqrt(mostPixels / (width * height)),
     );
     canvas.width = Math.max(1, Math.floor(width * scale));
     canvas.height = Math.max(1, Math.floor(height * scale));

@@ -32,6 +32,7 @@ export async function runLive(frames, { smoothing, key, signal, onSession, onAns
     } catch (failure) {
       if (signal.aborted) return;
       if (!(failure instanceof Failure)) throw failure;
+      frames.renew();
       if (failure.idle && answered) continue; // closed while nothing was to be sent: simply open a new one
       failures += 1;
       await onFailure(failure, failure.passing ? waitBefore(failures, failure) : Infinity);
@@ -42,9 +43,9 @@ export async function runLive(frames, { smoothing, key, signal, onSession, onAns
 async function converse(stream, frames, signal, onAnswer) {
   const { limits } = stream.session;
   while (!signal.aborted) {
-    const frame = await frames.next(limits);
-    if (!frame) return;
+    if (!(await frames.arrive())) return;
     if (!stream.isOpen) throw Object.assign(new Failure("lost"), { idle: true });
+    const frame = await frames.take(limits);
     const sentAt = performance.now();
     const reply = await stream.exchange(frame.blob);
     const roundTripMs = performance.now() - sentAt;

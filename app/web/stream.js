@@ -2,8 +2,10 @@
 import { Failure, failureOf } from "./failure.js";
 import { whyRefused } from "./server.js";
 
+const POLICY = 1008; // close codes, RFC 6455 section 7.4.1 and its registry
 const TRY_AGAIN_LATER = 1013;
-const POLICY = 1008;
+const NOT_A_WORD = 1006;
+const LONGEST_REPLY_MS = 15_000; // a browser notices a dead network only after minutes
 
 /** An open session. */
 export class Stream {
@@ -30,7 +32,7 @@ export class Stream {
     try {
       stream.session = await stream.#reply();
     } catch (error) {
-      const refused = error instanceof Failure && error.code === undefined && !signal.aborted;
+      const refused = error instanceof Failure && !error.closeCode && !signal.aborted;
       throw refused ? await whyRefused({ key, signal }) : error;
     }
     if (!smoothing) await stream.#ask(JSON.stringify({ type: "session.update", smoothing }));
@@ -66,7 +68,11 @@ export class Stream {
 
   #reply() {
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      const timer = setTimeout(() => {
+        this.close();
+        this.#fail(new Failure("lost"));
+      }, LONGEST_REPLY_MS);
+      this.#waiting = { resolve, reject, timer };
     });
   }
 
@@ -81,6 +87,7 @@ export class Stream {
   }
 
   #settle(how, value) {
+    clearTimeout(this.#waiting?.timer);
     this.#waiting?.[how](value);
     this.#waiting = null;
   }
@@ -92,12 +99,9 @@ function address() {
   return url;
 }
 
-/** What a close code means; 1006 before the session says nothing (see whyRefused). */
 function closeFailure({ code, reason }) {
   const kind = code === TRY_AGAIN_LATER ? "busy" : code === POLICY ? "refused" : "lost";
-  const failure = new Failure(kind, { detail: reason });
-  if (code !== 1006) failure.code = code;
-  return failure;
+  return new Failure(kind, { detail: reason, closeCode: code === NOT_A_WORD ? 0 : code });
 }
 
 function base64url(plain) {
