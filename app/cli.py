@@ -38,6 +38,7 @@ def serve(
     import uvicorn
 
     from app.main import create_app, make_engine
+    from app.server import StreamingServer
 
     settings = _settings(host=host, port=port, device=device)
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
@@ -46,16 +47,20 @@ def serve(
         asyncio.run(engine.start())
     except MienError as error:
         raise _fail(str(error)) from error
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings, engine),
-            host=settings.host,
-            port=settings.port,
-            log_level=settings.log_level,
-            server_header=False,
-            timeout_graceful_shutdown=int(settings.deadline_s) + 1,
-        )
+    api = create_app(settings, engine)
+    config = uvicorn.Config(
+        api,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.deadline_s) + 1,
+        ws_max_size=settings.stream_max_frame_bytes,
+        ws_ping_interval=settings.stream_ping_s,
+        ws_ping_timeout=settings.stream_ping_s,
+        ws_per_message_deflate=False,  # pictures are compressed already
     )
+    server = StreamingServer(config, api.state.services.streams, settings.deadline_s)
     server.run()
     if not server.started:
         raise typer.Exit(1)

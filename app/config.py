@@ -32,4 +32,28 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(default=20_000_000, ge=1, description="Largest picture file; then 413.")
     max_request_bytes: int = Field(default=100_000_000, ge=1, description="Largest request body; then 413.")
     max_pixels: int = Field(default=50_000_000, ge=1, description="Largest width x height; then 413, undecoded.")
+    tracking: bool = Field(default=True, description="Whether faces of a stream keep an id over its frames.")
+    smoothing_s: float = Field(
+        default=0.35,
+        ge=0,
+        le=10,
+        description="Time constant of a stream's smoothed probabilities; 0 or no tracking: none.",
+    )
+    stream_max_sessions: int = Field(
+        default=60, ge=1, le=10_000, description="Most streams at once; then close code 1013."
+    )
+    stream_max_frames_per_second: float = Field(
+        default=30.0, gt=0, le=1000, description="Most frames a second of one stream; more are answered as dropped."
+    )
+    stream_max_frame_bytes: int = Field(default=5_000_000, ge=1, description="Largest message; then close code 1009.")
+    stream_idle_timeout_s: float = Field(
+        default=60.0, gt=0, le=86_400, description="A stream without messages for longer is closed with 1008."
+    )
+    stream_ping_s: float = Field(
+        default=20.0, gt=0, le=3600, description="Time between pings, and longest time to answer one."
+    )
+    stream_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Further web origins whose pages may stream, as a JSON list; the server's own always may.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from app import __version__
-from app.api import detect, health, source
+from app.api import detect, health, source, stream
 from app.api.body import BodyLimits
 from app.api.deps import Services
 from app.api.page import install_page
 from app.api.problems import install_problem_handlers
 from app.api.request_id import RequestIdMiddleware
+from app.api.stream_sessions import StreamLimits, Streams
 from app.config import Settings
 from app.serving.engine import Engine, EngineLimits
 from app.vision.weights import default_weights_dir
@@ -46,6 +47,20 @@ def make_engine(settings: Settings) -> Engine:
     return Engine(load, limits)
 
 
+def make_streams(settings: Settings) -> Streams:
+    """Make the keeper of the sessions of WS /detect/stream."""
+    limits = StreamLimits(
+        max_sessions=settings.stream_max_sessions,
+        max_frames_per_second=settings.stream_max_frames_per_second,
+        max_frame_bytes=settings.stream_max_frame_bytes,
+        idle_timeout_s=settings.stream_idle_timeout_s,
+        origins=frozenset(settings.stream_origins),
+        tracking=settings.tracking,
+        smoothing_s=settings.smoothing_s,
+    )
+    return Streams(limits)
+
+
 def create_app(settings: Settings | None = None, engine: Engine | None = None) -> FastAPI:
     """Build the application.
 
@@ -58,6 +73,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
     """
     settings = settings or Settings()
     engine = engine or make_engine(settings)
+    streams = make_streams(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,13 +81,15 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None) -
             await engine.start()
             yield
         finally:
+            await streams.close(settings.deadline_s)
             await engine.stop()
 
     api = FastAPI(
         title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    api.state.services = Services(engine, BodyLimits(settings.max_image_bytes, settings.max_request_bytes))
+    api.state.services = Services(engine, BodyLimits(settings.max_image_bytes, settings.max_request_bytes), streams)
     api.include_router(detect.router)
+    api.include_router(stream.router)
     api.include_router(health.router)
     api.include_router(source.router)
     install_page(api)

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from app.api.body import BodyLimits
+from app.api.stream_sessions import Streams
 from app.serving.engine import Engine
 
 
@@ -16,19 +18,21 @@ class Services:
     Attributes:
         engine: Answers pictures.
         body_limits: Byte limits.
+        streams: The open sessions of WS /detect/stream.
         max_batch_files: Most files of one /detect/batch request.
         max_classify_files: Most files of one /classify request.
     """
 
     engine: Engine
     body_limits: BodyLimits
+    streams: Streams
     max_batch_files: int = 32
     max_classify_files: int = 64
 
 
-def get_services(request: Request) -> Services:
+def get_services(connection: HTTPConnection) -> Services:
     """Return the services of this application."""
-    services: Services = request.app.state.services
+    services: Services = connection.app.state.services
     return services
 
 

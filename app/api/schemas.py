@@ -126,6 +126,7 @@ def face_out(face: Face) -> FaceOut:
     return FaceOut(
         box=Box(x=round(left, 2), y=round(top, 2), width=round(right - left, 2), height=round(bottom - top, 2)),
         detection_confidence=round(face.detection.score, 4),
+        track_id=face.track_id,
         **emotion_fields(face.probabilities).model_dump(),
     )
 

@@ -56,10 +56,14 @@ class Face:
     Attributes:
         detection: Where the face is.
         probabilities: One for each of `LABELS`, in that order; they sum to 1.
+        track_id: The same face over the frames of a stream; None outside of one.
+        raw_probabilities: Those of this frame alone, where `probabilities` are smoothed over time; else None.
     """
 
     detection: Detection
     probabilities: tuple[float, ...]
+    track_id: int | None = None
+    raw_probabilities: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -117,9 +117,7 @@ def test_server_goes_away_and_comes_back(visit):
         page.screenshot(path=SCREENSHOTS / "lost.png")
         before = recorded(page)
         server.start()
-        page.wait_for_function(
-            "count => parseInt(document.getElementById('recorded').textContent) > count", arg=before
-        )
+        page.wait_for_function("count => parseInt(document.getElementById('recorded').textContent) > count", arg=before)
         expect(page.locator("#notice")).to_be_hidden()
         expect(page.get_by_role("status")).to_have_text(re.compile("Connected again|face"))
 

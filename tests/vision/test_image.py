@@ -125,7 +125,7 @@ def test_huge_header_is_refused_before_decoding():
 
 
 def test_pillow_is_not_patched_by_ultralytics():
-    import app.vision.yolov8  # noqa: F401 - for its side effects
+    import app.vision.ultralytics_door  # noqa: F401 - for its side effects
 
     assert Pillow.open.__module__ == "PIL.Image"
     with pytest.raises(UnsupportedMedia):

@@ -1,0 +1,123 @@
+"""Who may open a stream, how many are open, and how all of them end when the server stops."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A close code with its reason (at most 123 bytes, RFC 6455 section 5.5).
+
+    Attributes:
+        code: RFC 6455 section 7.4.1.
+        reason: For people.
+    """
+
+    code: int
+    reason: str
+
+
+GOING_AWAY = Ending(1001, "The server stops; connect again shortly.")
+WRONG_ORIGIN = Ending(1008, "Pages of this origin may not stream; see the setting MIEN_STREAM_ORIGINS.")
+TOO_MANY = Ending(1013, "All streams are taken; try again later.")
+
+
+@dataclass(frozen=True)
+class StreamLimits:
+    """Bounds and behaviour of all streams.
+
+    Attributes:
+        max_sessions: Most at once.
+        max_frames_per_second: Most frames of one session.
+        max_frame_bytes: Largest message.
+        idle_timeout_s: Longest time without a message.
+        origins: Further web origins whose pages may stream, such as `https://app.example`.
+        tracking: Whether faces get ids.
+        smoothing_s: Time constant of the smoothing; 0 for none.
+    """
+
+    max_sessions: int = 60
+    max_frames_per_second: float = 30.0
+    max_frame_bytes: int = 5_000_000
+    idle_timeout_s: float = 60.0
+    origins: frozenset[str] = frozenset()
+    tracking: bool = True
+    smoothing_s: float = 0.35
+
+
+class Stoppable(Protocol):
+    """A session that can be asked to end."""
+
+    def stop(self) -> None:
+        """Answer what came so far, then say goodbye."""
+
+
+class Streams:
+    """The open sessions of one server.
+
+    Args:
+        limits: Bounds and behaviour.
+    """
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self.limits = limits
+        self._open: dict[Stoppable, asyncio.Task[object]] = {}
+        self._closing = False
+
+    @property
+    def open(self) -> int:
+        """Sessions now."""
+        return len(self._open)
+
+    def refusal(self, origin: str | None, host: str | None) -> Ending | None:
+        """Say why a client may not open a session now; None if it may."""
+        if self._closing:
+            return GOING_AWAY
+        if not origin_allowed(origin, host, self.limits.origins):
+            return WRONG_ORIGIN
+        return TOO_MANY if self.open >= self.limits.max_sessions else None
+
+    @contextmanager
+    def place(self, session: Stoppable) -> Iterator[None]:
+        """Count a session that runs in the current task, until the block ends in whatever way."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        self._open[session] = task
+        try:
+            yield
+        finally:
+            del self._open[session]
+
+    async def close(self, timeout_s: float) -> None:
+        """Refuse new sessions, and end the open ones after what they were sent is answered, or after the timeout."""
+        self._closing = True
+        tasks = list(self._open.values())
+        for session in list(self._open):
+            session.stop()
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+
+
+def origin_allowed(origin: str | None, host: str | None, allowed: frozenset[str]) -> bool:
+    """Whether a page may open a stream: browsers let any page connect anywhere and say only where it comes from.
+
+    Args:
+        origin: The header `Origin`; None for clients that are no browsers.
+        host: The header `Host`.
+        allowed: Further origins.
+
+    References:
+        RFC 6455 section 10.2; OWASP, "Cross-site WebSocket hijacking".
+    """
+    if origin is None or origin in allowed:
+        return True
+    parts = urlsplit(origin)
+    default_port = DEFAULT_PORTS.get(parts.scheme, "")
+    own = (host or "").lower().removesuffix(default_port)
+    return bool(own) and parts.netloc.lower().removesuffix(default_port) == own

@@ -1,0 +1,44 @@
+"""Joins the frames of one stream: track ids and smoothed probabilities for the faces of each."""
+
+from dataclasses import replace
+
+from app.vision.smoothing import ProbabilitySmoother
+from app.vision.tracker import LOST_S, FaceTracker
+from app.vision.types import Face, ImageFaces
+
+
+class LiveFaces:
+    """What one stream remembers of its faces; not thread-safe.
+
+    Args:
+        tracking: Whether faces get ids; without ids nothing is smoothed.
+        smoothing_s: Time constant of the smoothing in seconds; 0 for none.
+    """
+
+    def __init__(self, tracking: bool, smoothing_s: float) -> None:
+        self._tracker = FaceTracker() if tracking else None
+        self._smoother = ProbabilitySmoother(smoothing_s, LOST_S) if tracking and smoothing_s > 0 else None
+
+    def follow(self, found: ImageFaces, at_s: float) -> ImageFaces:
+        """Take the answer for the next frame.
+
+        Args:
+            found: What was found in the frame alone.
+            at_s: When it was taken, in seconds.
+
+        Returns:
+            The same faces in the same order with their ids, and with smoothed probabilities beside the raw ones.
+        """
+        if self._tracker is None:
+            return found
+        if self._smoother is not None:
+            self._smoother.forget_unseen(at_s)
+        ids = self._tracker.track([face.detection for face in found.faces], at_s)
+        faces = tuple(self._join(face, track, at_s) for face, track in zip(found.faces, ids, strict=True))
+        return replace(found, faces=faces)
+
+    def _join(self, face: Face, track: int | None, at_s: float) -> Face:
+        if track is None or self._smoother is None:
+            return replace(face, track_id=track)
+        smoothed = self._smoother.smooth(track, face.probabilities, at_s)
+        return replace(face, track_id=track, probabilities=smoothed, raw_probabilities=face.probabilities)

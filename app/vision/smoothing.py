@@ -1,0 +1,46 @@
+"""Smooths the probabilities of followed faces over time."""
+
+import math
+
+
+class ProbabilitySmoother:
+    """An exponential average that knows the time: its result does not depend on the frame rate.
+
+    With dt seconds since the face's last frame, smoothed += alpha * (new - smoothed) where
+    alpha = 1 - exp(-dt / time_constant_s). A face that changes from one constant expression to another has covered
+    1 - exp(-t / time_constant_s) of the way after t seconds, in however many frames. Sums stay 1.
+
+    Args:
+        time_constant_s: Seconds after which 63 % of a change are covered; above 0.
+        forget_after_s: A face unseen for longer begins anew.
+
+    References:
+        Eckner 2012, "Algorithms for Unevenly Spaced Time Series: Moving Averages and Other Rolling Operators".
+    """
+
+    def __init__(self, time_constant_s: float, forget_after_s: float) -> None:
+        self._time_constant_s, self._forget_after_s = time_constant_s, forget_after_s
+        self._seen: dict[int, tuple[float, tuple[float, ...]]] = {}
+
+    def smooth(self, track: int, probabilities: tuple[float, ...], at_s: float) -> tuple[float, ...]:
+        """Take one face of a frame.
+
+        Args:
+            track: The face's track id.
+            probabilities: Those of this frame alone.
+            at_s: When the frame was taken, in seconds.
+
+        Returns:
+            The smoothed probabilities; at the face's first frame those that were given.
+        """
+        if track in self._seen:
+            last_s, smoothed = self._seen[track]
+            alpha = -math.expm1(-max(0.0, at_s - last_s) / self._time_constant_s)
+            probabilities = tuple(old + alpha * (new - old) for old, new in zip(smoothed, probabilities, strict=True))
+        self._seen[track] = (at_s, probabilities)
+        return probabilities
+
+    def forget_unseen(self, at_s: float) -> None:
+        """Forget the faces that were not seen for too long; to be called once a frame, so that memory stays bounded."""
+        horizon_s = at_s - self._forget_after_s
+        self._seen = {track: entry for track, entry in self._seen.items() if entry[0] >= horizon_s}

@@ -1,0 +1,22 @@
+"""The only door to ultralytics in `app`: YOLOv8's definition and ByteTrack, without the package's side effects.
+
+At import ultralytics would look for updates, report usage, offer to pip-install what it misses, and replace
+`PIL.Image.open` by a version that does so for every picture it cannot read. A server must do none of that. Its trackers
+need `lap`, which it would fetch in the same way: it is a dependency of this project, and here the import would fail.
+"""
+
+import os
+
+from PIL import Image as Pillow
+
+for name, value in {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}.items():
+    os.environ.setdefault(name, value)
+_pillow_open = Pillow.open
+
+from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: E402 - only after the lines above
+from ultralytics.trackers.basetrack import TrackState  # noqa: E402
+from ultralytics.trackers.byte_tracker import BYTETracker  # noqa: E402
+
+Pillow.open = _pillow_open
+
+__all__ = ["BYTETracker", "DetectionModel", "TrackState", "yaml_model_load"]
