@@ -1,5 +1,5 @@
 // One card a face: a small picture of it, the strongest expression, five bars.
-import { EXPRESSIONS, identityOf } from "./expressions.js";
+import { EXPRESSIONS, numbersOf } from "./expressions.js";
 import { percent, text } from "./language.js";
 
 const HOLD_MS = 1000; // a face that is missed for some frames keeps its card
@@ -28,8 +28,9 @@ export class Cards {
    */
   show(faces, picture, scale, { followed = null } = {}) {
     const now = performance.now();
+    const numbers = numbersOf(faces);
     faces.forEach((face, index) => {
-      const id = identityOf(face, index);
+      const id = numbers[index];
       const card = this.#cards.get(id) ?? this.#add(id);
       Object.assign(card, { face, seenAt: now });
       this.#write(card, followed);

@@ -4,14 +4,16 @@ import { percent, text } from "./language.js";
 /** The five expressions, in the order of the server's labels. */
 export const EXPRESSIONS = ["angry", "happy", "sad", "surprise", "neutral"];
 
-/** The number of a face: its track in a stream, its place (largest first, from 1) in a picture. */
-export function identityOf(face, index) {
-  return face.track_id ?? index + 1;
+/** The number of each face: its track in a stream; those without a track are counted on from there, or from 1. */
+export function numbersOf(faces) {
+  let last = Math.max(0, ...faces.map((face) => face.track_id ?? 0));
+  return faces.map((face) => face.track_id ?? ++last);
 }
 
-/** The words written at a face. */
-export function labelOf(face, index) {
-  return `${identityOf(face, index)} · ${text(face.emotion)} ${percent(face.confidence)}`;
+/** The words written at each face. */
+export function labelsOf(faces) {
+  const numbers = numbersOf(faces);
+  return faces.map((face, index) => `${numbers[index]} · ${text(face.emotion)} ${percent(face.confidence)}`);
 }
 
 /** All faces in one sentence. */

@@ -2,7 +2,7 @@
 
 const WINDOW_MS = 3_000;
 
-/** Over the last three seconds. */
+/** Over the last three seconds, or the last two answers where fewer came. */
 export class Meter {
   #answers = [];
 
@@ -34,6 +34,6 @@ export class Meter {
 
   #forget() {
     const oldest = performance.now() - WINDOW_MS;
-    while (this.#answers.length && this.#answers[0].at < oldest) this.#answers.shift();
+    while (this.#answers.length > 2 && this.#answers[0].at < oldest) this.#answers.shift();
   }
 }

@@ -12,11 +12,11 @@ const SHADE = "rgb(0 0 0 / 55%)";
  * @param {object[]} faces As the server sends them.
  * @param {object} options
  * @param {{width: number, height: number}} options.image Size of the picture that the boxes refer to.
- * @param {(face: object, index: number) => string} options.labelOf What is written at a face.
+ * @param {string[]} options.labels What is written at each face.
  * @param {number} options.fontPx
  * @param {boolean} options.mirrored Whether the picture is shown mirrored.
  */
-export function drawFaces(context, faces, { image, labelOf, fontPx, mirrored = false }) {
+export function drawFaces(context, faces, { image, labels, fontPx, mirrored = false }) {
   const { width, height } = context.canvas;
   const [scaleX, scaleY] = [width / image.width, height / image.height];
   context.font = `600 ${fontPx}px system-ui, sans-serif`;
@@ -29,7 +29,7 @@ export function drawFaces(context, faces, { image, labelOf, fontPx, mirrored = f
       height: face.box.height * scaleY,
     };
     drawBox(context, box, TONES[face.emotion], Math.max(2, fontPx / 6));
-    drawLabel(context, box, TONES[face.emotion], labelOf(face, index), fontPx);
+    drawLabel(context, box, TONES[face.emotion], labels[index], fontPx);
   });
 }
 

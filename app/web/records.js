@@ -1,5 +1,5 @@
 // What was answered, for downloads; it lives in this tab and nowhere else.
-import { EXPRESSIONS, identityOf } from "./expressions.js";
+import { EXPRESSIONS, numbersOf } from "./expressions.js";
 
 const MOST_FRAMES = 20_000; // half an hour at 11 frames a second; then the oldest go
 const COLUMNS = [
@@ -38,14 +38,15 @@ export class Records {
 
   /** One row a face; frames without faces have none. */
   csv() {
-    const rows = this.#frames.flatMap(({ frame, time_s, image, faces }) =>
-      faces.map((face, index) => [
-        frame, time_s, identityOf(face, index), face.emotion, face.confidence,
+    const rows = this.#frames.flatMap(({ frame, time_s, image, faces }) => {
+      const numbers = numbersOf(faces);
+      return faces.map((face, index) => [
+        frame, time_s, numbers[index], face.emotion, face.confidence,
         ...EXPRESSIONS.map((expression) => face.probabilities[expression]),
         face.box.x, face.box.y, face.box.width, face.box.height, face.detection_confidence,
         image.width, image.height,
-      ]),
-    );
+      ]);
+    });
     return [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
   }
 

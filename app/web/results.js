@@ -1,12 +1,13 @@
 // What was found: cards, timeline, figures, downloads and the words for screen readers.
 import { Cards } from "./cards.js";
-import { EXPRESSIONS, identityOf, summaryOf } from "./expressions.js";
+import { EXPRESSIONS, numbersOf, summaryOf } from "./expressions.js";
 import { decimal, text } from "./language.js";
 import { Meter } from "./meter.js";
 import { Records, save } from "./records.js";
 import { Timeline } from "./timeline.js";
 
 const TALK_MS = 4_000; // a stream is not told more often than this
+const LATE_MS = 250; // with slower answers, boxes would hang behind a moving face
 
 const byId = (id) => document.getElementById(id);
 
@@ -58,12 +59,13 @@ export class Results {
   add(answer, { picture, frame, timeS, roundTripMs }) {
     const { image, faces } = answer;
     this.#faces = faces;
-    this.#stage.show(picture, answer);
     this.#records.add({ frame, timeS, image, faces });
     this.#meter.add(roundTripMs);
+    this.#stage.show(picture, answer, { isLate: this.#meter.roundTripMs > LATE_MS });
     if (this.#isStream) {
       byId("timeline-panel").hidden = false;
-      this.#timeline.add(new Map(faces.map((face, index) => [identityOf(face, index), face.probabilities])));
+      const numbers = numbersOf(faces);
+      this.#timeline.add(new Map(faces.map((face, index) => [numbers[index], face.probabilities])));
     }
     this.#cards.show(faces, picture, picture.width / image.width, { followed: this.#followed });
     byId("figures").hidden = false;

@@ -1,5 +1,5 @@
 // The stage shows what is looked at: nothing yet, a still picture or a video, with boxes over it.
-import { labelOf, summaryOf } from "./expressions.js";
+import { labelsOf, summaryOf } from "./expressions.js";
 import { drawFaces } from "./overlay.js";
 
 const MOST_HEIGHT = "72vh";
@@ -11,7 +11,7 @@ export class Stage {
   #media = document.getElementById("media");
   #still = document.getElementById("still");
   #overlay = document.getElementById("overlay");
-  #shown = null; // {picture, image, faces} of the newest answer
+  #shown = null; // {picture, image, faces, isLate} of the newest answer
   video = document.getElementById("video");
 
   constructor() {
@@ -57,9 +57,15 @@ export class Stage {
     return this.#still;
   }
 
-  /** Draw the faces of an answer; `picture` is the canvas that was asked about. */
-  show(picture, { image, faces }) {
-    this.#shown = { picture, image, faces };
+  /**
+   * Draw the faces of an answer.
+   *
+   * @param {HTMLCanvasElement} picture What was asked about.
+   * @param {{image: object, faces: object[]}} answer
+   * @param {{isLate: boolean}} options Whether a camera has moved on since: then the picture itself is shown, too.
+   */
+  show(picture, { image, faces }, { isLate }) {
+    this.#shown = { picture, image, faces, isLate: isLate && !this.video.hidden && !this.video.controls };
     this.#overlay.hidden = false;
     this.draw();
   }
@@ -77,9 +83,11 @@ export class Stage {
     overlay.setAttribute("aria-label", this.#shown ? summaryOf(this.#shown.faces) : "");
     if (!this.#shown) return;
     const mirrored = this.#media.classList.contains("mirrored");
-    const { image, faces } = this.#shown;
+    const { picture, image, faces, isLate } = this.#shown;
+    const context = overlay.getContext("2d");
+    if (isLate) drawPicture(context, picture, mirrored);
     const fontPx = (overlay.clientWidth < 500 ? 12 : 14) * devicePixelRatio;
-    drawFaces(overlay.getContext("2d"), faces, { image, labelOf, fontPx, mirrored });
+    drawFaces(context, faces, { image, labels: labelsOf(faces), fontPx, mirrored });
   }
 
   /** The newest answered picture with its boxes, as PNG. */
@@ -89,7 +97,8 @@ export class Stage {
     [canvas.width, canvas.height] = [picture.width, picture.height];
     const context = canvas.getContext("2d");
     context.drawImage(picture, 0, 0);
-    drawFaces(context, faces, { image, labelOf, fontPx: Math.max(12, Math.round(canvas.width / 60)) });
+    const fontPx = Math.max(12, Math.round(canvas.width / 60));
+    drawFaces(context, faces, { image, labels: labelsOf(faces), fontPx });
     return new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
   }
 
@@ -101,4 +110,12 @@ export class Stage {
     this.#media.style.aspectRatio = `${width} / ${height}`;
     this.#media.style.maxWidth = `calc(${MOST_HEIGHT} * ${width / height})`;
   }
+}
+
+function drawPicture(context, picture, mirrored) {
+  const { width, height } = context.canvas;
+  context.save();
+  if (mirrored) context.setTransform(-1, 0, 0, 1, width, 0);
+  context.drawImage(picture, 0, 0, width, height);
+  context.restore();
 }

@@ -3,7 +3,7 @@ import { EXPRESSIONS } from "./expressions.js";
 import { percent, text } from "./language.js";
 
 const SPAN_MS = 60_000;
-const GAP_MS = 1_500; // a longer silence of the face is left blank
+const GAP_MS = 3_000; // a longer silence of the face is left blank, and another face is followed
 
 /** Remembers the faces of the last minute and draws one of them. */
 export class Timeline {
@@ -26,7 +26,7 @@ export class Timeline {
     const at = performance.now();
     this.#samples.push({ at, shares });
     while (this.#samples[0].at < at - SPAN_MS) this.#samples.shift();
-    if (!this.#isRemembered(this.followed)) this.followed = shares.keys().next().value ?? null;
+    if (!this.#wasSeen(at - GAP_MS)) this.followed = shares.keys().next().value ?? this.followed;
     this.draw();
   }
 
@@ -50,8 +50,8 @@ export class Timeline {
     this.#describe(points);
   }
 
-  #isRemembered(id) {
-    return this.#samples.some(({ shares }) => shares.has(id));
+  #wasSeen(since) {
+    return this.#samples.some(({ at, shares }) => at >= since && shares.has(this.followed));
   }
 
   #describe(points) {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image as Pillow
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.servers import RealServer, ThreadServer
 from tests.conftest import photo_path
@@ -20,6 +20,7 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP plain.test 127.0.0.1",
 )
+PATIENCE_MS = 30_000
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "out" / "screenshots"
 
 # Violations of the content security policy, where a test can read them.
@@ -76,6 +77,7 @@ def launch():
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         yield lambda *flags: playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *flags])
 
@@ -109,7 +111,7 @@ def visit(browser):
     def make(server, *, camera: bool = False, **options) -> Visit:
         context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         context.grant_permissions(["camera"] if camera else [])
         return Visit(context.new_page(), server.address)
 
