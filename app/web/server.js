@@ -1,6 +1,8 @@
 // What the page asks of the server over HTTP.
 import { Failure, failureOf } from "./failure.js";
 
+const CAN_BE_A_KEY = /^[\x21-\x7e]*$/; // a header takes no other letters
+
 /**
  * Send one picture to POST /detect.
  *
@@ -33,6 +35,7 @@ export async function whyRefused({ key = "", signal } = {}) {
 }
 
 async function post(body, headers, key, signal) {
+  if (!CAN_BE_A_KEY.test(key)) throw new Failure("keyWrong");
   try {
     const all = key ? { ...headers, "X-API-Key": key } : headers;
     return await fetch("detect", { method: "POST", body, headers: all, signal });

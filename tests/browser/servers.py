@@ -1,5 +1,7 @@
 """Servers for the browser: one real process, and one in a thread that can go away and come back."""
 
+import base64
+import json
 import os
 import re
 import signal
@@ -49,11 +51,52 @@ class RealServer:
         raise AssertionError(f"the server did not start:\n{self._log.read_text()}")
 
 
-class ThreadServer:
-    """The application with the fake pipeline on one port; `stop` and `start` as often as wanted."""
+class KeyDoor:
+    """Lets nobody ask without the key, as a server with API keys does; the page itself is open.
 
-    def __init__(self, **settings: object) -> None:
-        self._settings = Settings(**settings)
+    Args:
+        app: The application behind it.
+        key: The key.
+    """
+
+    def __init__(self, app, key: str) -> None:
+        self._app = app
+        self._offer = f"key.{base64.urlsafe_b64encode(key.encode()).decode().rstrip('=')}"
+        self._header = (b"x-api-key", key.encode())
+
+    async def __call__(self, scope, receive, send) -> None:
+        if not scope.get("path", "").startswith("/detect"):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["subprotocols"] == ["mien", self._offer]:
+            await self._app(scope, receive, self._choose(send))
+        elif scope["type"] == "http" and self._header in scope["headers"]:
+            await self._app(scope, receive, send)
+        else:
+            kind = "websocket.http" if scope["type"] == "websocket" else "http"
+            headers = [(b"content-type", b"application/problem+json")]
+            body = json.dumps({"status": 401, "title": "Unauthorized", "detail": "Send an API key."}).encode()
+            await send({"type": f"{kind}.response.start", "status": 401, "headers": headers})
+            await send({"type": f"{kind}.response.body", "body": body})
+
+    @staticmethod
+    def _choose(send):
+        async def send_choice(message) -> None:
+            chosen = {"subprotocol": "mien"} if message["type"] == "websocket.accept" else {}
+            await send({**message, **chosen})
+
+        return send_choice
+
+
+class ThreadServer:
+    """The application with the fake pipeline on one port; `stop` and `start` as often as wanted.
+
+    Args:
+        key: What clients must know; empty: nothing.
+        settings: As in app/config.py.
+    """
+
+    def __init__(self, key: str = "", **settings: object) -> None:
+        self._key, self._settings = key, Settings(**settings)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
@@ -68,9 +111,9 @@ class ThreadServer:
 
     def start(self) -> None:
         engine = Engine(FakePipeline, EngineLimits())
-        config = uvicorn.Config(
-            create_app(self._settings, engine), port=self._port, log_level="error", timeout_graceful_shutdown=1
-        )
+        app = create_app(self._settings, engine)
+        guarded = KeyDoor(app, self._key) if self._key else app
+        config = uvicorn.Config(guarded, port=self._port, log_level="error", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()

@@ -136,6 +136,21 @@ def test_full_server_is_busy_until_a_place_is_free(visit):
         expect(second.locator("#recorded")).to_have_text(STARTED)
 
 
+def test_a_key_opens_the_stream(visit):
+    with ThreadServer(key="secret+/=?") as server:
+        page = visit(server, camera=True).open()
+        start_camera(page)
+        expect(page.get_by_role("alert")).to_contain_text("asks for an API key")
+        for wrong in ("wrong", "chìa khóa"):
+            page.get_by_label("API key").fill(wrong)
+            page.get_by_role("button", name="Use this key").click()
+            expect(page.get_by_role("alert")).to_contain_text("This API key is not accepted")
+        page.get_by_label("API key").fill("secret+/=?")
+        page.get_by_role("button", name="Use this key").click()
+        expect(page.locator("#recorded")).to_have_text(STARTED)
+        expect(page.locator("#notice")).to_be_hidden()
+
+
 def test_refused_camera(visit, fake_server):
     page = visit(fake_server, camera=False).open()
     start_camera(page)
