@@ -16,6 +16,11 @@ from app import __version__
 from app.config import Settings
 from app.errors import MienError
 
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+MaxFaces = Annotated[int | None, typer.Option(min=1, help="At most this many faces, largest first.")]
+MinFacePx = Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")]
+ScoreThreshold = Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")]
+
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Finds faces and their expressions in pictures.")
 to_stderr = Console(stderr=True)
 
@@ -32,7 +37,7 @@ def about(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    device: Device = None,
 ) -> None:
     """Start the server; every setting is also an environment variable MIEN_... (see the README)."""
     import uvicorn
@@ -70,10 +75,10 @@ def serve(
 def detect(
     files: Annotated[list[Path], typer.Argument(help="Pictures.", show_default=False)],
     annotate: Annotated[Path | None, typer.Option(help="Folder for pictures with boxes and labels.")] = None,
-    max_faces: Annotated[int | None, typer.Option(min=1, help="At most this many faces, largest first.")] = None,
-    min_face_px: Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")] = 0.0,
-    score_threshold: Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    max_faces: MaxFaces = None,
+    min_face_px: MinFacePx = 0.0,
+    score_threshold: ScoreThreshold = None,
+    device: Device = None,
 ) -> None:
     """Print one JSON line a picture; exit code 1 if any of them failed."""
     from app.vision.types import DetectOptions
@@ -97,6 +102,31 @@ def detect(
             typer.echo(json.dumps({"file": str(file), **answer}))
     if failures:
         raise typer.Exit(1)
+
+
+@cli.command()
+def watch(
+    source: Annotated[str, typer.Argument(help="A video file, a camera's number or an rtsp:// address.")],
+    annotate: Annotated[Path | None, typer.Option(help="MP4 file for the video with boxes and labels.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV or JSONL file; default: JSON lines to the terminal.")] = None,
+    max_faces: MaxFaces = None,
+    min_face_px: MinFacePx = 0.0,
+    score_threshold: ScoreThreshold = None,
+    device: Device = None,
+) -> None:
+    """Follow the faces of a video: one row a face a frame. Ctrl-C ends it and keeps what was written."""
+    from app.vision.types import DetectOptions
+    from app.watch.command import watch_source
+
+    settings = _settings(device=device)
+    options = DetectOptions(max_faces, min_face_px, score_threshold)
+    try:
+        summary = watch_source(
+            source, annotate, out, lambda: _load_pipeline(settings), options, settings.tracking, settings.smoothing_s
+        )
+    except (MienError, OSError) as error:
+        raise _fail(str(error)) from error
+    typer.echo(summary, err=True)
 
 
 def _unused(folder: Path, stem: str) -> Path:

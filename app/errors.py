@@ -9,6 +9,7 @@ MienError
 ├── NotReady              503  starting or stopping
 ├── DeadlineExceeded      504  the answer did not come in time
 ├── InferenceFailed       500  the networks failed on this batch
+├── VideoUnavailable      command line: the video, camera or stream cannot be opened
 ├── DeviceUnavailable     start-up: the device asked for is not there
 └── WeightsError          start-up: weights are missing, altered or do not fit
 
@@ -95,6 +96,13 @@ class InferenceFailed(MienError):
     status = 500
     code = "inference_failed"
     title = "Inference failed"
+
+
+class VideoUnavailable(MienError):
+    """A video file, a camera or a stream cannot be opened."""
+
+    code = "video_unavailable"
+    title = "The video cannot be opened"
 
 
 class DeviceUnavailable(MienError):

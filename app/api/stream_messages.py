@@ -126,12 +126,13 @@ def frame_result(seq: int, found: ImageFaces, annotated: bool) -> FrameResult:
     return FrameResult(
         seq=seq,
         image=ImageOut(width=found.width, height=found.height),
-        faces=[_stream_face(face) for face in found.faces],
+        faces=[stream_face(face) for face in found.faces],
         timings_ms={stage: round(value, 2) for stage, value in found.timings_ms.items()},
         annotated=annotated,
     )
 
 
-def _stream_face(face: Face) -> StreamFace:
+def stream_face(face: Face) -> StreamFace:
+    """Write one face of a stream."""
     raw = emotion_fields(face.raw_probabilities or face.probabilities).probabilities
     return StreamFace(**face_out(face).model_dump(), raw_probabilities=raw)

@@ -1,5 +1,7 @@
 """Follows faces over the frames of a stream: ByteTrack, led by the clock instead of by the count of frames."""
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -59,7 +61,9 @@ class FaceTracker(BYTETracker):
     ByteTrack counts frames: one step of its Kalman filter each, and lost tracks end after a number of frames. Frames of
     a stream come at irregular times and are dropped, so here a step is 1/60 s: as many are predicted as have passed.
     A new track counts at once, since its id is given out at once. A hidden face is kept for its whole time, also where
-    ByteTrack would take it for a double of the face that hides it.
+    ByteTrack would take it for a double of the face that hides it. While a face disappears behind another its box
+    shrinks and seems to stand still, so that its way is predicted wrongly: a face that comes back near the place where
+    one was last seen is taken for it.
 
     References:
         Zhang et al. 2022, "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", arXiv:2110.06864.
@@ -72,6 +76,7 @@ class FaceTracker(BYTETracker):
         super().__init__(BYTETRACK)
         self._began_s: float | None = None
         self._steps = 1
+        self._last_seen: dict[int, tuple[int, Detection]] = {}
 
     def track(self, detections: Sequence[Detection], at_s: float) -> list[int | None]:
         """Take the next frame.
@@ -93,12 +98,35 @@ class FaceTracker(BYTETracker):
         self.lost_stracks = [
             track for track in known if track.state == TrackState.Lost and tick - track.end_frame <= LOST_TICKS
         ]
+        self._last_seen = {track.track_id: self._last_seen[track.track_id] for track in self.lost_stracks}
+        seen = [track for track in self.tracked_stracks if track.frame_id == tick]
+        self._recognise([track for track in seen if track.start_frame == tick], detections)
         ids: list[int | None] = [None] * len(detections)
-        for track in self.tracked_stracks:
+        for track in seen:
             track.is_activated = True
-            if track.frame_id == tick:
-                ids[int(track.idx)] = track.track_id
+            ids[int(track.idx)] = track.track_id
+            self._last_seen[track.track_id] = tick, detections[int(track.idx)]
         return ids
+
+    def _recognise(self, born: list[Any], detections: Sequence[Detection]) -> None:
+        """Give new tracks the ids of hidden ones that were last seen within reach, the nearest first."""
+        pairs = [
+            (self._reach(hidden.track_id, detections[int(new.idx)]), place, new, hidden)
+            for place, (new, hidden) in enumerate(itertools.product(born, self.lost_stracks))
+        ]
+        taken = set()
+        for reach, _, new, hidden in sorted(pairs):
+            if reach <= 1 and not {id(new), id(hidden)} & taken:
+                taken |= {id(new), id(hidden)}
+                new.track_id = hidden.track_id
+        self.lost_stracks = [track for track in self.lost_stracks if id(track) not in taken]
+
+    def _reach(self, track: int, detection: Detection) -> float:
+        """Return how far off a hidden face was last seen: 1 is one face, and one more for each second since."""
+        tick, last = self._last_seen[track]
+        hidden_s = (self.frame_id - tick) / TICKS_PER_SECOND
+        size_px = max(last.longer_side_px, detection.longer_side_px)
+        return math.dist(last.centre, detection.centre) / (size_px * (1 + hidden_s))
 
     def get_dists(self, tracks: list[Any], detections: list[Any]) -> npt.NDArray[np.float32]:
         """Return the cost of each track (rows) for each detection; called by `update`."""

@@ -43,6 +43,18 @@ class Detection:
         return (right - left) * (bottom - top)
 
     @property
+    def centre(self) -> tuple[float, float]:
+        """The middle, (x, y) in pixels."""
+        left, top, right, bottom = self.xyxy
+        return (left + right) / 2, (top + bottom) / 2
+
+    @property
+    def longer_side_px(self) -> float:
+        """Length of the longer side in pixels."""
+        left, top, right, bottom = self.xyxy
+        return max(right - left, bottom - top)
+
+    @property
     def shorter_side_px(self) -> float:
         """Length of the shorter side in pixels."""
         left, top, right, bottom = self.xyxy

@@ -53,6 +53,32 @@ def test_crossing_faces_keep_their_ids(times):
     assert len(set.union(*seen.values())) == 2
 
 
+def test_a_face_that_shrinks_behind_another_is_known_again():
+    """As the detector shows it: the box of the far face is what can be seen of it, until it is too little."""
+
+    def scene(at_s):
+        near, far = face_at(180 + 92 * at_s, side=160), face_at(1100 - 92 * at_s, side=130)
+        left, top, right, bottom = far.xyxy
+        if near.xyxy[0] < left < near.xyxy[2]:
+            left = near.xyxy[2]
+        elif near.xyxy[0] < right < near.xyxy[2]:
+            right = near.xyxy[0]
+        visible = {"far": Detection((left, top, right, bottom), 0.8)} if right - left > 40 else {}
+        return {"near": near, **visible}
+
+    seen = ids_of(scene, regular(10, 15))
+    assert [len(ids) for ids in seen.values()] == [1, 1]
+    assert seen["near"] != seen["far"]
+
+
+def test_a_new_face_elsewhere_is_not_taken_for_a_hidden_one():
+    tracker = FaceTracker()
+    assert [tracker.track([face_at(200)], at_s) for at_s in regular(1, 15)] == [[1]] * 15
+    assert tracker.track([], 1.0) == []
+    assert tracker.track([face_at(1000)], 1.3) == [2]
+    assert tracker.track([face_at(1000), face_at(330)], 1.4) == [2, 1]
+
+
 @pytest.mark.parametrize("fps", [5, 15, 60])
 @pytest.mark.parametrize(("hidden_s", "ids"), [(LOST_S - 0.3, 1), (LOST_S + 0.5, 2)])
 def test_short_occlusion_keeps_the_id_and_a_long_one_ends_it(fps, hidden_s, ids):

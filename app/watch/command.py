@@ -1,0 +1,91 @@
+"""`mien watch`: opens the source and the outputs, shows the progress, and ends well when it is interrupted."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from app.errors import InvalidRequest
+from app.vision.live import LiveFaces
+from app.vision.types import DetectOptions
+from app.watch.rows import RowWriter, is_csv
+from app.watch.run import Detector, Progress, watch
+from app.watch.source import Source, open_source
+from app.watch.video import VideoWriter
+
+
+def watch_source(
+    text: str,
+    annotate: Path | None,
+    out: Path | None,
+    load: Callable[[], Detector],
+    options: DetectOptions,
+    tracking: bool,
+    smoothing_s: float,
+) -> str:
+    """Watch what the user typed until it ends or is interrupted.
+
+    Args:
+        text: A camera's number, an RTSP address or a file.
+        annotate: New MP4 file for the annotated video.
+        out: New .csv or .jsonl file for the rows; None for JSON lines on standard output.
+        load: Loads the networks; called when the source and the outputs are known to be good.
+        options: For every frame.
+        tracking: Whether faces get ids.
+        smoothing_s: Time constant of the smoothing.
+
+    Returns:
+        One line that sums up.
+
+    Raises:
+        MienError: If the source cannot be opened, an output cannot be written or the networks cannot be loaded.
+    """
+    as_csv = is_csv(out) if out else False
+    _check_new(out)
+    _check_new(annotate, ".mp4")
+    with ExitStack() as stack:
+        source = open_source(text)
+        stack.callback(source.close)
+        detector = load()
+        rows = RowWriter(
+            stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout, as_csv
+        )
+        video = stack.enter_context(VideoWriter(annotate)) if annotate else None
+        progress = Progress()
+        tell = stack.enter_context(_progress_bar(source, progress))
+        ended = "done"
+        try:
+            watch(detector, source, LiveFaces(tracking, smoothing_s), options, rows, video, progress, tell)
+        except KeyboardInterrupt:
+            ended = "stopped"
+    damaged = f", {source.damaged} damaged frames left out" if source.damaged else ""
+    return f"{ended}: {progress.frames} frames in {progress.time_s:.1f} s of video, {progress.faces} rows{damaged}"
+
+
+def _check_new(path: Path | None, suffix: str | None = None) -> None:
+    if path is None:
+        return
+    if suffix and path.suffix.lower() != suffix:
+        raise InvalidRequest(f"{path}: the annotated video is written as {suffix}.")
+    if path.exists():
+        raise InvalidRequest(f"{path} exists already and is not overwritten; choose another name.")
+    if not path.parent.is_dir():
+        raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")
+
+
+@contextmanager
+def _progress_bar(source: Source, progress: Progress) -> Iterator[Callable[[], None]]:
+    """Show a bar with the time left where the length is known, else the frames so far; only on a terminal."""
+    known = (BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        *(known if source.duration_s else (TimeElapsedColumn(),)),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("frames", total=source.duration_s)
+        yield lambda: bar.update(task, completed=progress.time_s, description=f"{progress.frames} frames")

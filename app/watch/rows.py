@@ -1,0 +1,66 @@
+"""One row a face a frame, as CSV or as JSON lines; what is written stays, whatever comes after."""
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from app.api.stream_messages import stream_face
+from app.errors import InvalidRequest
+from app.vision.my_model import LABELS
+from app.vision.types import Face
+from app.watch.source import TimedImage
+
+CSV_COLUMNS = (
+    *("frame", "time_s", "taken_at", "track_id", "emotion", "confidence"),
+    *LABELS,
+    *(f"raw_{label}" for label in LABELS),
+    *("x", "y", "width", "height", "detection_confidence"),
+)
+
+
+class RowWriter:
+    """Writes rows to an open text file.
+
+    Args:
+        file: Where to.
+        as_csv: CSV with a head line; else JSON lines with the fields of the stream's faces.
+    """
+
+    def __init__(self, file: IO[str], as_csv: bool) -> None:
+        self._file = file
+        self._csv = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n") if as_csv else None
+        if self._csv is not None:
+            self._csv.writeheader()
+
+    def write(self, number: int, frame: TimedImage, faces: Iterable[Face]) -> None:
+        """Write the faces of one frame and hand them to the system at once."""
+        moment = {
+            "frame": number,
+            "time_s": round(frame.time_s, 4),
+            "taken_at": frame.taken_at.isoformat(timespec="milliseconds") if frame.taken_at else None,
+        }
+        for face in faces:
+            written = stream_face(face).model_dump()
+            if self._csv is None:
+                self._file.write(json.dumps({**moment, **written}) + "\n")
+            else:
+                self._csv.writerow({**moment, **_flat(written)})
+        self._file.flush()
+
+
+def is_csv(path: Path) -> bool:
+    """Tell the format by the file's name.
+
+    Raises:
+        InvalidRequest: If it is neither .csv nor .jsonl.
+    """
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise InvalidRequest(f"{path}: rows are written as .csv or .jsonl.")
+    return path.suffix.lower() == ".csv"
+
+
+def _flat(written: dict[str, Any]) -> dict[str, Any]:
+    raw = {f"raw_{label}": value for label, value in written.pop("raw_probabilities").items()}
+    return {**written.pop("probabilities"), **raw, **written.pop("box"), **written}

@@ -1,0 +1,71 @@
+"""Follows the faces of a video and writes down what it sees."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.vision.annotate import annotate_image
+from app.vision.live import LiveFaces
+from app.vision.types import DetectOptions, Image, ImageFaces
+from app.watch.newest import newest_frames
+from app.watch.rows import RowWriter
+from app.watch.source import Source
+from app.watch.video import VideoWriter
+
+
+class Detector(Protocol):
+    """What is needed of the networks; `app.vision.pipeline.Pipeline` is one."""
+
+    def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> Sequence[ImageFaces]:
+        """Answer each image, in order."""
+
+
+@dataclass
+class Progress:
+    """How far it is.
+
+    Attributes:
+        frames: Frames so far.
+        faces: Rows so far.
+        time_s: Time of the last frame.
+    """
+
+    frames: int = 0
+    faces: int = 0
+    time_s: float = 0.0
+
+
+def watch(
+    detector: Detector,
+    source: Source,
+    live: LiveFaces,
+    options: DetectOptions,
+    rows: RowWriter,
+    video: VideoWriter | None,
+    progress: Progress,
+    tell: Callable[[], None],
+) -> None:
+    """Answer every frame of a file, or the newest ones of a live source, until it ends.
+
+    Args:
+        detector: Finds and classifies faces.
+        source: Frames.
+        live: Follows the faces.
+        options: For every frame.
+        rows: One row a face a frame goes here.
+        video: Annotated frames go here.
+        progress: Kept up to date.
+        tell: Called after each frame.
+    """
+    with closing(newest_frames(source) if source.live else iter(source)) as frames:
+        for frame in frames:
+            [found] = detector.detect([frame.image], [options])
+            found = live.follow(found, frame.time_s)
+            rows.write(progress.frames, frame, found.faces)
+            if video is not None:
+                video.write(annotate_image(frame.image, found), frame.time_s)
+            progress.frames += 1
+            progress.faces += len(found.faces)
+            progress.time_s = frame.time_s
+            tell()

@@ -1,0 +1,65 @@
+"""The annotated video that `mien watch` writes: H.264 in MP4, which browsers and phones play."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+from PIL import Image as Pillow
+
+MILLISECOND = Fraction(1, 1000)
+NOMINAL_FPS = 30
+"""Only a hint for the encoder; every frame keeps its own time."""
+
+
+class VideoWriter:
+    """Writes pictures with their times; the size of the first one, cut to even sides, is that of the video.
+
+    Args:
+        path: The MP4 file; it is playable after `close`, also when the source broke off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._container: Any = None
+        self._stream: Any = None
+        self._last_ms = -1
+
+    def write(self, picture: Pillow.Image, time_s: float) -> None:
+        """Add a picture.
+
+        Args:
+            picture: RGB.
+            time_s: Seconds since the beginning; later than that of the picture before, else it is moved behind it.
+        """
+        if self._container is None:
+            self._begin(*picture.size)
+        frame = av.VideoFrame.from_image(picture).reformat(self._stream.width, self._stream.height, "yuv420p")
+        self._last_ms = max(self._last_ms + 1, round(time_s * 1000))
+        frame.pts, frame.time_base = self._last_ms, MILLISECOND
+        self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and the index; without any picture there is no file."""
+        if self._container is not None:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+
+    def __enter__(self) -> "VideoWriter":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close in whatever way the block ended."""
+        self.close()
+
+    def _begin(self, width: int, height: int) -> None:
+        self._container = av.open(str(self._path), "w", format="mp4")
+        self._stream = self._container.add_stream("libx264", rate=NOMINAL_FPS)
+        self._stream.width, self._stream.height = (max(2, side - side % 2) for side in (width, height))
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"preset": "veryfast"}
+        self._stream.codec_context.time_base = MILLISECOND

@@ -1,0 +1,85 @@
+"""A real server process with the real weights, and moving pictures made of photos that ship inside packages."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.conftest import photo_path
+
+ROOT = Path(__file__).resolve().parents[2]
+MIEN = [sys.executable, "-m", "app"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MIEN_THREADS": "1"}
+"""One thread: on a machine that is busy otherwise, threads that wait for each other are ten times slower."""
+
+# Read off the photos by eye: the square around each head, (left, top, right, bottom) in pixels.
+NEAR = ("grace_hopper", (125, 75, 405, 375))
+FAR = ("astronaut", (130, 10, 320, 210))
+CROSSING_S = 10.0
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of a running server, host and port."""
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*MIEN, "serve", "--port", "0"], stderr=log, stdout=log, env=ENVIRONMENT)
+    try:
+        address, patience = None, time.monotonic() + 180
+        while address is None:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < patience, "the server did not start within three minutes"
+            address = re.search(r"running on http://([\d.:]+)", (tmp_path / "log").read_text())
+        yield Server(process, address[1], tmp_path / "log")
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Server:
+    """A server process.
+
+    Attributes:
+        process: To be signalled.
+        address: Host and port.
+        log: What it printed.
+    """
+
+    def __init__(self, process, address, log):
+        self.process, self.address, self.log = process, address, log
+
+
+class Crossing:
+    """Two photo faces that walk across each other within ten seconds; the nearer hides the other for a while."""
+
+    def __init__(self):
+        self._stage = np.full((360, 640, 3), 150, dtype=np.uint8)
+        self._near, self._far = (self._head(*head, side) for head, side in ((NEAR, 130), (FAR, 115)))
+
+    @staticmethod
+    def _head(name, square, side):
+        with Pillow.open(photo_path(name)) as photo:
+            return photo.convert("RGB").crop(square).resize((side, side))
+
+    @staticmethod
+    def centres(at_s):
+        """Where the faces are, in pixels from the left: (near, far)."""
+        way = at_s / CROSSING_S
+        return 90 + 460 * way, 550 - 460 * way
+
+    def picture(self, at_s):
+        near_x, far_x = self.centres(at_s)
+        picture = Pillow.fromarray(self._stage)
+        for head, x, y in ((self._far, far_x, 190), (self._near, near_x, 180)):
+            picture.paste(head, (round(x - head.width / 2), y - head.height // 2))
+        return picture
+
+
+@pytest.fixture(scope="session")
+def crossing():
+    return Crossing()

@@ -1,0 +1,91 @@
+"""The stream of a real server process with the real weights."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image as Pillow
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.conftest import photo_path
+from tests.system.conftest import CROSSING_S, ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def jpeg(picture):
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def centre_x(face):
+    return face["box"]["x"] + face["box"]["width"] / 2
+
+
+def test_crossing_photo_faces_keep_their_ids(server, crossing):
+    """As a camera would: each frame shows where the faces are now, and the next is sent after the answer."""
+    seen, hidden = {"near": set(), "far": set()}, 0
+    with connect(f"ws://{server.address}/detect/stream", max_size=None) as session:
+        session.recv()
+        began = time.monotonic()
+        while (at_s := time.monotonic() - began) < CROSSING_S:
+            session.send(jpeg(crossing.picture(at_s)))
+            result = json.loads(session.recv(timeout=30))
+            assert result["type"] == "frame.result", result
+            near_x, far_x = crossing.centres(at_s)
+            hidden += len(result["faces"]) < 2
+            for face in result["faces"]:
+                is_near = abs(centre_x(face) - near_x) <= abs(centre_x(face) - far_x)
+                seen["near" if is_near or abs(near_x - far_x) < 60 else "far"].add(face["track_id"])
+                assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert hidden > 0
+    assert [len(ids) for ids in seen.values()] == [1, 1]
+    assert seen["near"] != seen["far"]
+
+
+def test_annotated_pictures_and_a_goodbye(server):
+    with connect(f"ws://{server.address}/detect/stream", max_size=None) as session:
+        session.recv()
+        session.send(json.dumps({"type": "session.update", "annotate": True}))
+        session.recv()
+        session.send(photo_path("zidane").read_bytes())
+        assert len(json.loads(session.recv(timeout=30))["faces"]) == 2
+        with Pillow.open(io.BytesIO(session.recv(timeout=30))) as annotated:
+            assert annotated.size == (1280, 720)
+        session.send(photo_path("bus").read_bytes())
+        server.process.send_signal(signal.SIGTERM)
+        assert len(list(session)) in (0, 2)  # the last frame is answered with its picture, if it came in time
+        assert session.close_code == 1001
+    assert server.process.wait(timeout=30) in (0, -signal.SIGTERM)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_messages_too_big_are_refused_by_the_server_itself(server):
+    with connect(f"ws://{server.address}/detect/stream", max_size=None) as session:
+        session.recv()
+        session.send(bytes(5_000_001))
+        with pytest.raises(ConnectionClosed) as closed:
+            session.recv(timeout=30)
+        assert closed.value.rcvd.code == 1009
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_the_client_of_the_documentation(server, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    pictures = [photo_path("zidane"), tmp_path / "broken.jpg"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "client.py", f"ws://{server.address}/detect/stream", *map(str, pictures)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    session, first, second = done.stdout.splitlines()
+    assert session.startswith("session ")
+    assert first.startswith("0\t#1 ")
+    assert "\t#2 " in first
+    assert second.startswith("1\tframe.error\t")

@@ -1,0 +1,102 @@
+import itertools
+import wave
+
+import av
+import numpy as np
+import pytest
+
+from app.errors import VideoUnavailable
+from app.watch.source import open_source
+from tests.watch.conftest import FPS, FRAMES, level
+
+
+def numbers(frames):
+    """Read the number of each frame off its gray."""
+    return [round((float(frame.image.mean()) - level(0)) / (level(1) - level(0))) for frame in frames]
+
+
+def test_a_file_gives_every_frame_with_its_time(make_video):
+    source = open_source(str(make_video()))
+    frames = list(source)
+    assert numbers(frames) == list(range(FRAMES))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(FRAMES) / FPS, atol=0.002)
+    assert {frame.image.shape for frame in frames} == {(96, 128, 3)}
+    assert {frame.taken_at for frame in frames} == {None}
+    assert not source.live
+    assert source.duration_s == pytest.approx(FRAMES / FPS, abs=0.15)
+    assert source.damaged == 0
+
+
+def test_odd_sides_are_cut_to_even_ones(make_video):
+    [frame] = open_source(str(make_video(frames=1, size=(65, 33))))
+    assert frame.image.shape == (32, 64, 3)
+
+
+def test_reading_goes_on_after_damage(tmp_path):
+    """Every frame is a key frame here, so that one damaged packet costs one frame."""
+    path = tmp_path / "damaged.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+        for index in range(FRAMES):
+            image = np.full((64, 64, 3), level(index), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24").reformat(format="yuvj420p")))
+        container.mux(stream.encode(None))
+    payload = path.read_bytes()
+    starts = [place for place in range(len(payload)) if payload.startswith(b"\xff\xd8", place)]
+    assert len(starts) == FRAMES
+    broken = bytearray(payload)
+    for start, following in itertools.pairwise(starts[8:12]):
+        size = following - start - 16  # the next chunk's head stays
+        broken[start : start + size] = bytes(size)
+    path.write_bytes(broken)
+    source = open_source(str(path))
+    assert numbers(source) == [number for number in range(FRAMES) if number not in (8, 9, 10)]
+    assert source.damaged == 3
+
+
+def test_a_video_that_breaks_off_gives_what_is_there(make_video, tmp_path):
+    whole = make_video().read_bytes()
+    with av.open(str(make_video("copy.mp4"))) as read, av.open(str(tmp_path / "cut.mkv"), "w") as write:
+        copy = write.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(read.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = copy
+                write.mux(packet)
+    payload = (tmp_path / "cut.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(payload[: len(payload) // 2])
+    assert len(whole) > 1000
+    seen = numbers(open_source(str(tmp_path / "cut.mkv")))
+    assert 3 <= len(seen) < FRAMES
+    assert seen == list(range(len(seen)))
+
+
+def sound(path):
+    with wave.open(str(path), "w") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(16000))
+
+
+def playlist(path):
+    path.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/secret.ts\n#EXT-X-ENDLIST\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "message"),
+    [
+        ("missing.mp4", lambda _: None, "No file"),
+        ("text.mp4", lambda path: path.write_text("no video"), "cannot be opened as a video"),
+        ("sound.wav", sound, "no video in it"),
+        ("list.m3u8", playlist, "cannot be opened as a video"),
+    ],
+)
+def test_what_is_no_video_is_said_clearly(tmp_path, name, make, message):
+    make(tmp_path / name)
+    with pytest.raises(VideoUnavailable, match=message):
+        open_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("text", ["http://127.0.0.1:9/video.mp4", "concat:a.mp4|b.mp4", "rtsp://127.0.0.1:9/x", "97"])
+def test_what_cannot_be_reached_is_said_clearly(text):
+    with pytest.raises(VideoUnavailable):
+        open_source(text)

@@ -1,0 +1,146 @@
+import csv
+import json
+import threading
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from app.errors import InvalidRequest
+from app.vision.my_model import LABELS
+from app.vision.types import DetectOptions
+from app.watch.command import watch_source
+from app.watch.newest import newest_frames
+from app.watch.source import TimedImage, open_source
+from tests.conftest import FakePipeline
+from tests.watch.conftest import FPS, FRAMES
+
+
+class Interrupted(FakePipeline):
+    """Ctrl-C at the eighth frame."""
+
+    def detect(self, images, options):
+        if len(self.options) == 7:
+            raise KeyboardInterrupt
+        return super().detect(images, options)
+
+
+def run(video, pipeline=None, annotate=None, out=None):
+    pipeline = pipeline or FakePipeline()
+    return watch_source(str(video), annotate, out, lambda: pipeline, DetectOptions(max_faces=3), True, 0.35)
+
+
+def test_csv_and_video(make_video, tmp_path):
+    pipeline = FakePipeline()
+    summary = run(make_video(), pipeline, tmp_path / "out.mp4", tmp_path / "out.csv")
+    assert summary == f"done: {FRAMES} frames in 1.9 s of video, {FRAMES} rows"
+    assert set(pipeline.options) == {DetectOptions(max_faces=3)}
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["frame"]) for row in rows] == list(range(FRAMES))
+    np.testing.assert_allclose([float(row["time_s"]) for row in rows], np.arange(FRAMES) / FPS, atol=0.002)
+    assert {row["track_id"] for row in rows} == {"1"}
+    for row in rows:
+        assert sum(float(row[label]) for label in LABELS) == pytest.approx(1)
+        assert sum(float(row[f"raw_{label}"]) for label in LABELS) == pytest.approx(1)
+        assert (row["x"], row["width"], row["taken_at"]) == ("0.0", "64.0", "")
+    assert rows[0]["angry"] == rows[0]["raw_angry"]
+    assert rows[1]["angry"] != rows[1]["raw_angry"]
+    annotated = list(open_source(str(tmp_path / "out.mp4")))
+    assert len(annotated) == FRAMES
+    assert annotated[-1].time_s == pytest.approx(1.9, abs=0.002)
+
+
+def test_json_lines(make_video, tmp_path):
+    run(make_video(frames=3), out=tmp_path / "out.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["frame"], row["track_id"]) for row in rows] == [(0, 1), (1, 1), (2, 1)]
+    assert set(rows[0]) >= {"time_s", "box", "emotion", "probabilities", "raw_probabilities", "detection_confidence"}
+
+
+def test_rows_go_to_standard_output_by_default(make_video, capsys):
+    run(make_video(frames=2))
+    assert [json.loads(line)["frame"] for line in capsys.readouterr().out.splitlines()] == [0, 1]
+
+
+def test_an_interrupt_keeps_what_was_written(make_video, tmp_path):
+    summary = run(make_video(), Interrupted(), tmp_path / "out.mp4", tmp_path / "out.csv")
+    assert summary.startswith("stopped: 7 frames")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + 7
+    assert len(list(open_source(str(tmp_path / "out.mp4")))) == 7
+
+
+@pytest.mark.parametrize(
+    ("annotate", "out", "message"),
+    [
+        (None, "rows.txt", "csv or .jsonl"),
+        ("video.avi", None, "written as .mp4"),
+        (None, "there.csv", "exists already"),
+        ("video.mp4", None, "exists already"),
+        (None, "nowhere/rows.csv", "no folder"),
+    ],
+)
+def test_bad_outputs_are_refused_before_the_networks_are_loaded(make_video, tmp_path, annotate, out, message):
+    (tmp_path / "there.csv").touch()
+    video = make_video()
+    before = video.read_bytes()
+    with pytest.raises(InvalidRequest, match=message):
+        watch_source(
+            str(video),
+            annotate and tmp_path / annotate,
+            out and tmp_path / out,
+            lambda: pytest.fail("loaded"),
+            DetectOptions(),
+            True,
+            0.35,
+        )
+    assert video.read_bytes() == before
+
+
+class Live:
+    """A live source that sends a frame, runs ahead when it is told to, and ends when it is told to."""
+
+    live, duration_s, damaged = True, None, 0
+
+    def __init__(self, error=None):
+        self.error = error
+        self.run_ahead, self.far_ahead, self.end = threading.Event(), threading.Event(), threading.Event()
+
+    def __iter__(self):
+        yield self.frame(0)
+        assert self.run_ahead.wait(30)
+        for index in range(1, 50):
+            yield self.frame(index)
+        self.far_ahead.set()
+        assert self.end.wait(30)
+        if self.error is not None:
+            raise self.error
+        yield self.frame(50)
+
+    @staticmethod
+    def frame(index):
+        return TimedImage(np.zeros((8, 8, 3), np.uint8), index, datetime.now(UTC))
+
+    def close(self):
+        pass
+
+
+def test_of_a_live_source_the_newest_frame_is_taken():
+    source = Live()
+    frames = newest_frames(source)
+    assert next(frames).time_s == 0
+    source.run_ahead.set()
+    assert source.far_ahead.wait(30)
+    assert next(frames).time_s == 49
+    source.end.set()
+    assert [frame.time_s for frame in frames] == [50]
+
+
+def test_errors_of_a_live_source_come_through():
+    source = Live(OSError("unplugged"))
+    frames = newest_frames(source)
+    source.run_ahead.set()
+    source.end.set()
+    with pytest.raises(OSError, match="unplugged"):
+        list(frames)
+    assert not [thread for thread in threading.enumerate() if thread.name == "camera"]
