@@ -14,6 +14,7 @@ from app.api.access import AccessMiddleware
 from app.api.api_keys import ApiKeysMiddleware
 from app.api.body import BodyLimits
 from app.api.deps import Services
+from app.api.page import install_page
 from app.api.problems import ProblemMiddleware, install_problem_handlers
 from app.api.rate_limit import RateLimitMiddleware
 from app.api.request_id import RequestIdMiddleware
@@ -99,7 +100,9 @@ def create_app(
             await streams.close(settings.deadline_s)
             await engine.stop()
 
-    api = FastAPI(title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    api = FastAPI(
+        title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
     api.state.services = Services(engine, body_limits, counted, streams)
     api.include_router(detect.router)
@@ -107,6 +110,7 @@ def create_app(
     api.include_router(health.router)
     api.include_router(metrics.router)
     api.include_router(source.router)
+    install_page(api)
     install_problem_handlers(api)
     _add_middleware(api, settings, counted)
     return api

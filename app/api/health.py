@@ -1,6 +1,4 @@
-"""GET /, /livez, /readyz and /models."""
-
-from typing import Any
+"""GET /livez, /readyz and /models."""
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -47,9 +45,3 @@ async def models(services: ServicesDep) -> ModelsOut:
     """What is loaded."""
     manifest = services.engine.manifest
     return ModelsOut(detector=manifest.detector, emotion=manifest.emotion)
-
-
-@router.get("/", include_in_schema=False)
-async def index() -> dict[str, Any]:
-    """Where to go from here."""
-    return {"name": "Mien", "docs": "/docs", "models": "/models", "licence": "AGPL-3.0-or-later", "source": "/source"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SUFFIXES = frozenset({".py", ".html", ".js", ".css", ".json", ".md"})
+SUFFIXES = frozenset({".py", ".html", ".js", ".css", ".svg", ".json", ".md"})
 
 router = APIRouter(tags=["service"])
 

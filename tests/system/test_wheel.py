@@ -26,6 +26,9 @@ def test_wheel_serves_from_another_folder(tmp_path):
     manifest = json.loads((site / "app" / "weights" / "manifest.json").read_text())
     for card in (manifest["detector"], manifest["emotion"]):
         assert sha256_of((site / "app" / "weights" / card["file"]).read_bytes()) == card["sha256"]
+    page = ROOT / "app" / "web"
+    for path in page.rglob("*.*"):
+        assert (site / "app" / "web" / path.relative_to(page)).read_bytes() == path.read_bytes()
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
         "import app; assert app.__file__.startswith(sys.argv[1]), app.__file__;"

@@ -1,0 +1,243 @@
+// The page: connects its parts and starts one source at a time.
+import { listCameras, openCamera } from "./camera.js";
+import { Failure, failureOf } from "./failure.js";
+import { Frames } from "./frames.js";
+import { preferredLanguage, text, useLanguage } from "./language.js";
+import { runLive } from "./live.js";
+import { Notice } from "./notice.js";
+import { announce, Results } from "./results.js";
+import { detect } from "./server.js";
+import { Stage } from "./stage.js";
+
+const byId = (id) => document.getElementById(id);
+const ANOTHER = { picture: "anotherPicture", video: "anotherVideo" };
+
+const stage = new Stage();
+const notice = new Notice();
+const results = new Results(stage);
+const { video } = stage;
+
+let source = "camera";
+let running = new AbortController(); // ends whatever runs now
+let apiKey = "";
+
+/** End what runs and make the page ready for a source; nothing of the one before is kept. */
+function begin(chosen) {
+  end();
+  source = chosen;
+  stage.invite(source);
+  results.begin(source);
+  document.querySelector(`input[name="source"][value="${source}"]`).checked = true;
+  byId("smoothing-choice").hidden = source === "picture";
+  return running.signal;
+}
+
+/** End what runs. */
+function end() {
+  running.abort();
+  running = new AbortController();
+  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+  if (video.src) URL.revokeObjectURL(video.src);
+  video.srcObject = null;
+  video.removeAttribute("src");
+  notice.hide();
+  stage.busy = false;
+  for (const id of ["stop", "another", "camera-choice"]) byId(id).hidden = true;
+}
+
+/** Show a failure and resolve when it shall be tried again. */
+function untilRetry(failure, waitS = Infinity) {
+  return new Promise((resolve) => {
+    const askKey = failure.kind === "keyNeeded" || failure.kind === "keyWrong";
+    if (askKey) notice.askForKey(failure, (key) => { apiKey = key; resolve(); });
+    else notice.show(failure, { again: resolve, waitS });
+  });
+}
+
+async function showPicture(file) {
+  const signal = begin("picture");
+  offerAnother();
+  stage.busy = true;
+  announce(text("working"));
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (signal.aborted) return;
+  if (bitmap) stage.showStill({ width: bitmap.width, height: bitmap.height, bitmap });
+  const sentAt = performance.now();
+  const answer = await ask(file, signal);
+  if (signal.aborted || !answer) return;
+  if (!bitmap) {
+    stage.showStill(answer.image);
+    notice.show(new Failure("noPreview"));
+  }
+  results.model = answer.model;
+  results.add(answer, { picture: stage.still, frame: 0, timeS: 0, roundTripMs: performance.now() - sentAt });
+}
+
+/** Ask about a picture until it is answered or refused for good. */
+async function ask(file, signal) {
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    try {
+      stage.busy = true;
+      const answer = await detect(file, { key: apiKey, signal });
+      notice.hide();
+      return answer;
+    } catch (failure) {
+      if (signal.aborted) return null;
+      if (!(failure instanceof Failure)) throw failure;
+      stage.busy = false;
+      await untilRetry(failure, failure.passing ? Math.max(failure.retryAfterS, 2 ** failures) : Infinity);
+    } finally {
+      if (!signal.aborted) stage.busy = false;
+    }
+  }
+  return null;
+}
+
+async function startCamera(deviceId = "") {
+  const signal = begin("camera");
+  try {
+    const stream = await openCamera(deviceId);
+    if (signal.aborted) return stream.getTracks().forEach((track) => track.stop());
+    stream.getVideoTracks()[0].addEventListener("ended", () => {
+      end();
+      stage.invite("camera");
+      notice.show(new Failure("cameraEnded"), { again: () => startCamera(deviceId) });
+    });
+    video.srcObject = stream;
+    video.muted = true;
+    await video.play();
+    byId("stop").hidden = false;
+    byId("stop").focus();
+    await offerCameras(stream);
+    const { facingMode } = stream.getVideoTracks()[0].getSettings();
+    await runStream(signal, { mirrored: facingMode !== "environment", controls: false });
+  } catch (failure) {
+    if (signal.aborted) return;
+    if (!(failure instanceof Failure)) throw failure;
+    notice.show(failure, { again: failure.kind === "insecure" ? null : () => startCamera(deviceId) });
+  }
+}
+
+async function showVideo(file) {
+  const signal = begin("video");
+  offerAnother();
+  video.src = URL.createObjectURL(file);
+  video.muted = true;
+  const hasPicture = await new Promise((resolve) => {
+    video.addEventListener("loadedmetadata", () => resolve(video.videoWidth > 0), { signal, once: true });
+    video.addEventListener("error", () => resolve(false), { signal, once: true });
+  });
+  if (!hasPicture) {
+    begin("video");
+    return notice.show(new Failure("badVideo"));
+  }
+  video.play().catch(() => {}); // a browser may ask for a press of its play button first
+  await runStream(signal, { mirrored: false, controls: true });
+}
+
+async function runStream(signal, view) {
+  stage.showVideo(view);
+  let startedAt = null;
+  let frameNumber = 0;
+  let model = null;
+  let wasLost = false;
+  await runLive(new Frames(video, signal), {
+    signal,
+    key: () => apiKey,
+    smoothing: () => byId("smoothing").checked,
+    onSession: (session) => { model = session.model; },
+    onAnswer: ({ reply, frame, roundTripMs }) => {
+      if (reply.type === "frame.dropped") return;
+      if (reply.type === "frame.error") return notice.show(failureOf(reply));
+      notice.hide();
+      if (wasLost) announce(text("connectedAgain"));
+      wasLost = false;
+      startedAt ??= frame.timeS;
+      const timeS = source === "camera" ? frame.timeS - startedAt : frame.timeS;
+      results.model = model;
+      results.add(reply, { picture: frame.canvas, frame: frameNumber++, timeS, roundTripMs });
+    },
+    onFailure: (failure, waitS) => {
+      wasLost = true;
+      stage.hideBoxes();
+      return untilRetry(failure, waitS);
+    },
+  });
+}
+
+function offerAnother() {
+  byId("another").hidden = false;
+  byId("another").textContent = text(ANOTHER[source]);
+}
+
+async function offerCameras(stream) {
+  const cameras = await listCameras();
+  const used = stream.getVideoTracks()[0].getSettings().deviceId;
+  byId("camera-choice").hidden = cameras.length < 2;
+  byId("camera-list").replaceChildren(
+    ...cameras.map(({ deviceId, label }, index) =>
+      new Option(label || text("cameraName", { number: index + 1 }), deviceId, false, deviceId === used)),
+  );
+}
+
+/** Take a file from wherever it comes. */
+function open(file) {
+  if (file.type.startsWith("video/")) showVideo(file);
+  else if (file.type.startsWith("image/") || !file.type || source === "picture") showPicture(file);
+  else notice.show(new Failure("notAPicture"));
+}
+
+function restart() {
+  if (source === "camera" && video.srcObject) startCamera(byId("camera-list").value);
+}
+
+function translate(language, options) {
+  useLanguage(language, options);
+  notice.translate();
+  results.translate();
+  if (source in ANOTHER) byId("another").textContent = text(ANOTHER[source]);
+}
+
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => translate(button.dataset.language, { remember: true }));
+}
+for (const radio of document.querySelectorAll('input[name="source"]')) {
+  radio.addEventListener("change", () => begin(radio.value));
+}
+for (const kind of ["picture", "video"]) {
+  const input = byId(`${kind}-file`);
+  document.querySelector(`[data-choose="${kind}"]`).addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    if (input.files.length) open(input.files[0]);
+    byId("another").focus(); // the button that was pressed is gone
+    input.value = "";
+  });
+}
+byId("another").addEventListener("click", () => byId(`${source}-file`).click());
+byId("start-camera").addEventListener("click", () => startCamera());
+byId("camera-list").addEventListener("change", () => startCamera(byId("camera-list").value));
+byId("smoothing").addEventListener("change", restart);
+byId("stop").addEventListener("click", () => {
+  end(); // what was found stays, for downloads
+  stage.invite("camera");
+  byId("start-camera").focus();
+});
+
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) open(event.clipboardData.files[0]);
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  if (event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
+});
+
+translate(preferredLanguage());
+begin("camera");

@@ -1,0 +1,24 @@
+// What every part of the page knows of a face.
+import { percent, text } from "./language.js";
+
+/** The five expressions, in the order of the server's labels. */
+export const EXPRESSIONS = ["angry", "happy", "sad", "surprise", "neutral"];
+
+/** The number of each face: its track in a stream; those without a track are counted on from there, or from 1. */
+export function numbersOf(faces) {
+  let last = Math.max(0, ...faces.map((face) => face.track_id ?? 0));
+  return faces.map((face) => face.track_id ?? ++last);
+}
+
+/** The words written at each face. */
+export function labelsOf(faces) {
+  const numbers = numbersOf(faces);
+  return faces.map((face, index) => `${numbers[index]} · ${text(face.emotion)} ${percent(face.confidence)}`);
+}
+
+/** All faces in one sentence. */
+export function summaryOf(faces) {
+  if (!faces.length) return text("summaryNone");
+  const list = faces.map((face) => `${text(face.emotion).toLowerCase()} ${percent(face.confidence)}`).join(", ");
+  return text(faces.length === 1 ? "summaryOne" : "summaryMany", { count: faces.length, list });
+}

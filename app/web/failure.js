@@ -1,0 +1,39 @@
+// What can go wrong, under the names that the texts know: each has a title `kind` and a detail `kindDetail`.
+
+const KINDS = {
+  400: "badFile",
+  413: "tooLarge",
+  415: "badFile",
+  429: "busy",
+  503: "busy",
+};
+
+/** A failure that is shown to the user. */
+export class Failure extends Error {
+  /**
+   * @param {string} kind Key of its title in the texts.
+   * @param {object} more
+   * @param {string} more.detail The server's own words.
+   * @param {number} more.retryAfterS When to come back.
+   * @param {number} more.closeCode How a WebSocket was closed; 0: not at all, or without a word.
+   */
+  constructor(kind, { detail = "", retryAfterS = 0, closeCode = 0 } = {}) {
+    super(detail || kind);
+    this.kind = kind;
+    this.detail = detail;
+    this.retryAfterS = retryAfterS;
+    this.closeCode = closeCode;
+  }
+
+  /** Whether waiting may help. */
+  get passing() {
+    return this.kind === "busy" || this.kind === "lost";
+  }
+}
+
+/** The failure that a problem of the server (RFC 9457) describes. */
+export function failureOf(problem, { hadKey = false, retryAfterS = 0 } = {}) {
+  const status = Number(problem.status);
+  const kind = status === 401 ? (hadKey ? "keyWrong" : "keyNeeded") : (KINDS[status] ?? "refused");
+  return new Failure(kind, { detail: problem.detail ?? problem.title ?? "", retryAfterS });
+}

@@ -1,0 +1,63 @@
+// The language of the page: chosen once, remembered by the browser, changed without a reload.
+import en from "./texts/en.js";
+import vi from "./texts/vi.js";
+
+const TEXTS = { en, vi };
+const REMEMBERED = "mien.language";
+
+let current = "en";
+
+/** The text of a key; `{name}` is replaced by the value of that name. */
+export function text(key, values = {}) {
+  return TEXTS[current][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/** A number between 0 and 1 as a percentage, as the language writes it. */
+export function percent(share) {
+  return new Intl.NumberFormat(current, { style: "percent", maximumFractionDigits: 0 }).format(share);
+}
+
+/** A number with a fixed count of decimals, as the language writes it. */
+export function decimal(value, digits = 0) {
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(current, options).format(value);
+}
+
+/** Remembered choice, else the first language of the browser that is known, else English. */
+export function preferredLanguage() {
+  const wishes = [remembered(), ...navigator.languages].map((each) => each?.slice(0, 2));
+  return wishes.find((each) => each in TEXTS) ?? "en";
+}
+
+/** Write every fixed text of the page in a language. */
+export function useLanguage(language, { remember = false } = {}) {
+  current = language;
+  if (remember) keep(language);
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.dataset.text);
+  }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+  }
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language));
+  }
+}
+
+// Browsers that block site data throw here; the page then works without a memory.
+function remembered() {
+  try {
+    return localStorage.getItem(REMEMBERED);
+  } catch {
+    return null;
+  }
+}
+
+function keep(language) {
+  try {
+    localStorage.setItem(REMEMBERED, language);
+  } catch {
+    // not remembered
+  }
+}

@@ -1,0 +1,101 @@
+// The one message of the page: what went wrong, what to do, when it is tried again.
+import { text } from "./language.js";
+
+/** Shows at most one failure at a time. */
+export class Notice {
+  #root = document.getElementById("notice");
+  #title = this.#root.querySelector(".notice-title");
+  #detail = this.#root.querySelector(".notice-detail");
+  #server = this.#root.querySelector(".notice-server");
+  #retry = document.getElementById("retry");
+  #countdown = document.getElementById("countdown");
+  #keyForm = document.getElementById("key");
+  #keyValue = document.getElementById("key-value");
+  #failure = null;
+  #again = null;
+  #endsAt = Infinity;
+  #timer = 0;
+  #submit = null;
+
+  constructor() {
+    this.#retry.addEventListener("click", () => this.#finish());
+    this.#keyForm.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit?.(this.#keyValue.value.trim());
+      this.#keyValue.value = "";
+    });
+    window.addEventListener("online", () => {
+      if (this.#failure?.kind === "lost") this.#finish();
+    });
+  }
+
+  /**
+   * Show a failure.
+   *
+   * @param {Failure} failure
+   * @param {{again?: () => void, waitS?: number}} options What a new try does, and in how many seconds it comes by itself.
+   */
+  show(failure, { again = null, waitS = Infinity } = {}) {
+    clearInterval(this.#timer);
+    Object.assign(this.#root, { hidden: false });
+    this.#root.dataset.kind = failure.kind;
+    this.#failure = failure;
+    this.#again = again;
+    this.#endsAt = performance.now() + waitS * 1000;
+    this.#keyForm.hidden = true;
+    this.translate();
+    if (Number.isFinite(waitS)) this.#timer = setInterval(() => this.#tick(), 250);
+  }
+
+  /** Show a failure that a key would mend, and hand over the key that is typed. */
+  askForKey(failure, useKey) {
+    this.show(failure);
+    this.#submit = (key) => {
+      this.hide();
+      useKey(key);
+    };
+    this.#keyForm.hidden = false;
+    this.#keyValue.focus();
+  }
+
+  /** Take the message away. */
+  hide() {
+    clearInterval(this.#timer);
+    this.#root.hidden = true;
+    this.#failure = null;
+    this.#again = null;
+    for (const element of [this.#title, this.#detail, this.#server, this.#countdown]) element.textContent = "";
+  }
+
+  /** Write the message anew, in the language of now. */
+  translate() {
+    if (!this.#failure) return;
+    const { kind, detail } = this.#failure;
+    this.#title.textContent = text(kind);
+    this.#detail.textContent = text(`${kind}Detail`);
+    this.#server.textContent = detail ? text("serverSays", { detail }) : "";
+    this.#retry.hidden = !this.#again;
+    this.#retry.textContent = text(Number.isFinite(this.#endsAt) ? "tryNow" : "tryAgain");
+    this.#writeCountdown();
+  }
+
+  #tick() {
+    if (performance.now() >= this.#endsAt) this.#finish();
+    else this.#writeCountdown();
+  }
+
+  #writeCountdown() {
+    const seconds = Math.ceil((this.#endsAt - performance.now()) / 1000);
+    this.#countdown.textContent = Number.isFinite(seconds) ? text("countdown", { seconds: Math.max(1, seconds) }) : "";
+  }
+
+  #finish() {
+    const again = this.#again;
+    clearInterval(this.#timer);
+    this.#again = null;
+    this.#endsAt = Infinity;
+    this.#retry.hidden = true;
+    this.#countdown.textContent = again ? text("connecting") : "";
+    again?.();
+  }
+}

@@ -1,0 +1,66 @@
+// What was answered, for downloads; it lives in this tab and nowhere else.
+import { EXPRESSIONS, numbersOf } from "./expressions.js";
+
+const MOST_FRAMES = 20_000; // half an hour at 11 frames a second; then the oldest go
+const COLUMNS = [
+  "frame", "time_s", "face", "emotion", "confidence", ...EXPRESSIONS,
+  "x", "y", "width", "height", "detection_confidence", "image_width", "image_height",
+];
+
+/** The frames of one source. */
+export class Records {
+  #frames = [];
+  #source = "";
+  #model = null;
+
+  /** Start anew: "camera", "picture" or "video". */
+  begin(source) {
+    this.#frames = [];
+    this.#source = source;
+    this.#model = null;
+  }
+
+  /** Which weights answer. */
+  set model(names) {
+    this.#model = names;
+  }
+
+  /** How many frames are kept. */
+  get size() {
+    return this.#frames.length;
+  }
+
+  /** Keep one answer; `timeS` is the time in the video, or since the start of the camera. */
+  add({ frame, timeS, image, faces }) {
+    this.#frames.push({ frame, time_s: Number(timeS.toFixed(3)), image, faces });
+    if (this.#frames.length > MOST_FRAMES) this.#frames.shift();
+  }
+
+  /** One row a face; frames without faces have none. */
+  csv() {
+    const rows = this.#frames.flatMap(({ frame, time_s, image, faces }) => {
+      const numbers = numbersOf(faces);
+      return faces.map((face, index) => [
+        frame, time_s, numbers[index], face.emotion, face.confidence,
+        ...EXPRESSIONS.map((expression) => face.probabilities[expression]),
+        face.box.x, face.box.y, face.box.width, face.box.height, face.detection_confidence,
+        image.width, image.height,
+      ]);
+    });
+    return [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+  }
+
+  /** Everything, frames without faces included. */
+  json() {
+    return JSON.stringify({ source: this.#source, model: this.#model, frames: this.#frames }, null, 1);
+  }
+}
+
+/** Hand a file to the browser's downloads. */
+export function save(name, blob) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,142 @@
+"""Pictures on the page: chosen, dropped, pasted, broken; downloads."""
+
+import base64
+import csv
+import json
+import re
+
+import pytest
+from PIL import Image as Pillow
+from playwright.sync_api import expect
+
+from tests.conftest import encode, gradient, photo_path
+
+pytestmark = pytest.mark.slow
+
+
+def picture_file(payload: bytes, name: str = "picture.png", media_type: str = "image/png") -> dict[str, object]:
+    return {"name": name, "mimeType": media_type, "buffer": payload}
+
+
+def hand_over(page, payload: bytes, event: str, media_type: str = "image/png") -> None:
+    """Drop or paste a file as a user would."""
+    page.evaluate(
+        """([data, event, type]) => {
+          const bytes = Uint8Array.from(atob(data), each => each.charCodeAt(0));
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([bytes], "file", { type }));
+          const made = event === "drop"
+            ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+            : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+          document.body.dispatchEvent(made);
+        }""",
+        [base64.b64encode(payload).decode(), event, media_type],
+    )
+
+
+def test_upload_shows_two_faces(visit, real_server):
+    seen = visit(real_server)
+    page = seen.open()
+    page.get_by_role("radio", name="Picture").check()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a picture").click()
+    chooser.value.set_files(photo_path("zidane"))
+    expect(page.locator(".card")).to_have_count(2)
+    for card in page.locator(".card").all():
+        shares = [int(each.rstrip("%")) for each in card.locator(".value").all_inner_texts()]
+        assert len(shares) == 5
+        assert 97 <= sum(shares) <= 103
+    expect(page.locator("#overlay")).to_have_attribute("aria-label", re.compile(r"^2 faces: .*\d+%"))
+    expect(page.get_by_role("status")).to_have_text(re.compile("^2 faces"))
+    expect(page.get_by_role("button", name="Another picture")).to_be_focused()
+    seen.check()
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_drop_and_paste(visit, fake_server, event):
+    seen = visit(fake_server)
+    page = seen.open()
+    hand_over(page, encode(gradient(320, 240)), event)
+    expect(page.locator(".card")).to_have_count(1)
+    assert page.locator("input[value=picture]").is_checked()
+    seen.check()
+
+
+def test_broken_upload_shows_the_servers_message(visit, fake_server):
+    page = visit(fake_server).open()
+    truncated = encode(gradient(320, 240), "JPEG")[:900]
+    page.set_input_files("#picture-file", picture_file(truncated, "photo.jpg", "image/jpeg"))
+    expect(page.get_by_role("alert")).to_contain_text("This file could not be read")
+    expect(page.get_by_role("alert")).to_contain_text("The server says: ")
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_file_of_another_kind(visit, fake_server):
+    page = visit(fake_server).open()
+    hand_over(page, b"%PDF-", "drop", "application/pdf")
+    expect(page.get_by_role("alert")).to_contain_text("neither a picture nor a video")
+
+
+def test_a_format_that_browsers_cannot_show_is_answered_all_the_same(visit, fake_server):
+    page = visit(fake_server).open()
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240), "TIFF"), "a.tiff", "image/tiff"))
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("cannot show this kind of picture")
+
+
+def test_busy_server_is_asked_again(visit, fake_server):
+    page = visit(fake_server).open()
+    problem = {"title": "The server is busy", "status": 503, "code": "overloaded", "detail": "The queue is full."}
+    answers = [{"status": 503, "headers": {"Retry-After": "1"}, "json": problem}]
+    page.route("**/detect", lambda route: route.fulfill(**answers.pop()) if answers else route.continue_())
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    expect(page.get_by_role("alert")).to_contain_text("The server is busy")
+    expect(page.locator("#countdown")).to_have_text(re.compile("Trying again in 1 s"))
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_a_key_is_asked_for_and_sent(visit, fake_server):
+    page = visit(fake_server).open()
+    problem = {"title": "Unauthorized", "status": 401, "code": "unauthorized", "detail": "Send a key."}
+
+    def guard(route):
+        right = route.request.headers.get("x-api-key") == "secret"
+        route.continue_() if right else route.fulfill(status=401, json=problem)
+
+    page.route("**/detect", guard)
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    expect(page.get_by_role("alert")).to_contain_text("asks for an API key")
+    key = page.get_by_label("API key")
+    expect(key).to_be_focused()
+    key.fill("wrong")
+    key.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("This API key is not accepted")
+    key.fill("secret")
+    key.press("Enter")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#key")).to_be_hidden()
+
+
+def test_downloads(visit, fake_server, tmp_path):
+    page = visit(fake_server).open()
+    expect(page.get_by_role("button", name="CSV")).to_be_disabled()
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    expect(page.locator(".card")).to_have_count(1)
+    files = {}
+    for button, name in [("CSV", "mien.csv"), ("JSON", "mien.json"), ("Picture with boxes", "mien.png")]:
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename == name
+        files[name] = tmp_path / name
+        download.value.save_as(files[name])
+    [row] = csv.DictReader(files["mien.csv"].read_text().splitlines())
+    [frame] = json.loads(files["mien.json"].read_text())["frames"]
+    [face] = frame["faces"]
+    assert row["emotion"] == face["emotion"]
+    assert {name: float(row[name]) for name in face["probabilities"]} == face["probabilities"]
+    assert (row["width"], row["image_width"]) == ("160", "320")
+    with Pillow.open(files["mien.png"]) as png:
+        assert png.size == (320, 240)
