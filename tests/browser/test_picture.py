@@ -86,14 +86,15 @@ def test_a_format_that_browsers_cannot_show_is_answered_all_the_same(visit, fake
     expect(page.get_by_role("alert")).to_contain_text("cannot show this kind of picture")
 
 
-def test_busy_server_is_asked_again(visit, fake_server):
+def test_busy_server_says_when_and_is_asked_again(visit, fake_server):
     page = visit(fake_server).open()
     problem = {"title": "The server is busy", "status": 503, "code": "overloaded", "detail": "The queue is full."}
-    answers = [{"status": 503, "headers": {"Retry-After": "1"}, "json": problem}]
+    answers = [{"status": 503, "headers": {"Retry-After": "60"}, "json": problem}]
     page.route("**/detect", lambda route: route.fulfill(**answers.pop()) if answers else route.continue_())
     page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
     expect(page.get_by_role("alert")).to_contain_text("The server is busy")
-    expect(page.locator("#countdown")).to_have_text(re.compile("Trying again in 1 s"))
+    expect(page.locator("#countdown")).to_have_text(re.compile(r"Trying again in \d\d s"))
+    page.get_by_role("button", name="Try now").click()
     expect(page.locator(".card")).to_have_count(1)
     expect(page.locator("#notice")).to_be_hidden()
 
