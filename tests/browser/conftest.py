@@ -8,8 +8,9 @@ import pytest
 from PIL import Image as Pillow
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.servers import RealServer, ThreadServer
+from tests.browser.servers import ThreadServer
 from tests.conftest import photo_path
+from tests.system.server import running_server
 
 FLAGS = (
     "--no-sandbox",
@@ -92,7 +93,7 @@ def browser(launch, camera_video) -> Browser:
 @pytest.fixture(scope="package")
 def real_server(tmp_path_factory):
     """One server process with the real weights."""
-    with RealServer(tmp_path_factory.mktemp("server")) as server:
+    with running_server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 

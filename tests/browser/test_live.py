@@ -136,7 +136,7 @@ def test_full_server_is_busy_until_a_place_is_free(visit):
 
 
 def test_a_key_opens_the_stream(visit):
-    with ThreadServer(key="secret+/=?") as server:
+    with ThreadServer(api_keys="secret+/=?") as server:
         page = visit(server, camera=True).open()
         start_camera(page)
         expect(page.get_by_role("alert")).to_contain_text("asks for an API key")

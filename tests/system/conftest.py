@@ -1,21 +1,18 @@
 """A real server process with the real weights, and moving pictures made of photos that ship inside packages."""
 
 import os
-import re
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from tests.conftest import photo_path
+from tests.system.server import ROOT, running_server
 
-ROOT = Path(__file__).resolve().parents[2]
 MIEN = [sys.executable, "-m", "app"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MIEN_THREADS": "1"}
+THREADS = 1
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MIEN_THREADS": str(THREADS)}
 """One thread: on a machine that is busy otherwise, threads that wait for each other are ten times slower."""
 
 # Read off the photos by eye: the square around each head, (left, top, right, bottom) in pixels.
@@ -26,32 +23,8 @@ CROSSING_S = 10.0
 
 @pytest.fixture
 def server(tmp_path):
-    """The address of a running server, host and port."""
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([*MIEN, "serve", "--port", "0"], stderr=log, stdout=log, env=ENVIRONMENT)
-    try:
-        address, patience = None, time.monotonic() + 180
-        while address is None:
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < patience, "the server did not start within three minutes"
-            address = re.search(r"running on http://([\d.:]+)", (tmp_path / "log").read_text())
-        yield Server(process, address[1], tmp_path / "log")
-    finally:
-        process.kill()
-        process.wait()
-
-
-class Server:
-    """A server process.
-
-    Attributes:
-        process: To be signalled.
-        address: Host and port.
-        log: What it printed.
-    """
-
-    def __init__(self, process, address, log):
-        self.process, self.address, self.log = process, address, log
+    with running_server(tmp_path, threads=THREADS) as running:
+        yield running
 
 
 class Crossing:

@@ -21,6 +21,10 @@ class RunningServer:
         return f"http://{self.host}:{self.port}"
 
     @property
+    def stream_address(self):
+        return f"ws://{self.host}:{self.port}/detect/stream"
+
+    @property
     def log(self):
         return self._log.read_text()
 
