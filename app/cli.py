@@ -66,7 +66,7 @@ def serve(
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=int(settings.deadline_s) + 1,
-        ws_max_size=settings.stream_max_frame_bytes,
+        ws_max_size=2 * settings.stream_max_frame_bytes,  # a bit too much is answered; far more is cut off
         ws_ping_interval=settings.stream_ping_s,
         ws_ping_timeout=settings.stream_ping_s,
         ws_per_message_deflate=False,  # pictures are compressed already

@@ -19,6 +19,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MIEN_THREADS": str(THREAD
 NEAR = ("grace_hopper", (125, 75, 405, 375))
 FAR = ("astronaut", (130, 10, 320, 210))
 CROSSING_S = 10.0
+OVERLAP_PX = 125  # half of both heads' widths: closer ones overlap
 
 
 @pytest.fixture
@@ -44,6 +45,13 @@ class Crossing:
         """Where the faces are, in pixels from the left: (near, far)."""
         way = at_s / CROSSING_S
         return 90 + 460 * way, 550 - 460 * way
+
+    def which(self, centre_x, at_s):
+        """Which face a box belongs to: `near` or `far`; None while one hides the other and a box may be a sliver."""
+        near_x, far_x = self.centres(at_s)
+        if abs(near_x - far_x) < OVERLAP_PX:
+            return None
+        return "near" if abs(centre_x - near_x) <= abs(centre_x - far_x) else "far"
 
     def picture(self, at_s):
         near_x, far_x = self.centres(at_s)

@@ -40,10 +40,9 @@ def test_the_crossing_faces_keep_their_ids(video, crossing, tmp_path):
     rows = rows_of(out)
     seen = {"near": set(), "far": set()}
     for row in rows:
-        near_x, far_x = crossing.centres(float(row["time_s"]))
         centre_x = float(row["x"]) + float(row["width"]) / 2
-        is_near = abs(centre_x - near_x) <= abs(centre_x - far_x) or abs(near_x - far_x) < 60
-        seen["near" if is_near else "far"].add(row["track_id"])
+        if which := crossing.which(centre_x, float(row["time_s"])):
+            seen[which].add(row["track_id"])
     assert 200 < len(rows) < 300
     assert [len(ids) for ids in seen.values()] == [1, 1]
     assert seen["near"] != seen["far"]

@@ -5,7 +5,15 @@ from app.vision.crop import crop_square
 from app.vision.types import Detection
 from app.vision.weights import CropRule
 from training.emotion.data import EmotionSplit
-from training.emotion.framing import UPSCALE_PX, accuracy_uncropped, accuracy_with, enlarge, measure, rules_to_compare
+from training.emotion.framing import (
+    UPSCALE_PX,
+    accuracy_uncropped,
+    accuracy_with,
+    enlarge,
+    measure,
+    rules_to_compare,
+    rules_to_search,
+)
 from training.errors import RunError
 
 
@@ -55,3 +63,8 @@ def test_accuracy_depends_on_the_margin(split):
 def test_compared_rules_surround_the_chosen_one():
     rules = rules_to_compare(CropRule(margin=0.3, shift_y=0.05))
     assert {round(rule.margin, 2) for rule in rules.values()} == {0.0, 0.2, 0.3, 0.4}
+
+
+def test_the_search_begins_at_the_median_and_goes_wider():
+    searched = rules_to_search(CropRule(margin=0.03, shift_y=0.0))
+    assert [rule.margin for rule in searched] == [0.03, 0.08, 0.13, 0.18, 0.23, 0.28]
