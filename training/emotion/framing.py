@@ -142,7 +142,8 @@ def compare_rules(model: torch.nn.Module, detector: FaceDetector, split: Emotion
     pictures = enlarge(split)
     boxes = find_boxes(detector, pictures)
     measured = measure(boxes)
-    accuracy = {rule: accuracy_with(rule, model, pictures, boxes, split) for rule in rules_to_search(measured.rule)}
+    searched = rules_to_search(measured.rule)
+    accuracy = {rule: accuracy_with(rule, model, pictures, boxes, split) for rule in searched}
     chosen = max(accuracy, key=accuracy.__getitem__)
     compared = rules_to_compare(chosen)
     accuracy |= {r: accuracy_with(r, model, pictures, boxes, split) for r in compared.values() if r not in accuracy}
@@ -150,7 +151,7 @@ def compare_rules(model: torch.nn.Module, detector: FaceDetector, split: Emotion
         **asdict(measured),
         "rule": chosen.model_dump(),
         "rules": {name: {**rule.model_dump(), "accuracy": accuracy[rule]} for name, rule in compared.items()},
-        "searched": [{**rule.model_dump(), "accuracy": accuracy[rule]} for rule in rules_to_search(measured.rule)],
+        "searched": [{**rule.model_dump(), "accuracy": accuracy[rule]} for rule in searched],
         "as_framed": accuracy_uncropped(model, boxes, split),
     }
 
