@@ -3,10 +3,12 @@
 At import ultralytics would look for updates, report usage, offer to pip-install what it misses, and replace
 `PIL.Image.open` by a version that does so for every picture it cannot read. A server must do none of that. Its trackers
 need `lap`, which it would fetch in the same way: it is a dependency of this project, and here the import would fail.
+It also sets OMP_NUM_THREADS to 1 where nobody has, and OpenMP reads that when torch is loaded: so torch comes first.
 """
 
 import os
 
+import torch  # noqa: F401 - see above
 from PIL import Image as Pillow
 
 for name, value in {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}.items():

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +118,23 @@ def test_odd_sizes_are_refused(faces: Path, tmp_path: Path) -> None:
         evaluate_detector(b"", faces, tmp_path, imgsz=100)
 
 
+@pytest.fixture
+def three_threads() -> Iterator[int]:
+    """Not what ultralytics chooses by itself, unless the machine has four cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield 3
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
-def test_train_evaluate_export(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_evaluate_export(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], three_threads: int
+) -> None:
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", faces, "--run", folder, "--device", "cpu", "--imgsz", 64)
     run("detector", "train", *common, "--epochs", 1, "--batch", 4)
+    assert torch.get_num_threads() == three_threads
     assert (folder / "curves.png").stat().st_size > 0
     run("detector", "train", *common)
     assert "already finished" in capsys.readouterr().out
@@ -143,6 +156,7 @@ def test_train_evaluate_export(faces: Path, tmp_path: Path, capsys: pytest.Captu
     text = (weights_dir / "yolov8n-face.md").read_text()
     assert all(word in text for word in ("CC BY-NC-ND 4.0", "FFHQ", card.sha256, f"{evaluation['ap50']:.2%}"))
 
+    assert torch.get_num_threads() == three_threads  # after an evaluation, too
     out = tmp_path / "again"
     weights = ("--weights", weights_dir / card.file, "--out", out, "--data", faces, "--imgsz", 64, "--device", "cpu")
     run("detector", "evaluate", *weights)

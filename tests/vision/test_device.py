@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -32,3 +36,12 @@ def test_a_broken_device_is_lost_and_other_errors_pass():
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(RuntimeError, match="shape"), device_errors():
         raise RuntimeError("shape mismatch")
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core: one thread in any case")
+def test_ultralytics_leaves_all_threads_to_torch():
+    """In a process of its own: OpenMP reads OMP_NUM_THREADS, which ultralytics sets to 1, when torch is loaded."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    program = "import app.vision.ultralytics_door, torch; print(torch.get_num_threads())"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 1

@@ -19,6 +19,7 @@ from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
 from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
 from training.detector.served import detect_files, face_detector
+from training.detector.threads import kept_threads
 from training.detector.train import check_size, pick_device
 from training.errors import RunError
 
@@ -120,7 +121,9 @@ def evaluate_detector(
         "plots": False,
     }
     validator = DetectionValidator(save_dir=out_dir, args=settings)
-    validator(model=network)
+    with kept_threads() as restore_threads:
+        validator.add_callback("on_val_start", restore_threads)
+        validator(model=network)
     box = validator.metrics.box
     served = serve_split(payload, data_dir, imgsz, score_threshold, iou_threshold)
     evaluation = DetectorEvaluation(

@@ -17,6 +17,7 @@ from app.errors import DeviceUnavailable
 from app.vision.device import has_native_bf16
 from training.deployed import from_payload, read_payload
 from training.detector.data import check_data, skip_font_download, write_data_yaml
+from training.detector.threads import kept_threads
 from training.errors import RunError
 
 ARCHITECTURE = "yolov8n.yaml"
@@ -141,9 +142,13 @@ def train_detector(
         read_payload(start_weights)
     skip_font_download()
     run_dir.mkdir(parents=True, exist_ok=True)
-    trainer = FaceTrainer(overrides=_overrides(data_dir, run_dir, recipe, pick_device(device), resume=epochs_done > 0))
-    trainer.start_weights = start_weights
-    trainer.train()
+    overrides = _overrides(data_dir, run_dir, recipe, pick_device(device), resume=epochs_done > 0)
+    with kept_threads() as restore_threads:
+        trainer = FaceTrainer(overrides=overrides)
+        trainer.start_weights = start_weights
+        trainer.add_callback("on_train_start", restore_threads)
+        trainer.add_callback("on_val_start", restore_threads)
+        trainer.train()
     return run_dir / BEST_CHECKPOINT
 
 
