@@ -6,16 +6,18 @@ import pytest
 import torch
 
 from app.vision.emotion import normalize_faces
+from app.vision.weights import sha256_of
 from tests.training.conftest import make_split
 from training.commands.emotion import RecipeName
-from training.emotion.augment import ReportAugmentation, StrongAugmentation
+from training.deployed import to_payload
+from training.emotion.augment import AUGMENTATIONS
+from training.emotion.export import candidate_of_run
 from training.emotion.history import HISTORY
 from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe, learning_rate
 from training.emotion.train import BEST_WEIGHTS, Trainer
 from training.errors import DataError, RunError
 
 CPU = torch.device("cpu")
-AUGMENTATIONS = [ReportAugmentation, StrongAugmentation]
 
 
 def trainer(recipe: Recipe, run_dir: Path, seed: int = 0, count: int = 16) -> Trainer:
@@ -48,7 +50,7 @@ def test_the_command_line_offers_every_recipe() -> None:
     assert {name.value for name in RecipeName} == set(RECIPES)
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS.values())
 @pytest.mark.parametrize("size_px", [32, 48])
 def test_augmentations_keep_range_and_shape(augmentation: type[torch.nn.Module], size_px: int) -> None:
     x_BCHW = augmentation()(make_split(6).images_BCHW, size_px)
@@ -58,7 +60,7 @@ def test_augmentations_keep_range_and_shape(augmentation: type[torch.nn.Module],
     assert x_BCHW.max() <= 1
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS.values())
 def test_augmentations_change_pictures_and_are_fixed_by_the_seed(augmentation: type[torch.nn.Module]) -> None:
     images_BCHW, results = make_split(6).images_BCHW, []
     for seed in (1, 1, 2):
@@ -105,6 +107,18 @@ def test_another_recipe_or_seed_does_not_resume(tmp_path: Path, tiny_recipe: Rec
         trainer(tiny_recipe, tmp_path, seed=1)
     with pytest.raises(ValueError, match="another recipe"):
         trainer(replace(tiny_recipe, epochs=9), tmp_path)
+
+
+def test_a_run_goes_on_from_pretrained_weights_and_says_so(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(to_payload(trainer(tiny_recipe, tmp_path / "first").model.state_dict()))
+    common = (make_split(16), make_split(10, seed=1), tmp_path / "second", CPU, 5)
+    run = Trainer(tiny_recipe, *common, bf16=False, pretrained=start)
+    assert to_payload(run.model.state_dict()) == start.read_bytes()
+    run.fit(until_epoch=1)
+    assert candidate_of_run(tmp_path / "second").about["pretrained_sha256"] == sha256_of(start.read_bytes())
+    with pytest.raises(RunError, match="another pretrained_sha256"):
+        Trainer(tiny_recipe, *common, bf16=False)
 
 
 def test_a_rehearsal_is_not_taken_for_the_run(tiny_recipe, tmp_path):

@@ -48,6 +48,7 @@ class RecipeName(StrEnum):
 
     REPORT = "report"
     BEST = "best"
+    REFINE = "refine"
 
 
 class BackboneName(StrEnum):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from app.vision.emotion import normalize_faces
+from training.emotion.degrade import Compress, Soften
 
 
 class ReportAugmentation(nn.Module):
@@ -107,6 +108,26 @@ class StrongAugmentation(nn.Module):
         chosen = torch.rand(batch, device=device) < self.erase_probability
         mask = rows[:, None, :, None] & columns[:, None, None, :] & chosen[:, None, None, None]
         return x_BCHW.masked_fill(mask, 0.0)
+
+
+class DegradingAugmentation(StrongAugmentation):
+    """The strong augmentation of pictures that are partly compressed, blurred or small; see `degrade`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compress, self.soften = Compress(), Soften()
+
+    def forward(self, images_BCHW: Tensor, size_px: int) -> Tensor:
+        """Map uint8 (B, 1, 48, 48) to float (B, 1, size_px, size_px), about -1..1."""
+        return self.soften(super().forward(self.compress(images_BCHW), size_px))
+
+
+AUGMENTATIONS: dict[str, type[nn.Module]] = {
+    "report": ReportAugmentation,
+    "strong": StrongAugmentation,
+    "degrading": DegradingAugmentation,
+}
+"""By their names in the recipes."""
 
 
 def _uniform(count: int, low: float, high: float, device: torch.device) -> Tensor:

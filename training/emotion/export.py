@@ -75,7 +75,8 @@ def candidate_of_run(run_dir: Path) -> EmotionCandidate:
     state = torch.load(path, map_location="cpu", weights_only=True)
     if tuple(state["labels"]) != LABELS:
         raise RunError(f"{path} was trained for {', '.join(state['labels'])}, not for {', '.join(LABELS)}.")
-    about = {name: state[name] for name in ("backbone", "recipe", "seed", "epoch", "bf16") if name in state}
+    names = ("backbone", "pretrained_sha256", "recipe", "seed", "epoch", "bf16")
+    about = {name: state[name] for name in names if state.get(name) is not None}
     return EmotionCandidate(to_payload(state["weights"]), about)
 
 

@@ -1,4 +1,4 @@
-"""The two ways to train My_model, as plain values."""
+"""The ways to train My_model, as plain values."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Recipe:
         weight_decay: Weight decay of the optimizer.
         dropout: Probability of zeroing a value after each stage of My_model.
         warmup_epochs: Linear warm-up of the cosine schedule; None keeps the rate constant.
-        augmentation: `report`: flip and rotation of 10 degrees; `strong`: see `augment.StrongAugmentation`.
+        augmentation: `report`: flip and rotation of 10 degrees; `strong` and `degrading`: see `augment`.
         ferplus_weight: Share of the FER+ vote distribution in the target, 0..1; the rest is the FER2013 label.
         ema_decay: Decay a step of the weights' exponential moving average, which is then what is evaluated and
             kept; None for the plain weights.
@@ -33,7 +33,7 @@ class Recipe:
     weight_decay: float
     dropout: float
     warmup_epochs: int | None
-    augmentation: Literal["report", "strong"]
+    augmentation: Literal["report", "strong", "degrading"]
     ferplus_weight: float
     ema_decay: float | None
     sizes_px: tuple[tuple[int, int], ...]
@@ -73,7 +73,23 @@ BEST = Recipe(
     sizes_px=((0, 32), (32, 40), (46, 48)),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST)}
+REFINE = Recipe(
+    name="refine",
+    epochs=10,
+    batch_size=128,
+    optimizer="adamw",
+    learning_rate=0.0005,
+    weight_decay=0.05,
+    dropout=0.2,
+    warmup_epochs=1,
+    augmentation="degrading",
+    ferplus_weight=0.35,
+    ema_decay=0.998,
+    sizes_px=((0, 48),),
+)
+"""Goes on from finished weights (`--pretrained`), so that blurred, small and compressed faces cost less."""
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST, REFINE)}
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

@@ -9,7 +9,6 @@ from functools import partial
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -17,9 +16,9 @@ from app.vision.crop import crop_faces
 from app.vision.my_model import INPUT_SIZE_PX
 from app.vision.weights import CropRule
 from training.emotion.data import EmotionSplit
+from training.emotion.degrade import Gray, compress
 from training.emotion.predict import predict_logits
 
-Gray = npt.NDArray[np.uint8]
 Distortion = Callable[[Gray, np.random.Generator], Gray]
 CPU = torch.device("cpu")
 WHOLE_BOX = CropRule(margin=0.0, shift_y=0.0)
@@ -41,12 +40,6 @@ def blur(picture: Gray, _: np.random.Generator, sigma_px: float) -> Gray:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma_px), dtype=np.uint8)
 
 
-def compress(picture: Gray, _: np.random.Generator, quality: int) -> Gray:
-    """Write as JPEG of a quality, 1..100, and read again."""
-    payload = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(payload, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
-
-
 def relight(picture: Gray, _: np.random.Generator, factor: float) -> Gray:
     """Multiply all values; what leaves 0..255 is cut."""
     return (picture * factor).round().clip(0, 255).astype(np.uint8)
@@ -62,7 +55,7 @@ DISTORTIONS: dict[str, Distortion] = {
     "box jitter of 5 %": partial(jitter_box, share=0.05),
     "box jitter of 10 %": partial(jitter_box, share=0.10),
     "blur, sigma 1 px": partial(blur, sigma_px=1.0),
-    "JPEG quality 30": partial(compress, quality=30),
+    "JPEG quality 30": lambda picture, _: compress(picture, quality=30),
     "30 % darker": partial(relight, factor=0.7),
     "30 % brighter": partial(relight, factor=1.3),
     "24 px": partial(shrink, side_px=24),

@@ -19,7 +19,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from app.vision.device import has_native_bf16
 from app.vision.my_model import LABELS
-from training.emotion.augment import ReportAugmentation, StrongAugmentation
+from app.vision.weights import sha256_of
+from training.emotion.augment import AUGMENTATIONS
 from training.emotion.batch_norm import refresh_statistics
 from training.emotion.data import EmotionSplit
 from training.emotion.distributed import ALONE, Group
@@ -52,7 +53,7 @@ class Trainer:
         group: The processes.
 
     Raises:
-        RunError: If the checkpoint found was made with another network, recipe, seed, precision or number of
+        RunError: If the checkpoint found was made with another network, start, recipe, seed, precision or number of
             pictures, or the pretrained weights cannot be used.
         DataError: If the recipe needs FER+ votes and the data has none.
     """
@@ -76,12 +77,13 @@ class Trainer:
         self.bf16 = has_native_bf16(device) if bf16 is None else bf16
         torch.manual_seed(seed)
         network = make_network(backbone, recipe.dropout, pretrained)
+        self.pretrained_sha256 = None if pretrained is None else sha256_of(pretrained.read_bytes())
         self.model = network.to(device).to(memory_format=torch.channels_last)
         self.ema: AveragedModel | None = None
         if recipe.ema_decay is not None:
             self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay))
         self.optimizer = _make_optimizer(recipe, self.model)
-        self.augment: nn.Module = ReportAugmentation() if recipe.augmentation == "report" else StrongAugmentation()
+        self.augment = AUGMENTATIONS[recipe.augmentation]()
         if recipe.ferplus_weight > 0 and not train.votes_BK.any():
             raise DataError(
                 f"Recipe {recipe.name} blends in FER+ votes, and the data has none: give the folder form with "
@@ -187,6 +189,7 @@ class Trainer:
         """What must be the same for a run to be resumed to the same numbers."""
         return {
             "backbone": self.backbone,
+            "pretrained_sha256": self.pretrained_sha256,
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "seed": self.seed,
             "labels": list(LABELS),
