@@ -44,7 +44,7 @@ def serve(
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
-    from app.server import DrainingServer, impatient
+    from app.server import DrainingServer, ImpatientWebSocketProtocol, impatient
 
     settings = _settings(host=host, port=port, device=device)
     configure_logging(settings.log_level, settings.log_format)
@@ -65,7 +65,7 @@ def serve(
         server_header=False,
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=int(settings.deadline_s) + 1,
+        ws=ImpatientWebSocketProtocol,
         ws_max_size=2 * settings.stream_max_frame_bytes,  # a bit too much is answered; far more is cut off
         ws_ping_interval=settings.stream_ping_s,
         ws_ping_timeout=settings.stream_ping_s,
@@ -152,7 +152,10 @@ def _settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        raise _fail(f"setting {first['loc'][0]}: {first['msg']}.") from error
+        where = " ".join(
+            ["setting", *(str(part) for part in first["loc"])]
+        )  # a rule over several settings has no place
+        raise _fail(f"{where}: {first['msg']}.") from error
 
 
 def _fail(message: str) -> typer.Exit:

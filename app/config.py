@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from limits import parse
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -46,7 +47,8 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = Field(default=None, description="File with one key a line; # begins a comment.")
     rate_limit: str | None = Field(default=None, description="Requests a client, such as 60/minute; then 429.")
     cors_origins: str | None = Field(
-        default=None, description="Comma-separated origins whose pages may ask and stream; the server's own always may."
+        default=None,
+        description="Comma-separated origins whose pages may ask and stream, or *; the server's own always may.",
     )
     trusted_proxies: str | None = Field(
         default=None, description="Comma-separated addresses whose X-Forwarded-For is believed."
@@ -81,6 +83,14 @@ class Settings(BaseSettings):
             parse(rate)
         return rate
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: str | None) -> str | None:
+        for origin in _listed(origins):
+            if origin != "*" and not _is_origin(origin):
+                raise ValueError(f"{origin!r} is no origin: write https://host or http://host:port, or * for all")
+        return origins
+
     @model_validator(mode="after")
     def _one_request_fits(self) -> Self:
         if self.max_pixels_held < self.max_pixels:
@@ -92,7 +102,7 @@ class Settings(BaseSettings):
     @property
     def all_cors_origins(self) -> tuple[str, ...]:
         """The origins, one by one."""
-        return tuple(each.strip() for each in (self.cors_origins or "").split(",") if each.strip())
+        return _listed(self.cors_origins)
 
     @property
     def all_api_keys(self) -> tuple[str, ...]:
@@ -105,3 +115,15 @@ class Settings(BaseSettings):
         lines = self.api_keys_file.read_text().splitlines() if self.api_keys_file else []
         keys = [each.strip() for each in (*text, *(line.partition("#")[0] for line in lines))]
         return tuple(key for key in keys if key)
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and parts.netloc != "" and text == f"{parts.scheme}://{parts.netloc}"

@@ -1,6 +1,7 @@
 """Logging: one line an event, as text for people or as JSON for machines, each with its request id.
 
-Only the fields named here are written: no picture, no box and no probability can slip in with an `extra`.
+Only the fields named here are written: no picture, no box and no probability can slip in with an `extra`. And only this
+program's own loggers go down to debug: at that level libraries write headers, keys and whole messages.
 """
 
 import json
@@ -36,6 +37,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+def _is_no_stream_access(record: logging.LogRecord) -> bool:
+    """Uvicorn announces each WebSocket with the client's address and the query; `app.api.access` does it without."""
+    return not (isinstance(record.msg, str) and '"WebSocket %s"' in record.msg)
+
+
 def _add_request_id(record: logging.LogRecord) -> bool:
     record.request_id = request_id.get() or NO_ID
     return True
@@ -61,4 +67,7 @@ def configure_logging(level: str, log_format: str) -> None:
         level: debug, info, warning or error.
         log_format: `text` or `json`.
     """
-    logging.basicConfig(level=level.upper(), handlers=[make_handler(log_format)], force=True)
+    wanted = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(wanted, logging.INFO), handlers=[make_handler(log_format)], force=True)
+    logging.getLogger("app").setLevel(wanted)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_stream_access)

@@ -1,7 +1,8 @@
-"""Uvicorn, made to drain before it stops and to part with clients that never finish their headers."""
+"""Uvicorn, made to drain before it stops and to part with clients that never finish their headers or never read."""
 
 import asyncio
 import functools
+import math
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -9,8 +10,12 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.api.stream_sessions import Streams
+
+FAREWELL_S = 15.0
+"""From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
 
 
 class ImpatientProtocol(HttpToolsProtocol):
@@ -55,16 +60,26 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._patience = None
 
 
+class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
+    """Cuts a connection whose session is over and whose client does not read; Uvicorn would keep both for ever."""
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Give the rest of the data some time to leave."""
+        super().on_task_complete(task)
+        self.loop.call_later(FAREWELL_S, self.transport.abort)
+
+
 class DrainingServer(uvicorn.Server):
     """Tells the engine at once when a signal asks to stop, so that what is in work is finished and the rest refused.
 
-    Streams are ended here before Uvicorn would cut them off, unanswered and with code 1012.
+    Streams are ended here before Uvicorn would cut them off, unanswered and with code 1012. All of it together, and
+    clients that do not read, may take as long as `patience_s`.
 
     Args:
         config: Uvicorn's.
         on_exit: Called by the first signal.
         streams: The open sessions of the application.
-        patience_s: Longest time to answer what the streams sent so far.
+        patience_s: Longest time to answer what was asked so far.
     """
 
     def __init__(
@@ -79,9 +94,19 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer the streams, say 1001, then stop as Uvicorn does."""
+        """Answer the streams, say 1001, then stop as Uvicorn does; at the deadline cut streams that are left."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience_s
+        cut = loop.call_at(deadline, self._cut_streams)
         await self._streams.close(self._patience_s)
+        self.config.timeout_graceful_shutdown = math.ceil(max(0.0, deadline - loop.time())) + 1
         await super().shutdown(sockets)
+        cut.cancel()
+
+    def _cut_streams(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, WebSocketsSansIOProtocol):
+                connection.transport.abort()
 
 
 def impatient(header_timeout_s: float) -> Any:

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 
 
 async def stream(url: str, pictures: list[str], frames_per_second: float = 10) -> None:
-    async with connect(url, max_size=None) as server:
+    async with connect(url, max_size=None) as server, asyncio.TaskGroup() as tasks:
         print("session", json.loads(await server.recv())["session_id"])
 
         async def send() -> None:
@@ -17,7 +17,7 @@ async def stream(url: str, pictures: list[str], frames_per_second: float = 10) -
                 await server.send(Path(picture).read_bytes())
                 await asyncio.sleep(1 / frames_per_second)
 
-        sending = asyncio.create_task(send())
+        tasks.create_task(send())
         for _ in pictures:  # exactly one answer for every picture, in order
             answer = json.loads(await server.recv())
             if answer["type"] == "frame.result":
@@ -25,7 +25,6 @@ async def stream(url: str, pictures: list[str], frames_per_second: float = 10) -
                 print(answer["seq"], *(f"#{track} {emotion} {share:.0%}" for track, emotion, share in faces), sep="\t")
             else:  # frame.error or frame.dropped
                 print(answer["seq"], answer["type"], answer.get("detail") or answer.get("reason"), sep="\t")
-        await sending
 
 
 asyncio.run(stream(sys.argv[1], sys.argv[2:]))

@@ -7,6 +7,8 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 
 PACKAGE = Path(__file__).resolve().parents[1]
+BESIDE = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE")
+"""What it takes to build and install; in a wheel these lie inside the package, in a checkout beside it."""
 SUFFIXES = frozenset({".py", ".html", ".js", ".css", ".svg", ".json", ".md"})
 
 router = APIRouter(tags=["service"])
@@ -15,10 +17,13 @@ router = APIRouter(tags=["service"])
 @router.get("/source", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
 def source() -> Response:
     """Download the source of this very server (the weights are described at /models)."""
-    archive = io.BytesIO()
+    archive, inside = io.BytesIO(), PACKAGE / "about"
+    beside = inside if inside.is_dir() else PACKAGE.parent
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
+        for name in BESIDE:
+            file.write(beside / name, name)
         for path in sorted(PACKAGE.rglob("*")):
-            if path.is_file() and path.suffix in SUFFIXES:
+            if path.is_file() and path.suffix in SUFFIXES and inside not in path.parents:
                 file.write(path, Path(PACKAGE.name) / path.relative_to(PACKAGE))
     headers = {"Content-Disposition": 'attachment; filename="mien-source.zip"'}
     return Response(archive.getvalue(), media_type="application/zip", headers=headers)

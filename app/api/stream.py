@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 import uuid
+from collections.abc import Coroutine
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
@@ -27,9 +28,8 @@ from app.api.stream_sessions import GOING_AWAY, Ending
 from app.errors import InvalidRequest, MienError, PayloadTooLarge
 from app.serving.frames import Dropped, Frame, FrameQueue, FrameRate
 from app.vision.annotate import annotate_image
-from app.vision.image import decode_image
 from app.vision.live import LiveFaces
-from app.vision.types import ImageFaces
+from app.vision.types import Image, ImageFaces
 
 SEND_TIMEOUT_S = 30.0
 """A client that takes nothing for so long is given up."""
@@ -96,8 +96,7 @@ class StreamSession:
                 return
             await self._queue.close()
             await writer
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._websocket.close(ending.code, ending.reason)
+            await self._say(self._websocket.close(ending.code, ending.reason))
 
     def stop(self) -> None:
         """Read no further; answer what came, then say that the server goes away."""
@@ -168,7 +167,8 @@ class StreamSession:
     async def _answer(self, frame: Frame) -> None:
         try:
             found = await self._engine.detect(frame.payload, self._settings.to_options())
-            result, picture = await asyncio.to_thread(self._finish, frame, found)
+            image = await self._engine.decode(frame.payload) if self._settings.annotate else None
+            result, picture = await asyncio.to_thread(self._finish, frame, found, image)
         except MienError as error:
             await self._refuse(frame, error)
         except Exception:
@@ -185,19 +185,14 @@ class StreamSession:
         self._metrics.stream_frame("failed")
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
-    def _finish(self, frame: Frame, found: ImageFaces) -> tuple[FrameResult, bytes | None]:
+    def _finish(self, frame: Frame, found: ImageFaces, image: Image | None) -> tuple[FrameResult, bytes | None]:
         """Follow the faces and draw them; on a thread, since crowds and pictures take milliseconds."""
         if self._live is None:
             self._live = LiveFaces(self._limits.tracking, self._limits.smoothing_s if self._settings.smoothing else 0.0)
         found = self._live.follow(found, frame.at_s)
-        picture = self._draw(frame, found) if self._settings.annotate else None
-        return frame_result(frame.seq, found, annotated=picture is not None), picture
-
-    def _draw(self, frame: Frame, found: ImageFaces) -> bytes:
-        buffer = io.BytesIO()
-        image = decode_image(frame.payload, self._engine.limits.max_pixels)
-        annotate_image(image, found).save(buffer, "JPEG", quality=JPEG_QUALITY)
-        return buffer.getvalue()
+        picture = None if image is None else _draw(image, found)
+        names = model_names(self._engine.manifest)
+        return frame_result(frame.seq, found, names, annotated=picture is not None), picture
 
     async def _send(self, message: BaseModel | bytes) -> None:
         """Send a message.
@@ -206,11 +201,20 @@ class StreamSession:
             WebSocketDisconnect: If the client is gone.
             TimeoutError: If it takes nothing.
         """
+        if isinstance(message, bytes):
+            await self._say(self._websocket.send_bytes(message))
+        else:
+            await self._say(self._websocket.send_text(message.model_dump_json()))
+
+    async def _say(self, sending: Coroutine[None, None, None]) -> None:
         async with asyncio.timeout(SEND_TIMEOUT_S):
             try:
-                if isinstance(message, bytes):
-                    await self._websocket.send_bytes(message)
-                else:
-                    await self._websocket.send_text(message.model_dump_json())
+                await sending
             except RuntimeError as error:  # The server has closed by itself, say after an unanswered ping.
                 raise WebSocketDisconnect(1006) from error
+
+
+def _draw(image: Image, found: ImageFaces) -> bytes:
+    buffer = io.BytesIO()
+    annotate_image(image, found).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

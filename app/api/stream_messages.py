@@ -94,6 +94,7 @@ class FrameResult(BaseModel):
     image: ImageOut
     faces: list[StreamFace]
     timings_ms: dict[str, float]
+    model: ModelNames
     annotated: bool = Field(description="Whether the next message is the annotated picture.")
 
 
@@ -121,13 +122,14 @@ def problem_fields(error: MienError) -> dict[str, str | int]:
     return {"title": error.title, "status": error.status, "code": error.code, "detail": str(error)}
 
 
-def frame_result(seq: int, found: ImageFaces, annotated: bool) -> FrameResult:
+def frame_result(seq: int, found: ImageFaces, names: ModelNames, annotated: bool) -> FrameResult:
     """Write the answer for one frame."""
     return FrameResult(
         seq=seq,
         image=ImageOut(width=found.width, height=found.height),
         faces=[stream_face(face) for face in found.faces],
         timings_ms={stage: round(value, 2) for stage, value in found.timings_ms.items()},
+        model=names,
         annotated=annotated,
     )
 

@@ -37,7 +37,7 @@ class StreamLimits:
         max_frames_per_second: Most frames of one session.
         max_frame_bytes: Largest message.
         idle_timeout_s: Longest time without a message.
-        origins: Further web origins whose pages may stream, such as `https://app.example`.
+        origins: Further web origins whose pages may stream, such as `https://app.example`; `*` stands for all.
         tracking: Whether faces get ids.
         smoothing_s: Time constant of the smoothing; 0 for none.
     """
@@ -110,14 +110,17 @@ def origin_allowed(origin: str | None, host: str | None, allowed: frozenset[str]
     Args:
         origin: The header `Origin`; None for clients that are no browsers.
         host: The header `Host`.
-        allowed: Further origins.
+        allowed: Further origins; `*` stands for all.
 
     References:
         RFC 6455 section 10.2; OWASP, "Cross-site WebSocket hijacking".
     """
-    if origin is None or origin in allowed:
+    if origin is None or origin in allowed or "*" in allowed:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # such as a bracket that opens an address and does not close it
+        return False
     default_port = DEFAULT_PORTS.get(parts.scheme, "")
     own = (host or "").lower().removesuffix(default_port)
     return bool(own) and parts.netloc.lower().removesuffix(default_port) == own

@@ -142,6 +142,19 @@ class Engine:
             raise TypeError("A detection was answered by a classification.")
         return replace(result, timings_ms={"decode": decode_s * 1e3, **result.timings_ms})
 
+    async def decode(self, payload: bytes) -> Image:
+        """Decode a picture under the engine's bounds, for other uses than the networks.
+
+        Raises:
+            MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, NotReady or DeadlineExceeded.
+        """
+        deadline = self.deadline()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._decoder.decode(payload, deadline)
+        except TimeoutError as error:
+            raise self._too_late() from error
+
     async def classify(self, payload: bytes, deadline: float | None = None) -> tuple[float, ...]:
         """Decode a picture that is one face and return its probabilities in the order of the labels.
 
@@ -174,9 +187,12 @@ class Engine:
                 self._observer.decoded(decode_s)
                 return decode_s, await self._batcher.submit(job(image))
         except TimeoutError as error:
-            raise DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.") from error
+            raise self._too_late() from error
         finally:
             self._in_flight -= 1
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.")
 
     @property
     def _loaded(self) -> bool:

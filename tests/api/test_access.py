@@ -123,6 +123,14 @@ def test_bounds_that_no_request_fits_stop_the_start(name):
         Settings(**{name: 1})
 
 
+@pytest.mark.parametrize(
+    "origins", ["https://a.example/", "a.example", "https://a.example, ftp://b.example", "https://", "http://["]
+)
+def test_what_is_no_origin_stops_the_start(origins):
+    with pytest.raises(ValueError, match="is no origin"):
+        Settings(cors_origins=origins)
+
+
 def test_other_origins_are_closed_out_unless_named():
     ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     with connect() as client:

@@ -76,4 +76,4 @@ def test_docs_and_schema(client):
 def test_source_is_offered(client):
     assert client.get("/").json()["source"] == "/source"
     archive = zipfile.ZipFile(io.BytesIO(client.get("/source").content))
-    assert "app/main.py" in archive.namelist()
+    assert {"app/main.py", "pyproject.toml", "constraints.txt", "LICENSE"} <= set(archive.namelist())

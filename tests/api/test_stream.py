@@ -95,9 +95,9 @@ def test_a_result_has_the_fields_of_detect_beside_those_of_a_stream():
         session.send_bytes(picture())
         result = session.receive_json()
         answer = client.post("/detect", content=picture()).json()
-    assert set(result) == {"type", "seq", "image", "faces", "timings_ms", "annotated"}
+    assert set(result) == {"type", "seq", "image", "faces", "timings_ms", "model", "annotated"}
     assert (result["type"], result["seq"], result["annotated"]) == ("frame.result", 0, False)
-    assert result["image"] == answer["image"]
+    assert (result["image"], result["model"]) == (answer["image"], answer["model"])
     assert set(result["timings_ms"]) == set(answer["timings_ms"])
     [face], [expected] = result["faces"], answer["faces"]
     assert face["track_id"] == 1
@@ -373,6 +373,7 @@ def test_a_frame_that_takes_longer_than_the_idle_timeout_is_still_answered():
         ("https://evil.example", False),
         ("null", False),
         ("", False),
+        ("http://[", False),
     ],
 )
 def test_only_known_origins_may_stream(origin, allowed):
@@ -385,6 +386,14 @@ def test_only_known_origins_may_stream(origin, allowed):
             assert session.receive_json()["type"] == "session.created"
         else:
             assert closing(session)[0] == 1008
+
+
+def test_all_origins_may_stream_where_the_setting_says_so():
+    with (
+        serve(cors_origins="*") as client,
+        client.websocket_connect(URL, headers={"origin": "https://a.example"}) as own,
+    ):
+        assert own.receive_json()["type"] == "session.created"
 
 
 def test_one_session_too_many_is_sent_away_and_a_place_comes_free():

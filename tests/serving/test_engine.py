@@ -94,6 +94,23 @@ def test_lost_result_is_an_error_not_a_shift():
     run_with(engine, steps)
 
 
+def test_decoding_for_other_uses_is_bounded_too():
+    engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, deadline_s=0.05))
+
+    async def steps():
+        image = await engine.decode(encode(gradient(64, 48)))
+        assert (image.shape, engine.pixels_held) == ((48, 64, 3), 64 * 48)
+        with pytest.raises((Overloaded, DeadlineExceeded)):
+            await engine.decode(encode(gradient(64, 48)))
+        del image
+        with pytest.raises(BadPayload):
+            await engine.decode(b"")
+
+    run_with(engine, steps)
+    with pytest.raises(NotReady):
+        asyncio.run(engine.decode(encode(gradient())))
+
+
 class Stuck(FakePipeline):
     def __init__(self):
         super().__init__()

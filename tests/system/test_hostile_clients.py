@@ -9,7 +9,10 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError, URLError
 
+import numpy as np
 import pytest
+from websockets.frames import Frame, Opcode
+from websockets.sync.client import connect
 
 from tests.conftest import encode, gradient, photo_path
 from tests.system.server import running_server
@@ -108,6 +111,48 @@ def test_logs_of_a_real_server_are_json_with_request_ids(server):
     [line] = [line for line in lines if line.get("request_id") == "find-me"]
     assert (line["route"], line["status"]) == ("/detect", 200)
     assert not any(str(value) in server.log for each in probabilities for value in each.values())
+
+
+def test_debug_logs_hold_no_key_no_query_and_no_address(tmp_path):
+    with running_server(tmp_path, log_level="debug", api_keys="sekret") as server:
+        headers = {"X-API-Key": "sekret"}
+        with connect(f"{server.stream_address}?who=alice", additional_headers=headers) as session:
+            session.recv()
+            session.send(photo_path("zidane").read_bytes())
+            assert json.loads(session.recv(timeout=60))["type"] == "frame.result"
+        server.terminate()
+        assert "/detect/stream" in server.log
+        log = server.log.replace(f"{server.host}:{server.port}", "")
+        assert not re.search(r"sekret|alice|127\.0\.0\.1|BINARY|probabilities", log)
+
+
+def start_to_stream_without_reading(server):
+    """Ask for an annotated picture larger than all buffers on the way, and read no further than that it comes."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    connection.connect((server.host, server.port))
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+    connection.sendall(
+        f"GET /detect/stream HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}\r\n".encode()
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3), dtype=np.uint8)
+    for opcode, data in (
+        (Opcode.TEXT, b'{"type": "session.update", "annotate": true}'),
+        (Opcode.BINARY, encode(noise)),
+    ):
+        connection.sendall(Frame(opcode, data).serialize(mask=True))
+    received = b""
+    while b"frame.result" not in received:
+        received += connection.recv(4096)
+    return connection
+
+
+def test_a_stream_that_nobody_reads_does_not_hold_up_the_stop(tmp_path):
+    with running_server(tmp_path, deadline_s=5, stream_max_frame_bytes=50_000_000) as server:
+        with start_to_stream_without_reading(server):
+            assert server.terminate() < 7
+        assert "Traceback" not in server.log
+        assert "Cancel" not in server.log
 
 
 def test_the_signal_to_stop_under_load_finishes_what_is_in_work(tmp_path):

@@ -1,14 +1,18 @@
 """The wheel carries everything that serving needs, the weights included."""
 
+import io
 import json
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from app.vision.weights import sha256_of
+from tests.conftest import photo_path
+from tests.system.server import running_server
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_wheel_serves_from_another_folder(tmp_path):
-    """Unpacked alone on the path, in another folder, the wheel's own code loads the wheel's own weights."""
+    """Unpacked first on the path, in another folder, the wheel's own code serves with the wheel's own weights."""
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
     subprocess.run(build, check=True, capture_output=True, timeout=120)
     [wheel] = tmp_path.glob("*.whl")
@@ -29,16 +33,15 @@ def test_wheel_serves_from_another_folder(tmp_path):
     page = ROOT / "app" / "web"
     for path in page.rglob("*.*"):
         assert (site / "app" / "web" / path.relative_to(page)).read_bytes() == path.read_bytes()
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1]);"
-        "import app; assert app.__file__.startswith(sys.argv[1]), app.__file__;"
-        "from app.vision.weights import default_weights_dir;"
-        "from app.vision.pipeline import Pipeline;"
-        "Pipeline.load(default_weights_dir(), 'cpu').warm_up();"
-        "print(default_weights_dir())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(site)], cwd=tmp_path, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(site / "app" / "weights")
+    mark = site / "app" / "about" / "README.md"
+    mark.write_text(f"The code of {site}.")
+    with running_server(tmp_path, code=site) as server:
+        with urllib.request.urlopen(f"{server.address}/source", timeout=60) as answer:  # noqa: S310 - our own server
+            source = zipfile.ZipFile(io.BytesIO(answer.read()))
+        for name in ("pyproject.toml", "constraints.txt", "LICENSE", "app/cli.py"):
+            assert source.read(name) == (ROOT / name).read_bytes()
+        assert source.read("README.md") == mark.read_bytes()  # so this is not the checkout's code
+        assert not [name for name in source.namelist() if "/about/" in name]
+        photo = urllib.request.Request(f"{server.address}/detect", photo_path("zidane").read_bytes())  # noqa: S310
+        with urllib.request.urlopen(photo, timeout=60) as answer:  # noqa: S310
+            assert len(json.load(answer)["faces"]) == 2

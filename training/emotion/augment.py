@@ -119,7 +119,8 @@ class DegradingAugmentation(StrongAugmentation):
 
     def forward(self, images_BCHW: Tensor, size_px: int) -> Tensor:
         """Map uint8 (B, 1, 48, 48) to float (B, 1, size_px, size_px), about -1..1."""
-        return self.soften(super().forward(self.compress(images_BCHW), size_px))
+        softened_BCHW: Tensor = self.soften(super().forward(self.compress(images_BCHW), size_px))
+        return softened_BCHW
 
 
 AUGMENTATIONS: dict[str, type[nn.Module]] = {

@@ -121,7 +121,7 @@ def _read_folder(path: Path, usages: tuple[str, ...]) -> list[_Row]:
     rows: list[_Row] = []
     for folder in ("train", "test"):
         for label in LABELS:
-            for file in sorted((path / folder / label).glob("*")):
+            for file in sorted((path / folder / label).glob("[!.]*")):
                 usage = file.name.split("_")[0]
                 if usage not in USAGES:
                     raise DataError(f"{file} does not say its split: names begin with {', '.join(USAGES)}.")
