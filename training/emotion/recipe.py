@@ -75,7 +75,7 @@ BEST = Recipe(
 
 REFINE = Recipe(
     name="refine",
-    epochs=10,
+    epochs=8,
     batch_size=128,
     optimizer="adamw",
     learning_rate=0.0005,
