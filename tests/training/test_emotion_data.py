@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from PIL import Image
 
 from app.vision.my_model import LABELS
 from tests.training.conftest import make_split
-from training.emotion.data import EmotionSplit, load_fer2013
+from training.emotion.data import CSV_CLASSES, EmotionSplit, load_fer2013
 from training.emotion.train import soft_targets
 from training.errors import DataError
 
@@ -44,6 +45,25 @@ def test_ferplus_votes_and_majority(fer2013: tuple[Path, Path]) -> None:
     assert split.majority_B[:3].tolist() == [LABELS.index("angry"), -1, -1]
     assert (split.majority_B[3:] == -1).all()
     assert (split.votes_BK[3:] == 0).all()
+
+
+def test_votes_beside_the_csv_go_by_their_order(fer2013: tuple[Path, Path]) -> None:
+    path, _ = fer2013
+    with path.open(newline="") as file:
+        records = list(csv.DictReader(file))
+    head = FERPLUS_HEAD.replace("path,ferplus_name", "Usage,Image name")
+    lines = [f"{each['Usage']},,{row % 9},0,0,0,9,0,0,0,0,0" for row, each in enumerate(records)]
+    votes = path.with_name("fer2013new.csv")
+    votes.write_text("\n".join((head, *lines)) + "\n")
+    ours = [CSV_CLASSES.index(label) for label in LABELS]
+    for usage, split in load_fer2013(path).items():
+        rows = [row for row, each in enumerate(records) if each["Usage"] == usage and int(each["emotion"]) in ours]
+        assert split.votes_BK.tolist() == [[9, 0, 0, 0, row % 9] for row in rows]
+        assert (split.majority_B == LABELS.index("angry")).all()
+    for wrong in (lines[1:], lines[:-1]):
+        votes.write_text("\n".join((head, *wrong)) + "\n")
+        with pytest.raises(DataError, match=r"fer2013new\.csv has"):
+            load_fer2013(path)
 
 
 def test_soft_targets_sum_to_one_and_are_hard_where_votes_are_silent() -> None:

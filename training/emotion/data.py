@@ -4,6 +4,7 @@ The splits are the challenge's own: Training, PublicTest (validation) and Privat
 """
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,11 @@ FERPLUS_COLUMNS: dict[str, str] = {
     "neutral": "neutral",
 }
 """The FER+ column of each of our labels (Barsoum et al. 2016, arXiv:1608.01041)."""
+
+FERPLUS_VOTES: tuple[str, ...] = (
+    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",
+)  # fmt: skip
+"""All columns of votes, ten annotators together; NF: no face."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,19 @@ class EmotionSplit:
 
 
 @dataclass(frozen=True)
+class _Votes:
+    """FER+ of one picture: votes for our labels, and the position of the majority or -1."""
+
+    counts: tuple[float, ...] = (0.0,) * len(LABELS)
+    majority: int = -1
+
+
+@dataclass(frozen=True)
 class _Row:
     usage: str
     label: str
     pixels: np.ndarray
-    votes: tuple[float, ...]
-    majority: int
+    votes: _Votes
 
 
 def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES) -> dict[str, EmotionSplit]:
@@ -72,15 +85,16 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES) -> dict[str, Emot
 
     Args:
         path: The official `fer2013.csv`, or the folder that holds `train/<class>/*` and `test/<class>/*` with the
-            challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). A `ferplus.csv` in the folder
-            adds the FER+ votes.
+            challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). FER+ votes are added by its own
+            `fer2013new.csv` beside the csv, row for row, or by a `ferplus.csv` in the folder, which has a column
+            `path` and the vote columns of FER+.
         usages: The splits to read.
 
     Returns:
         A split for each usage.
 
     Raises:
-        DataError: If there is no such data, or a split comes out empty.
+        DataError: If there is no such data, a split comes out empty, or the votes belong to other pictures.
     """
     if path.is_file():
         rows = _read_csv(path, usages)
@@ -96,23 +110,32 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES) -> dict[str, Emot
 
 
 def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:
+    ferplus = path.with_name("fer2013new.csv")
+    votes = _read_votes_in_order(ferplus) if ferplus.is_file() else None
     rows: list[_Row] = []
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
             raise DataError(f"{path} is not fer2013.csv: its columns must be emotion, pixels and Usage.")
         for record in reader:
+            usage, row_votes = record["Usage"], _Votes()
+            if votes is not None:
+                voted_usage, row_votes = next(votes, ("no", row_votes))
+                if voted_usage != usage:
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: {ferplus.name} has {voted_usage} picture there, not {usage}."
+                    )
             try:
                 label = CSV_CLASSES[int(record["emotion"])]
                 pixels = np.array(record["pixels"].split(), dtype=np.uint8)
             except (ValueError, IndexError, OverflowError) as error:
                 raise DataError(f"{path}, line {reader.line_num}: not an emotion 0..6 and pixels 0..255.") from error
-            if label not in LABELS or record["Usage"] not in usages:
+            if label not in LABELS or usage not in usages:
                 continue
             if pixels.size != INPUT_SIZE_PX**2:
                 raise DataError(f"{path}, line {reader.line_num}: {pixels.size} pixels, not {INPUT_SIZE_PX**2}.")
             square = pixels.reshape(INPUT_SIZE_PX, INPUT_SIZE_PX)
-            rows.append(_Row(record["Usage"], label, square, (0.0,) * len(LABELS), -1))
+            rows.append(_Row(usage, label, square, row_votes))
     return rows
 
 
@@ -129,8 +152,7 @@ def _read_folder(path: Path, usages: tuple[str, ...]) -> list[_Row]:
                     continue
                 pixels = _read_gray(file)
                 key = file.relative_to(path).as_posix()
-                row_votes, majority = votes.get(key, ((0.0,) * len(LABELS), -1))
-                rows.append(_Row(usage, label, pixels, row_votes, majority))
+                rows.append(_Row(usage, label, pixels, votes.get(key, _Votes())))
     return rows
 
 
@@ -146,21 +168,27 @@ def _read_gray(file: Path) -> np.ndarray:
     return pixels
 
 
-def _read_ferplus(path: Path) -> dict[str, tuple[tuple[float, ...], int]]:
-    """Map picture path -> (votes for our labels, majority position or -1)."""
+def _read_ferplus(path: Path) -> dict[str, _Votes]:
+    """Return the votes by picture path; none without the file."""
     if not path.is_file():
         return {}
-    votes: dict[str, tuple[tuple[float, ...], int]] = {}
+    with path.open(newline="") as file:
+        return {record["path"]: _votes(record) for record in csv.DictReader(file)}
+
+
+def _read_votes_in_order(path: Path) -> Iterator[tuple[str, _Votes]]:
+    """Yield usage and votes of each picture in the order of fer2013.csv."""
     with path.open(newline="") as file:
         for record in csv.DictReader(file):
-            counts = {name: float(value) for name, value in record.items() if name not in ("path", "ferplus_name")}
-            ours = tuple(counts[FERPLUS_COLUMNS[label]] for label in LABELS)
-            winners = [name for name, count in counts.items() if count == max(counts.values())]
-            majority = -1
-            if len(winners) == 1 and winners[0] in FERPLUS_COLUMNS.values():
-                majority = list(FERPLUS_COLUMNS.values()).index(winners[0])
-            votes[record["path"]] = (ours, majority)
-    return votes
+            yield record["Usage"], _votes(record)
+
+
+def _votes(record: dict[str, str]) -> _Votes:
+    counts = {name: float(record[name]) for name in FERPLUS_VOTES}
+    winners = [name for name, count in counts.items() if count == max(counts.values())]
+    columns = list(FERPLUS_COLUMNS.values())
+    majority = columns.index(winners[0]) if len(winners) == 1 and winners[0] in columns else -1
+    return _Votes(tuple(counts[FERPLUS_COLUMNS[label]] for label in LABELS), majority)
 
 
 def _stack(rows: list[_Row]) -> EmotionSplit:
@@ -169,6 +197,6 @@ def _stack(rows: list[_Row]) -> EmotionSplit:
     return EmotionSplit(
         images_BCHW=torch.from_numpy(images).unsqueeze(1),
         targets_B=torch.tensor([LABELS.index(row.label) for row in rows], dtype=torch.int64),
-        votes_BK=torch.tensor([row.votes for row in rows], dtype=torch.float32).reshape(-1, len(LABELS)),
-        majority_B=torch.tensor([row.majority for row in rows], dtype=torch.int64),
+        votes_BK=torch.tensor([row.votes.counts for row in rows], dtype=torch.float32).reshape(-1, len(LABELS)),
+        majority_B=torch.tensor([row.votes.majority for row in rows], dtype=torch.int64),
     )
