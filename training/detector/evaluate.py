@@ -110,20 +110,7 @@ def evaluate_detector(
     check_size(imgsz)
     network = network_of(payload)
     check_data(data_dir, ("val",))
-    skip_font_download()
-    settings = {
-        "data": str(write_data_yaml(data_dir, out_dir)),
-        "imgsz": imgsz,
-        "batch": batch,
-        "device": pick_device(device),
-        "conf": LOWEST_SCORE,
-        "iou": NMS_IOU,
-        "plots": False,
-    }
-    validator = DetectionValidator(save_dir=out_dir, args=settings)
-    with kept_threads() as restore_threads:
-        validator.add_callback("on_val_start", restore_threads)
-        validator(model=network)
+    validator = _validate(network, write_data_yaml(data_dir, out_dir), out_dir, imgsz, batch, pick_device(device))
     box = validator.metrics.box
     served = serve_split(payload, data_dir, imgsz, score_threshold, iou_threshold)
     evaluation = DetectorEvaluation(
@@ -144,6 +131,27 @@ def evaluate_detector(
     write_json(asdict(evaluation), out_dir / EVALUATION)
     _write_curves(box, out_dir / CURVES)
     return evaluation
+
+
+def _validate(
+    network: nn.Module, data_yaml: Path, out_dir: Path, imgsz: int, batch: int, device: str
+) -> DetectionValidator:
+    """Run ultralytics' validator over the val split; it keeps the results."""
+    skip_font_download()
+    settings = {
+        "data": str(data_yaml),
+        "imgsz": imgsz,
+        "batch": batch,
+        "device": device,
+        "conf": LOWEST_SCORE,
+        "iou": NMS_IOU,
+        "plots": False,
+    }
+    validator = DetectionValidator(save_dir=out_dir, args=settings)
+    with kept_threads() as restore_threads:
+        validator.add_callback("on_val_start", restore_threads)
+        validator(model=network)
+    return validator
 
 
 def serve_split(
