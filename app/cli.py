@@ -39,12 +39,10 @@ def serve(
     device: Device = None,
 ) -> None:
     """Start the server; every setting is also an environment variable MIEN_... (see the README)."""
-    import uvicorn
-
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
-    from app.server import DrainingServer, ImpatientWebSocketProtocol, impatient
+    from app.server import make_server
 
     settings = _settings(host=host, port=port, device=device)
     configure_logging(settings.log_level, settings.log_format)
@@ -55,23 +53,7 @@ def serve(
         asyncio.run(engine.start())
     except (MienError, OSError) as error:
         raise _fail(str(error)) from error
-    config = uvicorn.Config(
-        api,
-        host=settings.host,
-        port=settings.port,
-        http=impatient(settings.header_timeout_s),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=settings.trusted_proxies is not None,
-        forwarded_allow_ips=settings.trusted_proxies,
-        ws=ImpatientWebSocketProtocol,
-        ws_max_size=2 * settings.stream_max_frame_bytes,  # a bit too much is answered; far more is cut off
-        ws_ping_interval=settings.stream_ping_s,
-        ws_ping_timeout=settings.stream_ping_s,
-        ws_per_message_deflate=False,  # pictures are compressed already
-    )
-    server = DrainingServer(config, engine.drain, api.state.services.streams, settings.deadline_s)
+    server = make_server(settings, api, engine)
     server.run()
     if not server.started:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""All settings, each also an environment variable with the prefix MIEN_; read by main.py and cli.py only."""
+"""All settings, each also an environment variable with the prefix MIEN_; read by main.py, server.py and cli.py only."""
 
 from pathlib import Path
 from typing import Literal, Self

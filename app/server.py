@@ -1,4 +1,4 @@
-"""Uvicorn, made to drain before it stops and to part with clients that never finish their headers or never read."""
+"""Uvicorn as it is needed here: it drains before it stops, and parts with clients that do not finish or do not read."""
 
 import asyncio
 import functools
@@ -9,10 +9,13 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.api.stream_sessions import Streams
+from app.config import Settings
+from app.serving.engine import Engine
 
 FAREWELL_S = 15.0
 """From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
@@ -109,6 +112,29 @@ class DrainingServer(uvicorn.Server):
                 connection.transport.abort()
 
 
-def impatient(header_timeout_s: float) -> Any:
-    """Return a protocol for `uvicorn.Config(http=...)`."""
-    return functools.partial(ImpatientProtocol, header_timeout_s=header_timeout_s)
+def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingServer:
+    """Make the server of an application; nothing listens before its `run`.
+
+    Args:
+        settings: Address, times and limits.
+        api: What `create_app` made of the same settings and engine.
+        engine: Told to drain when a signal asks to stop.
+    """
+    protocol: Any = functools.partial(ImpatientProtocol, header_timeout_s=settings.header_timeout_s)
+    config = uvicorn.Config(
+        api,
+        host=settings.host,
+        port=settings.port,
+        http=protocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.trusted_proxies is not None,
+        forwarded_allow_ips=settings.trusted_proxies,
+        ws=ImpatientWebSocketProtocol,
+        ws_max_size=2 * settings.stream_max_frame_bytes,  # a bit too much is answered; far more is cut off
+        ws_ping_interval=settings.stream_ping_s,
+        ws_ping_timeout=settings.stream_ping_s,
+        ws_per_message_deflate=False,  # pictures are compressed already
+    )
+    return DrainingServer(config, engine.drain, api.state.services.streams, settings.deadline_s)

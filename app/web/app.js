@@ -1,6 +1,6 @@
 // The page: connects its parts and starts one source at a time.
 import { listCameras, openCamera } from "./camera.js";
-import { Failure, failureOf } from "./failure.js";
+import { Failure } from "./failure.js";
 import { Frames } from "./frames.js";
 import { preferredLanguage, text, useLanguage } from "./language.js";
 import { runLive } from "./live.js";
@@ -69,7 +69,7 @@ async function showPicture(file) {
     stage.showStill(answer.image);
     notice.show(new Failure("noPreview"));
   }
-  results.model = answer.model;
+  results.beginSession(answer.model);
   results.add(answer, { picture: stage.still, frame: 0, timeS: 0, roundTripMs: performance.now() - sentAt });
 }
 
@@ -139,22 +139,19 @@ async function runStream(signal, view) {
   stage.showVideo(view);
   let startedAt = null;
   let frameNumber = 0;
-  let model = null;
   let wasLost = false;
   await runLive(new Frames(video, signal), {
     signal,
     key: () => apiKey,
     smoothing: () => byId("smoothing").checked,
-    onSession: (session) => { model = session.model; },
+    onSession: ({ model }) => results.beginSession(model),
     onAnswer: ({ reply, frame, roundTripMs }) => {
       if (reply.type === "frame.dropped") return;
-      if (reply.type === "frame.error") return notice.show(failureOf(reply));
       notice.hide();
       if (wasLost) announce(text("connectedAgain"));
       wasLost = false;
       startedAt ??= frame.timeS;
       const timeS = source === "camera" ? frame.timeS - startedAt : frame.timeS;
-      results.model = model;
       results.add(reply, { picture: frame.canvas, frame: frameNumber++, timeS, roundTripMs });
     },
     onFailure: (failure, waitS) => {
@@ -182,13 +179,9 @@ async function offerCameras(stream) {
 
 /** Take a file from wherever it comes. */
 function open(file) {
-  if (file.type.startsWith("video/")) showVideo(file);
+  if (file.type.startsWith("video/") || (!file.type && source === "video")) showVideo(file);
   else if (file.type.startsWith("image/") || !file.type || source === "picture") showPicture(file);
   else notice.show(new Failure("notAPicture"));
-}
-
-function restart() {
-  if (source === "camera" && video.srcObject) startCamera(byId("camera-list").value);
 }
 
 function translate(language, options) {
@@ -216,7 +209,6 @@ for (const kind of ["picture", "video"]) {
 byId("another").addEventListener("click", () => byId(`${source}-file`).click());
 byId("start-camera").addEventListener("click", () => startCamera());
 byId("camera-list").addEventListener("change", () => startCamera(byId("camera-list").value));
-byId("smoothing").addEventListener("change", restart);
 byId("stop").addEventListener("click", () => {
   end(); // what was found stays, for downloads
   stage.invite("camera");

@@ -10,10 +10,13 @@ export function numbersOf(faces) {
   return faces.map((face) => face.track_id ?? ++last);
 }
 
-/** The words written at each face. */
+/** What is written at each face, and the least of it where room is short: the number, which its card bears, too. */
 export function labelsOf(faces) {
   const numbers = numbersOf(faces);
-  return faces.map((face, index) => `${numbers[index]} · ${text(face.emotion)} ${percent(face.confidence)}`);
+  return faces.map((face, index) => {
+    const number = String(numbers[index]);
+    return [`${number} · ${text(face.emotion)} ${percent(face.confidence)}`, number];
+  });
 }
 
 /** All faces in one sentence. */

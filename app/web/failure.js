@@ -6,6 +6,7 @@ const KINDS = {
   415: "badFile",
   429: "busy",
   503: "busy",
+  504: "busy",
 };
 
 /** A failure that is shown to the user. */

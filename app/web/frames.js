@@ -1,4 +1,5 @@
 // Single frames of a <video> as JPEG files, smaller ones when answers take long.
+import { Failure } from "./failure.js";
 
 const SIDES_PX = [1280, 960, 640, 480];
 const QUALITY = 0.85;
@@ -43,17 +44,18 @@ export class Frames {
    *
    * @param {{max_frame_bytes: number, max_pixels: number}} limits What the server takes.
    * @returns {Promise<{blob: Blob, canvas: HTMLCanvasElement, timeS: number}>}
+   * @throws {Failure} framesTooLarge, if even the smallest one is.
    */
   async take(limits) {
     this.#isFresh = false;
     const canvas = this.#canvases.reverse()[0]; // the other one still shows the frame before
     const timeS = this.#video.currentTime;
-    let blob;
     do {
       this.#draw(canvas, limits.max_pixels);
-      blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/jpeg", QUALITY); });
-    } while (blob.size > limits.max_frame_bytes && this.#shrink());
-    return { blob, canvas, timeS };
+      const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/jpeg", QUALITY); });
+      if (blob.size <= limits.max_frame_bytes) return { blob, canvas, timeS };
+    } while (this.#shrink());
+    throw new Failure("framesTooLarge");
   }
 
   /** Let the newest frame be taken once more: it was never answered. */

@@ -1,12 +1,12 @@
 // Sends the frames of a video to the server and keeps the connection alive.
-import { Failure } from "./failure.js";
+import { Failure, failureOf } from "./failure.js";
 import { Stream } from "./stream.js";
 
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
 
 /**
- * Run until the signal ends it.
+ * Run until the signal ends it; another choice of `smoothing` opens a new session.
  *
  * @param {Frames} frames Where the frames come from.
  * @param {object} options
@@ -14,20 +14,25 @@ const LONGEST_WAIT_S = 30;
  * @param {() => string} options.key The API key, or an empty text.
  * @param {AbortSignal} options.signal
  * @param {(session: object) => void} options.onSession A session began.
- * @param {(answer: {reply: object, frame: object, roundTripMs: number}) => void} options.onAnswer A frame was answered.
+ * @param {(answer: {reply: object, frame: object, roundTripMs: number}) => void} options.onAnswer A frame was answered
+ *   (frame.result) or left out (frame.dropped).
  * @param {(failure: Failure, waitS: number) => Promise<void>} options.onFailure Shows it; resolves to try again.
  */
 export async function runLive(frames, { smoothing, key, signal, onSession, onAnswer, onFailure }) {
   let failures = 0;
   while (!signal.aborted) {
     let answered = 0;
+    const chosen = smoothing();
     try {
-      const stream = await Stream.open({ smoothing: smoothing(), key: key(), signal });
+      const stream = await Stream.open({ smoothing: chosen, key: key(), signal });
       onSession(stream.session);
-      await converse(stream, frames, signal, (answer) => {
-        answered += 1;
-        failures = 0;
-        onAnswer(answer);
+      await converse(stream, frames, {
+        isWanted: () => !signal.aborted && smoothing() === chosen,
+        onAnswer: (answer) => {
+          answered += 1;
+          failures = 0;
+          onAnswer(answer);
+        },
       });
     } catch (failure) {
       if (signal.aborted) return;
@@ -40,18 +45,23 @@ export async function runLive(frames, { smoothing, key, signal, onSession, onAns
   }
 }
 
-async function converse(stream, frames, signal, onAnswer) {
+/** Have frame after frame answered while the session is wanted; however that ends, the session is over. */
+async function converse(stream, frames, { isWanted, onAnswer }) {
   const { limits } = stream.session;
-  while (!signal.aborted) {
-    if (!(await frames.arrive())) return;
-    if (!stream.isOpen) throw Object.assign(new Failure("lost"), { idle: true });
-    const frame = await frames.take(limits);
-    const sentAt = performance.now();
-    const reply = await stream.exchange(frame.blob);
-    const roundTripMs = performance.now() - sentAt;
-    frames.learn(roundTripMs);
-    onAnswer({ reply, frame, roundTripMs });
-    await pause(1000 / limits.max_frames_per_second - roundTripMs);
+  try {
+    while ((await frames.arrive()) && isWanted()) {
+      if (!stream.isOpen) throw Object.assign(new Failure("lost"), { idle: true });
+      const frame = await frames.take(limits);
+      const sentAt = performance.now();
+      const reply = await stream.exchange(frame.blob);
+      if (reply.type === "frame.error") throw failureOf(reply); // the next frame would fare no better at once
+      const roundTripMs = performance.now() - sentAt;
+      frames.learn(roundTripMs);
+      onAnswer({ reply, frame, roundTripMs });
+      await pause(1000 / limits.max_frames_per_second - roundTripMs);
+    }
+  } finally {
+    stream.close();
   }
 }
 

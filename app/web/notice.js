@@ -71,9 +71,9 @@ export class Notice {
   translate() {
     if (!this.#failure) return;
     const { kind, detail } = this.#failure;
-    this.#title.textContent = text(kind);
-    this.#detail.textContent = text(`${kind}Detail`);
-    this.#server.textContent = detail ? text("serverSays", { detail }) : "";
+    write(this.#title, text(kind));
+    write(this.#detail, text(`${kind}Detail`));
+    write(this.#server, detail ? text("serverSays", { detail }) : "");
     this.#retry.hidden = !this.#again;
     this.#retry.textContent = text(Number.isFinite(this.#endsAt) ? "tryNow" : "tryAgain");
     this.#writeCountdown();
@@ -98,4 +98,9 @@ export class Notice {
     this.#countdown.textContent = again ? text("connecting") : "";
     again?.();
   }
+}
+
+/** An alert that is written anew is read out anew, even where nothing changed. */
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
 }

@@ -6,31 +6,73 @@ const INK = "#12191b";
 const SHADE = "rgb(0 0 0 / 55%)";
 
 /**
- * Draw the box of every face.
+ * Draw the box of every face and, over all boxes, its label.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {object[]} faces As the server sends them.
  * @param {object} options
  * @param {{width: number, height: number}} options.image Size of the picture that the boxes refer to.
- * @param {string[]} options.labels What is written at each face.
+ * @param {string[][]} options.labels What may be written at each face: all of it, or the least.
  * @param {number} options.fontPx
  * @param {boolean} options.mirrored Whether the picture is shown mirrored.
  */
 export function drawFaces(context, faces, { image, labels, fontPx, mirrored = false }) {
   const { width, height } = context.canvas;
   const [scaleX, scaleY] = [width / image.width, height / image.height];
+  const boxes = faces.map(({ box }) => ({
+    left: (mirrored ? image.width - box.x - box.width : box.x) * scaleX,
+    top: box.y * scaleY,
+    width: box.width * scaleX,
+    height: box.height * scaleY,
+  }));
   context.font = `600 ${fontPx}px system-ui, sans-serif`;
   context.textBaseline = "middle";
-  faces.forEach((face, index) => {
-    const box = {
-      left: (mirrored ? image.width - face.box.x - face.box.width : face.box.x) * scaleX,
-      top: face.box.y * scaleY,
-      width: face.box.width * scaleX,
-      height: face.box.height * scaleY,
-    };
-    drawBox(context, box, TONES[face.emotion], Math.max(2, fontPx / 6));
-    drawLabel(context, box, TONES[face.emotion], labels[index], fontPx);
+  boxes.forEach((box, index) => drawBox(context, box, TONES[faces[index].emotion], Math.max(2, fontPx / 6)));
+  const measure = (words) => context.measureText(words).width + fontPx;
+  placeLabels(boxes, labels, { width, height, fontPx, measure }).forEach((label, index) => {
+    drawLabel(context, label, TONES[faces[index].emotion], fontPx);
   });
+}
+
+/**
+ * Find room for the label of every face, free of other boxes and labels: whole, above or below its box or inside a box
+ * that is wider; else the least of it; else over the box.
+ *
+ * @param {{left: number, top: number, width: number, height: number}[]} boxes
+ * @param {string[][]} labels What may be written at each face: all of it, or the least.
+ * @param {{width: number, height: number, fontPx: number, measure: (words: string) => number}} canvas
+ * @returns {{words: string, left: number, top: number, width: number, height: number}[]}
+ */
+export function placeLabels(boxes, labels, canvas) {
+  const placed = [];
+  boxes.forEach((box, index) => {
+    const [whole, least] = labels[index].map((words) => spotsAt(box, words, canvas));
+    const inside = whole.inside.width <= box.width ? [whole.inside] : [];
+    const others = [...boxes.filter((each) => each !== box), ...placed];
+    const isFree = (spot) => !others.some((other) => overlap(spot, other));
+    placed.push([...whole.outside, ...inside, ...least.outside].find(isFree) ?? least.inside);
+  });
+  return placed;
+}
+
+/** Where a label fits on the canvas: outside of its box, in line with either side of it, and inside. */
+function spotsAt(box, words, canvas) {
+  const [width, height, gap] = [canvas.measure(words), canvas.fontPx * 1.6, canvas.fontPx / 4];
+  const spot = (left, top) => ({ words, width, height, top, left: Math.max(0, Math.min(left, canvas.width - width)) });
+  const lefts = [box.left, box.left + box.width - width];
+  const tops = [box.top - gap - height, box.top + box.height + gap];
+  const seen = tops.filter((top) => top >= 0 && top + height <= canvas.height);
+  return {
+    outside: seen.flatMap((top) => lefts.map((left) => spot(left, top))),
+    inside: spot(box.left, Math.max(0, Math.min(box.top + gap, canvas.height - height))),
+  };
+}
+
+function overlap(one, other) {
+  return (
+    one.left < other.left + other.width && other.left < one.left + one.width &&
+    one.top < other.top + other.height && other.top < one.top + one.height
+  );
 }
 
 function drawBox(context, { left, top, width, height }, tone, line) {
@@ -43,17 +85,11 @@ function drawBox(context, { left, top, width, height }, tone, line) {
   }
 }
 
-function drawLabel(context, box, tone, label, fontPx) {
-  const canvas = context.canvas;
-  const width = context.measureText(label).width + fontPx;
-  const height = fontPx * 1.6;
-  const left = Math.max(0, Math.min(box.left, canvas.width - width));
-  const above = box.top - height - fontPx / 4;
-  const top = above >= 0 ? above : Math.min(box.top + fontPx / 3, canvas.height - height);
+function drawLabel(context, { words, left, top, width, height }, tone, fontPx) {
   context.fillStyle = tone;
   context.beginPath();
   context.roundRect(left, top, width, height, fontPx / 3);
   context.fill();
   context.fillStyle = INK;
-  context.fillText(label, left + fontPx / 2, top + height / 2);
+  context.fillText(words, left + fontPx / 2, top + height / 2);
 }

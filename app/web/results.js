@@ -20,6 +20,7 @@ export class Results {
   #records = new Records();
   #isStream = false;
   #faces = null; // of the newest answer
+  #numbers = { before: 0, last: 0 }; // of faces: given before this session, given at all
   #told = { at: 0, words: "" };
 
   /** @param {Stage} stage */
@@ -43,6 +44,7 @@ export class Results {
     this.#cards.clear();
     this.#meter.clear();
     this.#faces = null;
+    this.#numbers = { before: 0, last: 0 };
     this.#told = { at: 0, words: "" };
     byId("timeline-panel").hidden = true;
     byId("figures").hidden = true;
@@ -50,18 +52,25 @@ export class Results {
     this.translate();
   }
 
-  /** Which weights answer. */
-  set model(names) {
-    this.#records.model = names;
+  /**
+   * The server begins to answer, with these weights. It counts tracks from 1, and track 1 may be someone else now: so
+   * numbers go on from those that were given already.
+   */
+  beginSession(model) {
+    this.#records.model = model;
+    this.#numbers.before = this.#numbers.last;
+    this.#timeline.followed = null;
+    this.#cards.clear();
   }
 
   /** Show one answer about `picture`, a canvas. */
   add(answer, { picture, frame, timeS, roundTripMs }) {
-    const { image, faces } = answer;
+    const { image } = answer;
+    const faces = this.#numbered(answer.faces);
     this.#faces = faces;
     this.#records.add({ frame, timeS, image, faces });
     this.#meter.add(roundTripMs);
-    this.#stage.show(picture, answer, { isLate: this.#meter.roundTripMs > LATE_MS });
+    this.#stage.show(picture, { image, faces }, { isLate: this.#meter.roundTripMs > LATE_MS });
     if (this.#isStream) {
       byId("timeline-panel").hidden = false;
       const numbers = numbersOf(faces);
@@ -79,6 +88,13 @@ export class Results {
     this.#timeline.draw();
     this.#cards.translate(this.#followed);
     this.#write();
+  }
+
+  #numbered(faces) {
+    const { before, last } = this.#numbers;
+    const numbered = faces.map((face) => ({ ...face, track_id: face.track_id && face.track_id + before }));
+    this.#numbers.last = Math.max(last, ...numbersOf(numbered));
+    return numbered;
   }
 
   get #followed() {

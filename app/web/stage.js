@@ -16,6 +16,7 @@ export class Stage {
 
   constructor() {
     new ResizeObserver(() => this.draw()).observe(this.#overlay);
+    this.video.addEventListener("resize", () => this.#turn());
   }
 
   /** Show the invitation of a source: "camera", "picture" or "video". */
@@ -106,6 +107,15 @@ export class Stage {
     for (const start of this.#root.querySelectorAll("[data-for]")) start.hidden = true;
     this.#root.classList.add("playing");
     this.#media.hidden = false;
+    this.#shape(width, height);
+  }
+
+  /** A phone was turned, or a video changes its shape on the way: boxes wait for the next answer. */
+  #turn() {
+    if (!this.video.hidden && this.video.videoWidth) this.#shape(this.video.videoWidth, this.video.videoHeight);
+  }
+
+  #shape(width, height) {
     this.hideBoxes();
     this.#media.style.aspectRatio = `${width} / ${height}`;
     this.#media.style.maxWidth = `calc(${MOST_HEIGHT} * ${width / height})`;

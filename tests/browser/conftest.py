@@ -4,6 +4,8 @@ import io
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image as Pillow
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -69,6 +71,17 @@ def camera_video(tmp_path_factory) -> Path:
         photo.crop((shift, 0, shift + 1200, 675)).resize((640, 360)).save(frames, "JPEG", quality=90)
     path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
     path.write_bytes(frames.getvalue())
+    return path
+
+
+@pytest.fixture
+def video(tmp_path):
+    """Two seconds of a moving pattern."""
+    path = tmp_path / "video.webm"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (320, 240))
+    for index in range(20):
+        writer.write(np.full((240, 320, 3), index * 10, np.uint8))
+    writer.release()
     return path
 
 

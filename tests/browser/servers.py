@@ -1,13 +1,14 @@
-"""A server for the browser in a thread, that can go away and come back."""
+"""A server for the browser in a thread, that can go away and come back; it is the one that `mien serve` runs."""
 
+import signal
 import socket
 import threading
 import time
-
-import uvicorn
+from collections.abc import Callable
 
 from app.config import Settings
 from app.main import create_app
+from app.server import make_server
 from app.serving.engine import Engine, EngineLimits
 from tests.conftest import FakePipeline
 
@@ -18,15 +19,17 @@ class ThreadServer:
     """The application with the fake pipeline on one port; `stop` and `start` as often as wanted.
 
     Args:
+        make_pipeline: Makes the pipeline of each start.
         settings: As in app/config.py.
     """
 
-    def __init__(self, **settings: object) -> None:
-        self._settings = Settings(**settings)
+    def __init__(self, make_pipeline: Callable[[], FakePipeline] = FakePipeline, **settings: object) -> None:
+        self._make_pipeline = make_pipeline
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self._port}"
+            port = free.getsockname()[1]
+        self._settings = Settings(port=port, **settings)
+        self.address = f"http://127.0.0.1:{port}"
 
     def __enter__(self) -> "ThreadServer":
         self.start()
@@ -36,10 +39,8 @@ class ThreadServer:
         self.stop()
 
     def start(self) -> None:
-        engine = Engine(FakePipeline, EngineLimits())
-        app = create_app(self._settings, engine)
-        config = uvicorn.Config(app, port=self._port, log_level="error", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        engine = Engine(self._make_pipeline, EngineLimits())
+        self._server = make_server(self._settings, create_app(self._settings, engine), engine)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         patience = time.monotonic() + START_S
@@ -49,6 +50,6 @@ class ThreadServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        self._server.should_exit = True
+        self._server.handle_exit(signal.SIGTERM, None)  # Python hands signals to the main thread only
         self._thread.join(timeout=30)
         assert not self._thread.is_alive()

@@ -1,20 +1,32 @@
-"""The camera and videos on the page, over the WebSocket; what is said when something is missing."""
+"""The camera and videos on the page, over the WebSocket."""
 
 import csv
 import re
 
-import cv2
-import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SCREENSHOTS
-from tests.browser.servers import ThreadServer
 from tests.browser.test_page import SIZES, check_accessible
+from tests.browser.test_picture import hand_over
 
 pytestmark = pytest.mark.slow
 
 STARTED = re.compile(r"[1-9]\d* frames")
+
+# A camera of another shape at every `turn`, as a phone's is.
+TURNING_CAMERA = """() => {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  const draw = () => {
+    context.fillStyle = `hsl(${performance.now() % 360} 50% 50%)`;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+  };
+  window.turn = (width, height) => { Object.assign(canvas, { width, height }); draw(); };
+  turn(320, 180);
+  setInterval(draw, 50);
+  navigator.mediaDevices.getUserMedia = async () => canvas.captureStream();
+}"""
 
 
 def start_camera(page) -> None:
@@ -23,17 +35,6 @@ def start_camera(page) -> None:
 
 def recorded(page) -> int:
     return int(re.sub(r"\D", "", page.locator("#recorded").inner_text()) or 0)
-
-
-@pytest.fixture
-def video(tmp_path):
-    """Two seconds of a moving pattern."""
-    path = tmp_path / "video.webm"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 10, (320, 240))
-    for index in range(20):
-        writer.write(np.full((240, 320, 3), index * 10, np.uint8))
-    writer.release()
-    return path
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -93,85 +94,56 @@ def test_broken_video(visit, fake_server):
     expect(page.get_by_role("alert")).to_contain_text("This browser cannot play the video")
 
 
-def test_smoothing_is_asked_for_or_not(visit, fake_server):
+def test_video_without_a_media_type(visit, fake_server, video):
+    """It is played here; a whole video has no business at POST /detect."""
+    seen = visit(fake_server)
+    page = seen.open()
+    page.get_by_role("radio", name="Video").check()
+    hand_over(page, video.read_bytes(), "drop", media_type="")
+    expect(page.locator("#recorded")).to_have_text(STARTED)
+    assert not any(each.endswith("/detect") for each in seen.addresses)
+    seen.check()
+
+
+def test_boxes_fit_a_camera_that_is_turned(visit, fake_server):
+    page = visit(fake_server).open()
+    page.evaluate(TURNING_CAMERA)
+    start_camera(page)
+    expect(page.locator("#recorded")).to_have_text(STARTED)
+    page.evaluate("turn(180, 320)")
+    page.wait_for_function("() => document.getElementById('video').videoHeight === 320")
+    page.wait_for_function(
+        """() => {
+          const { width, height } = document.getElementById("overlay").getBoundingClientRect();
+          return Math.abs(width / height - 180 / 320) < 0.01;
+        }"""
+    )
+    expect(page.locator("#overlay")).to_be_visible()
+
+
+@pytest.mark.parametrize("source", ["camera", "video"])
+def test_smoothing_is_changed_while_it_runs(visit, fake_server, video, source):
+    """Only the session is a new one: what was found stays, and its faces are not taken for those that come."""
     page = visit(fake_server, camera=True).open()
-    sent: list[str] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
-    start_camera(page)
-    expect(page.locator("#recorded")).to_have_text(STARTED)
-    assert not any(isinstance(each, str) for each in sent)
-    page.get_by_label("Smooth over time").uncheck()
-    expect(page.locator("#recorded")).to_have_text(STARTED)
-    assert [each for each in sent if isinstance(each, str)] == ['{"type":"session.update","smoothing":false}']
-
-
-def test_server_goes_away_and_comes_back(visit):
-    with ThreadServer() as server:
-        page = visit(server, camera=True).open()
+    updates: list[str] = []
+    page.on(
+        "websocket", lambda socket: socket.on("framesent", lambda sent: isinstance(sent, str) and updates.append(sent))
+    )
+    if source == "camera":
         start_camera(page)
-        expect(page.locator("#recorded")).to_have_text(STARTED)
-        server.stop()
-        expect(page.get_by_role("alert")).to_contain_text("The connection was lost")
-        expect(page.locator("#countdown")).to_have_text(re.compile(r"Trying again in \d+ s"))
-        check_accessible(page)
-        page.screenshot(path=SCREENSHOTS / "lost.png")
-        before = recorded(page)
-        server.start()
-        page.wait_for_function("count => parseInt(document.getElementById('recorded').textContent) > count", arg=before)
-        expect(page.locator("#notice")).to_be_hidden()
-        expect(page.get_by_role("status")).to_have_text(re.compile("Connected again|face"))
-
-
-def test_full_server_is_busy_until_a_place_is_free(visit):
-    with ThreadServer(stream_max_sessions=1) as server:
-        first = visit(server, camera=True).open()
-        start_camera(first)
-        expect(first.locator("#recorded")).to_have_text(STARTED)
-        second = visit(server, camera=True).open()
-        start_camera(second)
-        expect(second.get_by_role("alert")).to_contain_text("The server is busy")
-        expect(second.locator("#countdown")).to_have_text(re.compile(r"Trying again in \d+ s"))
-        first.get_by_role("button", name="Stop").click()
-        expect(second.locator("#recorded")).to_have_text(STARTED)
-
-
-def test_a_key_opens_the_stream(visit):
-    with ThreadServer(api_keys="secret+/=?") as server:
-        page = visit(server, camera=True).open()
-        start_camera(page)
-        expect(page.get_by_role("alert")).to_contain_text("asks for an API key")
-        for wrong in ("wrong", "chìa khóa"):
-            page.get_by_label("API key").fill(wrong)
-            page.get_by_role("button", name="Use this key").click()
-            expect(page.get_by_role("alert")).to_contain_text("This API key is not accepted")
-        page.get_by_label("API key").fill("secret+/=?")
-        page.get_by_role("button", name="Use this key").click()
-        expect(page.locator("#recorded")).to_have_text(STARTED)
-        expect(page.locator("#notice")).to_be_hidden()
-
-
-def test_refused_camera(visit, fake_server):
-    page = visit(fake_server, camera=False).open()
-    start_camera(page)
-    expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed")
-    page.context.grant_permissions(["camera"])
-    page.get_by_role("button", name="Try again").click()
+    else:
+        page.evaluate("document.getElementById('video').loop = true")
+        page.set_input_files("#video-file", video)
     expect(page.locator("#recorded")).to_have_text(STARTED)
-
-
-def test_no_camera(launch, fake_server):
-    browser = launch()
-    try:
-        page = browser.new_page(locale="en-GB", permissions=["camera"])
-        page.goto(fake_server.address)
-        start_camera(page)
-        expect(page.get_by_role("alert")).to_contain_text("No camera was found")
-    finally:
-        browser.close()
-
-
-def test_insecure_page(visit, fake_server):
-    page = visit(fake_server).page
-    page.goto(fake_server.address.replace("127.0.0.1", "plain.test"))
-    start_camera(page)
-    expect(page.get_by_role("alert")).to_contain_text("needs a secure page")
+    assert updates == []
+    kept = page.evaluate("() => { smoothing.click(); return recorded.textContent; }")  # elements are named by their ids
+    assert STARTED.match(kept)
+    page.wait_for_function(
+        "count => parseInt(document.getElementById('recorded').textContent) > count + 5", arg=int(kept.split()[0])
+    )
+    assert updates == ['{"type":"session.update","smoothing":false}']
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    faces = [int(row["face"]) for row in csv.DictReader(download.value.path().read_text().splitlines())]
+    assert faces == sorted(faces)
+    assert set(faces) == {1, 2}

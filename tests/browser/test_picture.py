@@ -141,3 +141,26 @@ def test_downloads(visit, fake_server, tmp_path):
     assert (row["width"], row["image_width"]) == ("160", "320")
     with Pillow.open(files["mien.png"]) as png:
         assert png.size == (320, 240)
+
+
+def test_labels_of_a_crowd_keep_apart(visit, fake_server):
+    """Sixty faces on a phone: no label covers another one, or another face."""
+    page = visit(fake_server).open()
+    boxes = [{"left": 36 * x, "top": 40 + 60 * y, "width": 28, "height": 36} for y in range(6) for x in range(10)]
+    labels = [[f"{index} · Surprise 100%", str(index)] for index in range(len(boxes))]
+    placed = page.evaluate(
+        """([boxes, labels]) => import("/web/overlay.js").then(({ placeLabels }) => placeLabels(
+          boxes, labels, { width: 360, height: 400, fontPx: 12, measure: (words) => 7 * words.length + 12 }))""",
+        [boxes, labels],
+    )
+    for index, label in enumerate(placed):
+        others = [*boxes[:index], *boxes[index + 1 :], *placed[index + 1 :]]
+        assert not [other for other in others if overlap(label, other)]
+    assert {label["words"] for label in placed} & {whole for whole, _ in labels}
+
+
+def overlap(one, other):
+    return all(
+        one[start] < other[start] + other[length] and other[start] < one[start] + one[length]
+        for start, length in (("left", "width"), ("top", "height"))
+    )

@@ -97,6 +97,8 @@ export default {
   badFileDetail: "Choose another one: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF.",
   tooLarge: "This file is too large",
   tooLargeDetail: "Choose a smaller one.",
+  framesTooLarge: "The frames are too large for this server",
+  framesTooLargeDetail: "Even the smallest ones are above the limit that its operator has set.",
   badVideo: "This browser cannot play the video",
   badVideoDetail: "Choose another one; MP4 (H.264) and WebM usually work.",
   notAPicture: "This is neither a picture nor a video",

@@ -97,6 +97,8 @@ export default {
   badFileDetail: "Hãy chọn tệp khác: JPEG, PNG, WebP, BMP, TIFF, GIF hoặc AVIF.",
   tooLarge: "Tệp này quá lớn",
   tooLargeDetail: "Hãy chọn tệp nhỏ hơn.",
+  framesTooLarge: "Khung hình quá lớn đối với máy chủ này",
+  framesTooLargeDetail: "Ngay cả khung hình nhỏ nhất cũng vượt giới hạn do người vận hành đặt ra.",
   badVideo: "Trình duyệt này không phát được video",
   badVideoDetail: "Hãy chọn video khác; MP4 (H.264) và WebM thường phát được.",
   notAPicture: "Đây không phải là ảnh hay video",
