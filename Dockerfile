@@ -2,39 +2,41 @@
 #
 #   docker build --target cpu -t mien:cpu .
 #
-# The stages `cpu` and `gpu` hold the same files when TORCH_INDEX is empty: PyTorch's default build computes on both.
-# With TORCH_INDEX set to PyTorch's index of CPU builds (pytorch.org, "Get started") the image is some 4 GB smaller.
+# `cpu` and `gpu` hold the same files: PyTorch's default build computes on both. All three share one large layer of
+# dependencies, which lasts until these change; what differs from version to version is a small layer on top.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${PYTHON_IMAGE} AS dependencies
 ARG TORCH_INDEX=""
-ARG PIP_CERT=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/mien/bin:$PATH
 RUN python -m venv /opt/mien
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY deploy/requirements.py deploy/
-# Dependencies first: this layer lasts until they change.
 RUN python deploy/requirements.py > requirements.txt \
  && pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    --requirement requirements.txt hatchling
+    --requirement requirements.txt
+
+FROM dependencies AS dependencies-without-pip
+RUN pip uninstall --yes pip
+
+# What is installed under another prefix is only what is not in /opt/mien yet; a copy puts it there.
+FROM dependencies AS training-extras
+RUN python deploy/requirements.py train > requirements.txt \
+ && pip install --constraint constraints.txt --prefix /opt/extras --requirement requirements.txt
+
+FROM dependencies AS package
+RUN pip install --constraint constraints.txt hatchling
 COPY app app
 COPY training training
 COPY weights weights
-RUN pip install --no-deps --no-build-isolation . \
- && pip uninstall --yes --quiet hatchling
-
-FROM build AS build-training
-RUN python deploy/requirements.py train > requirements.txt \
- && pip install --constraint constraints.txt --requirement requirements.txt \
- && pip uninstall --yes --quiet pip
-
-FROM build AS build-serving
-RUN pip uninstall --yes --quiet pip
+RUN pip install --no-deps --no-build-isolation --prefix /opt/package .
 
 FROM ${PYTHON_IMAGE} AS run
 RUN groupadd --system --gid 10001 mien \
- && useradd --system --uid 10001 --gid mien --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin mien
+ && useradd --system --uid 10001 --gid mien --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin mien \
+ && pip uninstall --yes pip setuptools wheel
+COPY --from=dependencies-without-pip /opt/mien /opt/mien
 # Nothing is written but to /tmp, so that the root file system can be read-only.
 ENV PATH=/opt/mien/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     YOLO_CONFIG_DIR=/tmp MPLCONFIGDIR=/tmp XDG_CACHE_HOME=/tmp
@@ -42,12 +44,14 @@ WORKDIR /tmp
 USER 10001:10001
 
 FROM run AS training
-COPY --from=build-training /opt/mien /opt/mien
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=training-extras /opt/extras /opt/mien
+COPY --from=package /opt/package /opt/mien
 ENTRYPOINT ["python", "-m", "training"]
 CMD ["--help"]
 
 FROM run AS serving
-COPY --from=build-serving /opt/mien /opt/mien
+COPY --from=package /opt/package /opt/mien
 ENV MIEN_HOST=0.0.0.0 MIEN_PORT=8000 MIEN_LOG_FORMAT=json
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=3 \

@@ -31,6 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         app(args=None if arguments is None else list(arguments), prog_name="python -m training")
-    except (TrainingError, MienError) as error:
+    except (TrainingError, MienError, OSError) as error:  # OSError: no right to write, no space left
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from tests.conftest import photo_path
-from tests.system.server import running_server
+from tests.system.server import ROOT, running_server
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +56,21 @@ def test_start_errors_are_one_clear_line(environment, message):
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("mien: ")
     assert message in line
+
+
+@pytest.mark.parametrize("name", ["my_model", "yolov8n-face"])
+def test_a_damaged_weights_file_stops_the_start_with_one_clear_line(name, tmp_path):
+    folder = shutil.copytree(ROOT / "weights", tmp_path / "weights")
+    file = folder / f"{name}.safetensors"
+    payload = bytearray(file.read_bytes())
+    payload[-1] ^= 1
+    file.write_bytes(payload)
+    done = run("serve", MIEN_WEIGHTS_DIR=str(folder))
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("mien: ")
+    assert "sha256" in line
+    assert file.name in line
 
 
 def test_real_server_answers_and_stops_cleanly(tmp_path):

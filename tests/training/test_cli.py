@@ -55,6 +55,15 @@ def test_wrong_detector_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureF
     assert_one_error_line(capsys, "not in YOLO format")
 
 
+def test_a_run_folder_that_cannot_be_made_is_one_line(
+    fer2013: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = fer2013[0] / "run"  # below a file
+    options = ("--data", fer2013[1], "--recipe", "report", "--run", folder, "--device", "cpu")
+    assert run("emotion", "train", *options) == 1
+    assert_one_error_line(capsys, "Not a directory", str(folder))
+
+
 def test_wrong_usage_and_help() -> None:
     assert run("emotion", "train", "--recipe", "none") == 2
     assert run("--help") == 0

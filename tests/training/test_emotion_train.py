@@ -101,6 +101,14 @@ def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path: Path, tiny_recipe:
     assert len((tmp_path / "parts" / HISTORY).read_text().splitlines()) == 4
 
 
+def test_a_run_folder_that_cannot_be_made_costs_no_epoch(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    (tmp_path / "file").touch()
+    run = trainer(tiny_recipe, tmp_path / "file" / "run")
+    with pytest.raises(NotADirectoryError):
+        run.fit()
+    assert not run.optimizer.state
+
+
 def test_another_recipe_or_seed_does_not_resume(tmp_path: Path, tiny_recipe: Recipe) -> None:
     trainer(tiny_recipe, tmp_path, count=16).fit(until_epoch=1)
     with pytest.raises(RunError, match="another seed"):

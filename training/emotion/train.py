@@ -102,6 +102,7 @@ class Trainer:
     def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
         """Train to the recipe's end, or to `until_epoch`, and return the whole history."""
         last = min(until_epoch or self.recipe.epochs, self.recipe.epochs)
+        self.run_dir.mkdir(parents=True, exist_ok=True)  # if it cannot be made, then not after an epoch's work
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, TimeRemainingColumn(), disable=not self.group.is_first) as progress:
             for epoch in range(len(self.history), last):
@@ -168,7 +169,6 @@ class Trainer:
         self.history.append(row)
         if not self.group.is_first:
             return
-        self.run_dir.mkdir(parents=True, exist_ok=True)
         if is_best:
             _save({"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / BEST_WEIGHTS)
         state = {
