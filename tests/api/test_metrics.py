@@ -15,6 +15,8 @@ from app.metrics import Metrics
 from app.serving.engine import Engine, EngineLimits
 from tests.conftest import FakePipeline, encode, gradient
 
+OUTCOMES = ("answered", "failed", "dropped")
+
 
 @pytest.fixture
 def counted_client():
@@ -50,6 +52,20 @@ def test_everything_that_was_promised_is_counted(counted_client):
     assert {"mien_stream_sessions", "process_resident_memory_bytes"} <= {key[0] for key in values}
     [model] = [dict(key[1:]) for key in values if key[0] == "mien_model_info"]
     assert set(model) == {"version", "detector", "emotion"}
+
+
+def test_frames_of_streams_are_counted_by_their_outcome(counted_client):
+    with counted_client.websocket_connect("/detect/stream") as session:
+        session.receive_json()
+        for payload in (encode(gradient()), b"text"):
+            session.send_bytes(payload)
+            session.receive_json()
+        values = read(counted_client)
+        assert values["mien_stream_sessions",] == 1
+    values = read(counted_client)
+    outcomes = {outcome: values.get(("mien_stream_frames_total", ("outcome", outcome))) for outcome in OUTCOMES}
+    assert outcomes == {"answered": 1, "failed": 1, "dropped": None}
+    assert values["mien_requests_total", ("method", "WEBSOCKET"), ("route", "/detect/stream"), ("status", "101")] == 1
 
 
 def test_labels_are_bounded(counted_client):

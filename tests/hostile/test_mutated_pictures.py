@@ -44,6 +44,20 @@ def test_mutated_pictures():
     run_mutations(600, seed=1)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_mutated_pictures_over_http(client):
+    generator, statuses = random.Random(3), set()  # noqa: S311 - repeatable, not secret
+    for number in range(200):
+        payload = mutate(SEEDS[number % len(SEEDS)][1], generator)
+        statuses.add(client.post("/detect", content=payload).status_code)
+    assert {200, 400} <= statuses <= {200, 400, 413, 415}
+
+
+def test_heic_is_told_to_be_unsupported(client):
+    answer = client.post("/detect", content=b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200))
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media")
+
+
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_ten_thousand_mutated_pictures():
