@@ -15,7 +15,7 @@ MienError
 ├── NotReady              503  starting or stopping
 ├── DeadlineExceeded      504  the answer did not come in time
 ├── InferenceFailed       500  the networks failed on this batch
-├── VideoUnavailable      command line: the video, camera or stream cannot be opened
+├── VideoUnavailable      command line: the video, camera or stream cannot be opened, or broke off
 ├── DeviceUnavailable     start-up: the device asked for is not there
 └── WeightsError          start-up: weights are missing, altered or do not fit
 
@@ -159,10 +159,10 @@ class InferenceFailed(MienError):
 
 
 class VideoUnavailable(MienError):
-    """A video file, a camera or a stream cannot be opened."""
+    """A video file, a camera or a stream cannot be opened, or it broke off."""
 
     code = "video_unavailable"
-    title = "The video cannot be opened"
+    title = "The video cannot be read"
 
 
 class DeviceUnavailable(MienError):

@@ -37,8 +37,8 @@ class LiveFaces:
         faces = tuple(self._join(face, track, at_s) for face, track in zip(found.faces, ids, strict=True))
         return replace(found, faces=faces)
 
-    def _join(self, face: Face, track: int | None, at_s: float) -> Face:
-        if track is None or self._smoother is None:
+    def _join(self, face: Face, track: int, at_s: float) -> Face:
+        if self._smoother is None:
             return replace(face, track_id=track)
         smoothed = self._smoother.smooth(track, face.probabilities, at_s)
         return replace(face, track_id=track, probabilities=smoothed, raw_probabilities=face.probabilities)

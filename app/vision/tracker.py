@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -19,7 +20,8 @@ LOST_S = 1.5
 TICKS_PER_SECOND = 60
 """ByteTrack's own step; between two frames it predicts as many steps as time has passed."""
 
-LOST_TICKS = round(LOST_S * TICKS_PER_SECOND)
+MOST_STEPS = round(LOST_S * TICKS_PER_SECOND)
+"""After a longer pause of the stream nothing is known of the motion."""
 
 HIDDEN_COST = 0.1
 """What a hidden track pays beside a visible one, in overlap: who hides another face must not be taken for it."""
@@ -28,7 +30,7 @@ BYTETRACK = SimpleNamespace(
     track_high_thresh=0.0,  # Every face has passed the detector's threshold already: all count in full,
     track_low_thresh=0.0,  # none is a second choice,
     new_track_thresh=0.0,  # and each begins a track.
-    track_buffer=LOST_TICKS,
+    track_buffer=sys.maxsize,  # Frames until a lost track ends; here seconds end it.
     match_thresh=0.9,  # Overlap (IoU) with the predicted box of at least 0.1.
     fuse_score=False,
 )
@@ -59,59 +61,66 @@ class FaceTracker(BYTETracker):
     """Gives the same face the same id over the frames of one stream.
 
     ByteTrack counts frames: one step of its Kalman filter each, and lost tracks end after a number of frames. Frames of
-    a stream come at irregular times and are dropped, so here a step is 1/60 s: as many are predicted as have passed.
-    A new track counts at once, since its id is given out at once. A hidden face is kept for its whole time, also where
-    ByteTrack would take it for a double of the face that hides it. While a face disappears behind another its box
-    shrinks and seems to stand still, so that its way is predicted wrongly: a face that comes back near the place where
-    one was last seen is taken for it.
+    a stream come at irregular times and are dropped, so here a step is 1/60 s: as many are predicted as have passed,
+    none between two frames of the same one; and lost tracks end after seconds. A new track counts at once, since its id
+    is given out at once. Of two tracks at one place ByteTrack drops the younger; here both stay, because one face hides
+    the other. While a face disappears behind another its box shrinks and seems to stand still, so that its way is
+    predicted wrongly: a face that comes back near the place where one was last seen is taken for it.
 
     References:
         Zhang et al. 2022, "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", arXiv:2110.06864.
     """
 
-    frame_id: int
+    tracked_stracks: list[Any]
     lost_stracks: list[Any]
 
     def __init__(self) -> None:
         super().__init__(BYTETRACK)
         self._began_s: float | None = None
-        self._steps = 1
-        self._last_seen: dict[int, tuple[int, Detection]] = {}
+        self._tick = 0
+        self._steps = 0
+        self._candidates: list[Any] = []
+        self._last_seen: dict[int, tuple[float, Detection]] = {}
 
-    def track(self, detections: Sequence[Detection], at_s: float) -> list[int | None]:
+    def track(self, detections: Sequence[Detection], at_s: float) -> list[int]:
         """Take the next frame.
 
         Args:
-            detections: The faces in it.
+            detections: The faces in it, their sides above 0.
             at_s: When it was taken, in seconds of any clock that does not run backwards.
 
         Returns:
-            An id from 1 for each detection; None in the rare case that ByteTrack takes two tracks for one face.
+            An id from 1 for each detection.
         """
-        if self._began_s is None:
-            self._began_s = at_s
-        tick = max(self.frame_id + 1, 1 + round((at_s - self._began_s) * TICKS_PER_SECOND))
-        self._steps = min(tick - self.frame_id, LOST_TICKS)
-        self.frame_id = tick - 1  # `update` adds one
-        known = [*self.tracked_stracks, *self.lost_stracks]
+        self._began_s = at_s if self._began_s is None else self._began_s
+        tick = round((at_s - self._began_s) * TICKS_PER_SECOND)
+        self._steps, self._tick = min(tick - self._tick, MOST_STEPS), tick
+        self.lost_stracks = self._hidden(self.lost_stracks, at_s)
+        known, self._candidates = [*self.tracked_stracks, *self.lost_stracks], []
         self.update(_Boxes.of(detections))
-        self.lost_stracks = [
-            track for track in known if track.state == TrackState.Lost and tick - track.end_frame <= LOST_TICKS
-        ]
+        self.lost_stracks = self._hidden(known, at_s)
+        self.tracked_stracks = [track for track in (*known, *self._candidates) if track.state == TrackState.Tracked]
         self._last_seen = {track.track_id: self._last_seen[track.track_id] for track in self.lost_stracks}
-        seen = [track for track in self.tracked_stracks if track.frame_id == tick]
-        self._recognise([track for track in seen if track.start_frame == tick], detections)
-        ids: list[int | None] = [None] * len(detections)
-        for track in seen:
+        self._recognise([track for track in self._candidates if track.state == TrackState.Tracked], detections, at_s)
+        ids = [0] * len(detections)
+        for track in self.tracked_stracks:
             track.is_activated = True
             ids[int(track.idx)] = track.track_id
-            self._last_seen[track.track_id] = tick, detections[int(track.idx)]
+            self._last_seen[track.track_id] = at_s, detections[int(track.idx)]
         return ids
 
-    def _recognise(self, born: list[Any], detections: Sequence[Detection]) -> None:
+    def _hidden(self, tracks: list[Any], at_s: float) -> list[Any]:
+        """Return the lost ones of the tracks that were seen lately."""
+        return [
+            track
+            for track in tracks
+            if track.state == TrackState.Lost and at_s - self._last_seen[track.track_id][0] <= LOST_S
+        ]
+
+    def _recognise(self, born: list[Any], detections: Sequence[Detection], at_s: float) -> None:
         """Give new tracks the ids of hidden ones that were last seen within reach, the nearest first."""
         pairs = [
-            (self._reach(hidden.track_id, detections[int(new.idx)]), place, new, hidden)
+            (self._reach(hidden.track_id, detections[int(new.idx)], at_s), place, new, hidden)
             for place, (new, hidden) in enumerate(itertools.product(born, self.lost_stracks))
         ]
         taken: set[int] = set()
@@ -121,12 +130,17 @@ class FaceTracker(BYTETracker):
                 new.track_id = hidden.track_id
         self.lost_stracks = [track for track in self.lost_stracks if id(track) not in taken]
 
-    def _reach(self, track: int, detection: Detection) -> float:
+    def _reach(self, track: int, detection: Detection, at_s: float) -> float:
         """Return how far off a hidden face was last seen: 1 is one face, and one more for each second since."""
-        tick, last = self._last_seen[track]
-        hidden_s = (self.frame_id - tick) / TICKS_PER_SECOND
+        seen_s, last = self._last_seen[track]
         size_px = max(last.longer_side_px, detection.longer_side_px)
-        return math.dist(last.centre, detection.centre) / (size_px * (1 + hidden_s))
+        return math.dist(last.centre, detection.centre) / (size_px * (1 + at_s - seen_s))
+
+    def init_track(self, results: _Boxes, img: None = None) -> list[Any]:
+        """Return a track for each detection, which begins if no known one takes it; called by `update`."""
+        made: list[Any] = super().init_track(results, img)
+        self._candidates += made
+        return made
 
     def get_dists(self, tracks: list[Any], detections: list[Any]) -> npt.NDArray[np.float32]:
         """Return the cost of each track (rows) for each detection; called by `update`."""

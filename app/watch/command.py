@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, VideoUnavailable
 from app.vision.live import LiveFaces
 from app.vision.types import DetectOptions
 from app.watch.rows import RowWriter, is_csv
@@ -42,28 +42,38 @@ def watch_source(
         One line that sums up.
 
     Raises:
-        MienError: If the source cannot be opened, an output cannot be written or the networks cannot be loaded.
+        MienError: If the source cannot be opened or breaks off, an output is there already or has a wrong name, or the
+            networks cannot be loaded. What was written stays.
+        OSError: If an output cannot be written.
     """
     as_csv = is_csv(out) if out else False
     _check_new(out)
     _check_new(annotate, ".mp4")
     with ExitStack() as stack:
-        source = open_source(text)
-        stack.callback(source.close)
+        source = stack.enter_context(closing(open_source(text)))
         detector = load()
-        rows = RowWriter(
-            stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout, as_csv
-        )
+        file = stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout
+        rows, live = RowWriter(file, as_csv), LiveFaces(tracking, smoothing_s)
         video = stack.enter_context(VideoWriter(annotate)) if annotate else None
         progress = Progress()
         tell = stack.enter_context(_progress_bar(source, progress))
-        ended = "done"
-        try:
-            watch(detector, source, LiveFaces(tracking, smoothing_s), options, rows, video, progress, tell)
-        except KeyboardInterrupt:
-            ended = "stopped"
+        return _sum_up(lambda: watch(detector, source, live, options, rows, video, progress, tell), source, progress)
+
+
+def _sum_up(watching: Callable[[], None], source: Source, progress: Progress) -> str:
+    ended = "done"
+    try:
+        watching()
+    except KeyboardInterrupt:
+        ended = "stopped"
+    except VideoUnavailable as error:
+        raise VideoUnavailable(f"{error} Until then: {_written(source, progress)}.") from error
+    return f"{ended}: {_written(source, progress)}"
+
+
+def _written(source: Source, progress: Progress) -> str:
     damaged = f", {source.damaged} damaged frames left out" if source.damaged else ""
-    return f"{ended}: {progress.frames} frames in {progress.time_s:.1f} s of video, {progress.faces} rows{damaged}"
+    return f"{progress.frames} frames in {progress.time_s:.1f} s of video, {progress.faces} rows{damaged}"
 
 
 def _check_new(path: Path | None, suffix: str | None = None) -> None:

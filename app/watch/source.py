@@ -4,7 +4,6 @@ Files and RTSP are read by PyAV, which goes on after damaged packets; cameras by
 system.
 """
 
-import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +16,17 @@ import numpy as np
 
 from app.errors import VideoUnavailable
 from app.vision.types import Image
+from app.watch.clock import FileClock, LiveClock
 
 RTSP_SCHEMES = ("rtsp://", "rtsps://")
 RTSP_TIMEOUT_S = 10.0
 RTSP_OPTIONS = {"rtsp_transport": "tcp", "protocol_whitelist": "rtp,tcp,tls,udp,crypto"}
 FILE_OPTIONS = {"protocol_whitelist": "file"}
 """What FFmpeg may open: a playlist file must not send it into the network, nor a camera to this machine's files."""
+
+
+USUAL_FPS = 25
+"""FFmpeg's guess too, where a file does not tell its frame rate."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,11 @@ class Source(Protocol):
     damaged: int
 
     def __iter__(self) -> Generator[TimedImage, None, None]:
-        """Return the frames."""
+        """Return the frames.
+
+        Raises:
+            VideoUnavailable: If it breaks off; at the end of a file, and where a live source has one, it just ends.
+        """
 
     def close(self) -> None:
         """Let go of the file, the connection or the camera."""
@@ -67,7 +75,7 @@ def open_source(text: str) -> Source:
         VideoUnavailable: If it is not there or is no video.
     """
     if text.isdecimal():
-        return CameraSource(int(text))
+        return _open_camera(text)
     try:
         if text.startswith(RTSP_SCHEMES):
             return PacketSource(av.open(text, options=RTSP_OPTIONS, timeout=RTSP_TIMEOUT_S), live=True)
@@ -75,7 +83,17 @@ def open_source(text: str) -> Source:
             raise VideoUnavailable(f"No file {text!r}; give a video file, a camera's number or an rtsp:// address.")
         return PacketSource(av.open(str(Path(text).resolve()), options=FILE_OPTIONS), live=False)
     except (av.FFmpegError, OSError) as error:
-        raise VideoUnavailable(f"{text!r} cannot be opened as a video: {error.strerror}.") from error
+        raise VideoUnavailable(f"{text!r} cannot be opened as a video: {_reason(error)}.") from error
+
+
+def _open_camera(number: str) -> "CameraSource":
+    try:
+        camera = cv2.VideoCapture(int(number))
+    except cv2.error as error:  # more than a C int holds
+        raise VideoUnavailable(f"There is no camera {number}.") from error
+    if not camera.isOpened():
+        raise VideoUnavailable(f"Camera {number} cannot be opened: is it plugged in, free and allowed?")
+    return CameraSource(camera)
 
 
 class PacketSource:
@@ -94,70 +112,68 @@ class PacketSource:
             container.close()
             raise VideoUnavailable("There is sound but no video in it.")
         self._container, self._stream = container, container.streams.video[0]
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = "SLICE" if live else "AUTO"  # threads by frame hand out each one several frames late
         self.live, self.damaged = live, 0
         known = container.duration and not live
         self.duration_s: float | None = container.duration / av.time_base if known else None
 
     def __iter__(self) -> Generator[TimedImage, None, None]:
-        """Return the frames; damaged packets are counted and left out, and a broken connection ends the video."""
-        first_s: float | None = None
+        """Return the frames; damaged packets are counted and left out."""
+        arrivals, stamps = LiveClock(), FileClock(float(self._stream.guessed_rate or USUAL_FPS))
         for frame in self._decoded():
-            seen_s = time.monotonic() if self.live or frame.time is None else frame.time
-            first_s = seen_s if first_s is None else first_s
+            time_s = arrivals.now() if self.live else stamps.time_of(frame.time)
             upright = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-            yield TimedImage(np.ascontiguousarray(upright), seen_s - first_s, _now() if self.live else None)
+            yield TimedImage(np.ascontiguousarray(upright), time_s, _now() if self.live else None)
 
     def close(self) -> None:
         """Close the container."""
         self._container.close()
 
     def _decoded(self) -> Iterator[Any]:
-        packets = self._container.demux(self._stream)
-        while True:
+        for packet in self._packets():
             try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except (av.FFmpegError, OSError):
-                self.damaged += 1
-                return
-            try:
-                frames = packet.decode()
+                frames = self._stream.decode(packet)
             except av.FFmpegError:
                 self.damaged += 1
-                continue
-            yield from frames
+            else:
+                yield from frames
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield the packets, and then what makes the decoder hand out the frames it still holds."""
+        try:
+            yield from self._container.demux(self._stream)
+        except (av.FFmpegError, OSError) as error:
+            yield None
+            what = "connection" if self.live else "file"
+            raise VideoUnavailable(f"The {what} broke off: {_reason(error)}.") from error
+        if self.live and not self._container.duration:
+            raise VideoUnavailable("The connection broke off: the other side closed it.")
 
 
 class CameraSource:
     """A camera of this machine.
 
     Args:
-        index: Its number, from 0.
-
-    Raises:
-        VideoUnavailable: If it is not there or in use.
+        camera: Opened by OpenCV.
     """
 
     live = True
     duration_s: float | None = None
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, camera: Any) -> None:
         self.damaged = 0
-        self._camera = cv2.VideoCapture(index)
-        if not self._camera.isOpened():
-            raise VideoUnavailable(f"Camera {index} cannot be opened: is it plugged in, free and allowed?")
+        self._camera = camera
 
     def __iter__(self) -> Generator[TimedImage, None, None]:
         """Return the frames until the camera stops sending."""
-        first_s = time.monotonic()
+        arrivals = LiveClock()
         while self._camera.grab():
             decoded, bgr = self._camera.retrieve()
             if decoded:
-                yield TimedImage(np.ascontiguousarray(bgr[:, :, ::-1]), time.monotonic() - first_s, _now())
+                yield TimedImage(np.ascontiguousarray(bgr[:, :, ::-1]), arrivals.now(), _now())
             else:
                 self.damaged += 1
+        raise VideoUnavailable("The camera stopped sending.")
 
     def close(self) -> None:
         """Free the camera."""
@@ -166,3 +182,8 @@ class CameraSource:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _reason(error: OSError | av.FFmpegError) -> str:
+    silent = isinstance(error, av.error.ExitError)  # "Immediate exit requested": the time limit ends the call
+    return f"nothing came for {RTSP_TIMEOUT_S:.0f} s" if silent else str(error.strerror)

@@ -18,6 +18,13 @@ def crossing(at_s):
     return {"near": near} if hidden else {"near": near, "far": far}
 
 
+def entering(at_s):
+    """The same two, of one size; the near one comes later, so that it is younger when it hides the far one."""
+    near, far = face_at(200 + 88 * at_s), face_at(1080 - 88 * at_s, y=370)
+    hidden = abs(near.xyxy[0] - far.xyxy[0]) < 60
+    return {**({"near": near} if at_s >= 2.5 else {}), **({} if hidden else {"far": far})}
+
+
 def irregular(seconds, fps, seed):
     gaps = np.random.default_rng(seed).exponential(1 / fps, int(3 * seconds * fps)).clip(0.2 / fps, 6 / fps)
     times = np.cumsum(gaps)
@@ -42,15 +49,18 @@ def ids_of(scene, times, seed=0):
     return seen
 
 
-@pytest.mark.parametrize(
-    "times",
-    [regular(10, 5), regular(10, 15), regular(10, 60), *(irregular(10, fps, seed=fps) for fps in (8, 15, 30))],
-    ids=["5", "15", "60", "irregular 8", "irregular 15", "irregular 30"],
-)
-def test_crossing_faces_keep_their_ids(times):
-    seen = ids_of(crossing, times)
-    assert [len(ids) for ids in seen.values()] == [1, 1]
-    assert len(set.union(*seen.values())) == 2
+TIMES = {
+    **{str(fps): regular(10, fps) for fps in (5, 15, 60)},
+    **{f"irregular {fps}": irregular(10, fps, seed=fps) for fps in (8, 15, 30)},
+}
+
+
+@pytest.mark.parametrize("scene", [crossing, entering])
+@pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
+def test_crossing_faces_keep_their_ids(scene, times):
+    for seed in range(2):
+        seen = ids_of(scene, times, seed)
+        assert sorted(map(sorted, seen.values())) == [[1], [2]]
 
 
 def test_a_face_that_shrinks_behind_another_is_known_again():
@@ -79,13 +89,22 @@ def test_a_new_face_elsewhere_is_not_taken_for_a_hidden_one():
     assert tracker.track([face_at(1000), face_at(330)], 1.4) == [2, 1]
 
 
-@pytest.mark.parametrize("fps", [5, 15, 60])
+@pytest.mark.parametrize("fps", [5, 15, 60, 120, 240])
 @pytest.mark.parametrize(("hidden_s", "ids"), [(LOST_S - 0.3, 1), (LOST_S + 0.5, 2)])
 def test_short_occlusion_keeps_the_id_and_a_long_one_ends_it(fps, hidden_s, ids):
     def scene(at_s):
         return {} if 2 < at_s < 2 + hidden_s else {"walker": face_at(300 + 40 * at_s)}
 
     assert len(ids_of(scene, regular(6, fps))["walker"]) == ids
+
+
+def test_at_few_frames_a_second_the_time_counts_too():
+    tracker = FaceTracker()
+    assert [tracker.track(faces, at_s) for at_s, faces in enumerate([[face_at(400)], [], [face_at(402)]])] == [
+        [1],
+        [],
+        [2],
+    ]
 
 
 def test_a_pause_of_the_stream_keeps_a_still_face():

@@ -1,5 +1,6 @@
 """Small videos, made here."""
 
+import av
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -26,3 +27,20 @@ def make_video(tmp_path):
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture
+def encode_video(tmp_path):
+    """Return a function that writes FRAMES gray pictures by any of FFmpeg's encoders."""
+
+    def encode(name, codec, pixels="yuv420p", **options):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = container.add_stream(codec, rate=FPS)
+            stream.width, stream.height, stream.pix_fmt, stream.options = 64, 64, pixels, options
+            for index in range(FRAMES):
+                image = np.full((64, 64, 3), level(index), dtype=np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24").reformat(format=pixels)))
+            container.mux(stream.encode(None))
+        return tmp_path / name
+
+    return encode

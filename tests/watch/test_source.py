@@ -1,12 +1,15 @@
 import itertools
+import struct
 import wave
 
 import av
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from app.errors import VideoUnavailable
 from app.watch.source import open_source
+from app.watch.video import VideoWriter
 from tests.watch.conftest import FPS, FRAMES, level
 
 
@@ -27,21 +30,56 @@ def test_a_file_gives_every_frame_with_its_time(make_video):
     assert source.damaged == 0
 
 
+def test_times_go_forward_where_an_avi_has_them_in_the_order_of_decoding(encode_video):
+    frames = list(open_source(str(encode_video("reordered.avi", "libx264", bf="2"))))
+    assert numbers(frames) == list(range(FRAMES))
+    times = [frame.time_s for frame in frames]
+    assert times[0] == 0
+    assert min(np.diff(times)) > 0.05
+    np.testing.assert_allclose(times, np.arange(FRAMES) / FPS, atol=0.11)
+
+
+def test_without_time_stamps_the_frame_rate_gives_the_times(encode_video):
+    """A bare H.264 stream, as a Raspberry Pi writes it: the file has no times, but the encoder noted its rate."""
+    frames = list(open_source(str(encode_video("bare.h264", "libx264", bf="2"))))
+    assert numbers(frames) == list(range(FRAMES))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(FRAMES) / FPS)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "dark"),
+    [
+        ((1, 0, 0, 1), np.s_[:, :32]),
+        ((0, 1, -1, 0), np.s_[:32]),
+        ((-1, 0, 0, -1), np.s_[:, -32:]),
+        ((0, -1, 1, 0), np.s_[-32:]),
+    ],
+    ids=["as it is", "90", "180", "270"],
+)
+def test_a_turned_phone_gives_upright_frames(tmp_path, matrix, dark):
+    """The left of the stored picture is dark; the file's matrix (a, b, c, d) puts x, y at ax + cy, bx + dy."""
+    stored = np.full((96, 128, 3), 200, np.uint8)
+    stored[:, :32] = 20
+    with VideoWriter(tmp_path / "phone.mp4") as video:
+        video.write(Pillow.fromarray(stored), 0)
+    payload = bytearray((tmp_path / "phone.mp4").read_bytes())
+    a, b, c, d = (each << 16 for each in matrix)
+    struct.pack_into(">9i", payload, payload.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    (tmp_path / "phone.mp4").write_bytes(payload)
+    [frame] = open_source(str(tmp_path / "phone.mp4"))
+    assert frame.image.shape == ((128, 96, 3) if matrix[0] == 0 else (96, 128, 3))
+    assert frame.image[dark].mean() == pytest.approx(20, abs=3)
+    assert frame.image.mean() == pytest.approx(155, abs=3)
+
+
 def test_odd_sides_are_cut_to_even_ones(make_video):
     [frame] = open_source(str(make_video(frames=1, size=(65, 33))))
     assert frame.image.shape == (32, 64, 3)
 
 
-def test_reading_goes_on_after_damage(tmp_path):
+def test_reading_goes_on_after_damage(encode_video):
     """Every frame is a key frame here, so that one damaged packet costs one frame."""
-    path = tmp_path / "damaged.avi"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
-        for index in range(FRAMES):
-            image = np.full((64, 64, 3), level(index), dtype=np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24").reformat(format="yuvj420p")))
-        container.mux(stream.encode(None))
+    path = encode_video("damaged.avi", "mjpeg", "yuvj420p")
     payload = path.read_bytes()
     starts = [place for place in range(len(payload)) if payload.startswith(b"\xff\xd8", place)]
     assert len(starts) == FRAMES
@@ -96,7 +134,9 @@ def test_what_is_no_video_is_said_clearly(tmp_path, name, make, message):
         open_source(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("text", ["http://127.0.0.1:9/video.mp4", "concat:a.mp4|b.mp4", "rtsp://127.0.0.1:9/x", "97"])
+@pytest.mark.parametrize(
+    "text", ["http://127.0.0.1:9/video.mp4", "concat:a.mp4|b.mp4", "rtsp://127.0.0.1:9/x", "97", "9" * 20]
+)
 def test_what_cannot_be_reached_is_said_clearly(text):
     with pytest.raises(VideoUnavailable):
         open_source(text)

@@ -1,0 +1,48 @@
+"""When each frame is shown: told by a file, or seen as a live source sends it."""
+
+import time
+
+
+class FileClock:
+    """Tells when each frame of a file is to be shown, in the order of showing.
+
+    A bare H.264 file has no time stamps, and an AVI may hold them in the order of decoding: a time that is missing or
+    does not go forward is taken to be one step of the frame rate after the one before.
+
+    Args:
+        fps: Frames a second; above 0.
+    """
+
+    def __init__(self, fps: float) -> None:
+        self._step_s = 1 / fps
+        self._last_s: float | None = None
+        self._zero_s: float | None = None
+
+    def time_of(self, stamp_s: float | None) -> float:
+        """Take the next frame.
+
+        Args:
+            stamp_s: Its time stamp in seconds from anywhere; None if it has none.
+
+        Returns:
+            Seconds since the first frame.
+        """
+        guess_s = 0.0 if self._last_s is None else self._last_s + self._step_s
+        if stamp_s is not None and self._zero_s is None:
+            self._zero_s = stamp_s - guess_s
+        told_s = guess_s if stamp_s is None or self._zero_s is None else stamp_s - self._zero_s
+        self._last_s = told_s if self._last_s is None or told_s > self._last_s else guess_s
+        return self._last_s
+
+
+class LiveClock:
+    """Tells when each frame of a live source came."""
+
+    def __init__(self) -> None:
+        self._first_s: float | None = None
+
+    def now(self) -> float:
+        """Return the seconds since the first call, which is for the first frame."""
+        now_s = time.monotonic()
+        self._first_s = now_s if self._first_s is None else self._first_s
+        return now_s - self._first_s
