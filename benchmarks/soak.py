@@ -11,28 +11,23 @@ Exit code 1 if anything was mixed up, failed with 5xx other than 503, or hung.
 import argparse
 import io
 import json
-import os
 import random
-import re
 import socket
-import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.server import MIEN, running
+from benchmarks.spread import spread, steady
+
 BUSY = 503
-WARM_UP_SHARE = 0.2
-"""The first part of the run is left out of the memory slope: caches fill."""
 
 
 @dataclass
@@ -51,20 +46,6 @@ class Tally:
             self.mixed_up += mixed_up
             if outcome == "200":
                 self.latencies_ms.append(seconds * 1e3)
-
-
-def start_server(queue_size: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """Start `mien serve` on a free port and wait until it listens."""
-    command = [sys.executable, "-m", "app", "serve", "--port", "0"]
-    with log.open("w") as file:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdout=file, stderr=file, env={**os.environ, "MIEN_QUEUE_SIZE": str(queue_size)}
-        )
-    while not (found := re.search(r"running on http://[\d.]+:(\d+)", log.read_text())):
-        if process.poll() is not None:
-            raise SystemExit(log.read_text())
-        time.sleep(0.1)
-    return process, int(found[1])
 
 
 def make_picture(width: int, height: int) -> bytes:
@@ -113,24 +94,22 @@ def break_off(port: int, picture: bytes) -> None:
         connection.sendall(head + picture)
 
 
-def memory_bytes(process_id: int) -> int:
-    """Return the resident memory of a process."""
-    pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
-    return pages * 4096
+def report(tally: Tally, samples: list[tuple[float, float]], seconds: float) -> bool:
+    """Print what happened; return whether all is well.
 
-
-def report(tally: Tally, samples: list[tuple[float, int]], seconds: float) -> bool:
-    """Print what happened; return whether all is well."""
-    steady = [each for each in samples if each[0] >= WARM_UP_SHARE * seconds]
-    times, sizes = zip(*steady, strict=True)
-    slope = statistics.linear_regression(times, sizes).slope if len(steady) > 1 else float("nan")
+    Args:
+        tally: Of all clients.
+        samples: (seconds, resident megabytes).
+        seconds: Length of the run.
+    """
+    _, slope = steady(samples)
     sys.stdout.write(f"outcomes: {dict(tally.outcomes.most_common())}\n")
-    if len(tally.latencies_ms) > 1:
-        cuts = statistics.quantiles(tally.latencies_ms, n=100)
+    if tally.latencies_ms:
+        times = spread(tally.latencies_ms)
         sys.stdout.write(f"answered: {tally.outcomes['200'] / seconds:.1f} a second, ")
-        sys.stdout.write(f"median {cuts[49]:.0f} ms, p95 {cuts[94]:.0f} ms, p99 {cuts[98]:.0f} ms\n")
-    sys.stdout.write(f"memory: {samples[0][1] / 1e6:.0f} MB at first, {max(sizes) / 1e6:.0f} MB at most, ")
-    sys.stdout.write(f"slope {slope * 60 / 1e6:+.2f} MB a minute\n")
+        sys.stdout.write(f"median {times.p50_ms:.0f} ms, p95 {times.p95_ms:.0f} ms, p99 {times.p99_ms:.0f} ms\n")
+    sys.stdout.write(f"memory: {samples[0][1]:.0f} MB at first, {max(size for _, size in samples):.0f} MB at most, ")
+    sys.stdout.write(f"slope {slope * 60:+.2f} MB a minute\n")
     sys.stdout.write(f"mixed-up answers: {tally.mixed_up}\n")
     return tally.mixed_up == 0 and set(tally.outcomes) <= {"200", "503", "415", "broken off"}
 
@@ -142,26 +121,21 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--queue-size", type=int, default=64)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        process, port = start_server(options.queue_size, Path(folder) / "log")
-        try:
-            seconds, tally, samples = options.minutes * 60, Tally(), []
-            started = time.monotonic()
-            threads = [
-                threading.Thread(target=client, args=(number, port, started + seconds, tally))
-                for number in range(options.clients)
-            ]
-            for thread in threads:
-                thread.start()
-            while (passed := time.monotonic() - started) < seconds:
-                samples.append((passed, memory_bytes(process.pid)))
-                time.sleep(min(1.0, seconds / 60))
-            for thread in threads:
-                thread.join()
-            well = report(tally, samples, seconds) and process.poll() is None
-        finally:
-            process.terminate()
-            process.wait(60)
+    with running(MIEN, {"MIEN_QUEUE_SIZE": str(options.queue_size)}) as server:
+        seconds, tally, samples = options.minutes * 60, Tally(), []
+        started = time.monotonic()
+        threads = [
+            threading.Thread(target=client, args=(number, server.port, started + seconds, tally))
+            for number in range(options.clients)
+        ]
+        for thread in threads:
+            thread.start()
+        while (passed := time.monotonic() - started) < seconds:
+            samples.append((passed, server.resident_mb()))
+            time.sleep(min(1.0, seconds / 60))
+        for thread in threads:
+            thread.join()
+        well = report(tally, samples, seconds) and server.alive
     sys.exit(0 if well else 1)
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import psutil
 import typer
 from PIL import Image as Pillow
 from websockets.asyncio.client import ClientConnection, connect
 
-MEGABYTE = 1e6
+from benchmarks.pictures import photo
+from benchmarks.server import MEGABYTE
+from benchmarks.spread import spread, steady
 
 
 @dataclass
@@ -91,22 +92,18 @@ async def measure(
 
 def report(tallies: list[Tally], seconds: float, samples: list[tuple[float, float]]) -> dict[str, object]:
     """Sum up; the slope of the memory leaves out the first fifth, in which pools and caches fill."""
-    round_trips = np.concatenate([tally.round_trips_ms for tally in tallies])
-    answered = np.array([len(tally.round_trips_ms) / seconds for tally in tallies])
+    round_trips = spread([each for tally in tallies for each in tally.round_trips_ms])
+    answered = [len(tally.round_trips_ms) / seconds for tally in tallies]
     kinds = sorted({kind for tally in tallies for kind in tally.replies})
-    steady = np.array(samples[len(samples) // 5 :])
-    slope = np.polyfit(steady[:, 0], steady[:, 1], 1)[0] * 60 if len(steady) > 2 else float("nan")
     return {
         "replies": {kind: sum(tally.replies.get(kind, 0) for tally in tallies) for kind in kinds},
         "unanswered": sum(len(tally.sent) - sum(tally.replies.values()) for tally in tallies),
         "drops_after_first_second": sum(tally.late_drops for tally in tallies),
-        "round_trip_ms": {
-            name: round(float(np.percentile(round_trips, q)), 1) for name, q in (("p50", 50), ("p95", 95))
-        },
-        "results_per_second": round(float(answered.sum()), 2),
-        "slowest_session_share_of_mean": round(float(answered.min() / answered.mean()), 3),
+        "round_trip_ms": {"p50": round(round_trips.p50_ms, 1), "p95": round(round_trips.p95_ms, 1)},
+        "results_per_second": round(sum(answered), 2),
+        "slowest_session_share_of_mean": round(min(answered) * len(answered) / sum(answered), 3),
         "rss_mb": [round(samples[0][1]), round(samples[-1][1])] if samples else None,
-        "rss_slope_mb_per_minute": round(float(slope), 2) if samples else None,
+        "rss_slope_mb_per_minute": round(steady(samples)[1] * 60, 2) if samples else None,
     }
 
 
@@ -119,13 +116,9 @@ def main(
     pid: Annotated[int | None, typer.Option(help="The server's process id, to watch its memory.")] = None,
 ) -> None:
     """Print one JSON object."""
-    if picture is None:
-        from ultralytics.utils import ASSETS
-
-        picture = Path(ASSETS) / "zidane.jpg"
     buffer = io.BytesIO()
-    with Pillow.open(picture) as photo:
-        photo.convert("RGB").save(buffer, "JPEG", quality=85)
+    with Pillow.open(picture) if picture else photo() as shown:
+        shown.convert("RGB").save(buffer, "JPEG", quality=85)
     typer.echo(json.dumps(asyncio.run(measure(url, buffer.getvalue(), fps, seconds, sessions, pid)), indent=1))
 
 

@@ -1,0 +1,124 @@
+"""The pictures: made from one photo of two people that ultralytics ships, the same in every run."""
+
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageFilter, ImageOps
+
+QUALITY = 90
+"""JPEG quality of the pictures made here; phones write 85 to 95."""
+
+GRAIN = 4.0
+"""Standard deviation of the noise laid over an enlarged photo: without it a blurred 12 MP file would be a fifth of a
+camera's and decode faster than one."""
+
+FACE_CENTRE, FACE_TILE_PX = (985, 188), 280
+"""The right person's face in the photo, with room around it."""
+
+TILE_PX, COLUMNS, ROWS = 80, 16, 9
+LARGE_TILE_PX, APART_PX, STEP_PX, STEPS = 160, 300, 16, 8
+ANGLES = (-10, 6, 22)
+"""Degrees; further turned the detector is less sure of the face."""
+
+SIZES: dict[str, tuple[int, int]] = {
+    "VGA": (640, 480),
+    "720p": (1280, 720),
+    "1080p": (1920, 1080),
+    "12 MP": (4000, 3000),
+}
+MIXED_SIZES = (
+    (160, 120), (320, 240), (480, 640), (640, 480), (720, 1280), (800, 600), (1024, 768), (1280, 720),
+    (1600, 1200), (1920, 1080), (1080, 1920), (2560, 1440), (4000, 3000),
+)  # fmt: skip
+
+
+def photo_bytes() -> bytes:
+    """Return the JPEG of 1280 x 720 pixels with two faces, as it is shipped.
+
+    Raises:
+        FileNotFoundError: If ultralytics is not installed.
+    """
+    spec = find_spec("ultralytics")  # found, not imported: the clients' process stays small
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("ultralytics is not installed, and the photo is part of it.")
+    return (Path(spec.submodule_search_locations[0]) / "assets" / "zidane.jpg").read_bytes()
+
+
+def photo() -> Pillow.Image:
+    """Return the photo."""
+    with Pillow.open(io.BytesIO(photo_bytes())) as picture:
+        return picture.convert("RGB")
+
+
+def jpeg(picture: Pillow.Image) -> bytes:
+    """Write a JPEG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def sized(width: int, height: int) -> bytes:
+    """Return the photo cut to another shape, resized and grained, as JPEG."""
+    picture = ImageOps.fit(photo(), (width, height), Pillow.Resampling.LANCZOS)
+    grain = np.random.default_rng(width).normal(0, GRAIN, (height, width, 1)).astype(np.float32)
+    return jpeg(Pillow.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8)))
+
+
+def crowd(faces: int) -> Pillow.Image:
+    """Return a picture of 1280 x 720 pixels with so many faces, all of one size, on a blurred background.
+
+    Args:
+        faces: 0 to 144.
+
+    Raises:
+        ValueError: If there are more.
+    """
+    if not 0 <= faces <= COLUMNS * ROWS:
+        raise ValueError(f"{faces} faces do not fit: at most {COLUMNS * ROWS}.")
+    source = photo()
+    tile, picture = _face(source, TILE_PX), _background(source)
+    for index in range(faces):
+        row, column = divmod(index, COLUMNS)
+        picture.paste(tile if (row + column) % 2 else ImageOps.mirror(tile), (column * TILE_PX, row * TILE_PX))
+    return picture
+
+
+def different(count: int) -> list[bytes]:
+    """Return pictures that have no answer in common.
+
+    They show one to three faces, each time at other places; the faces of a picture are turned by other angles, which
+    changes their emotion. Every second one is upright, so that a batch of them takes two canvases.
+
+    Args:
+        count: At most 64: 8 steps to the right times 8 down.
+
+    Raises:
+        ValueError: If more are asked for.
+    """
+    if count > STEPS**2:
+        raise ValueError(f"At most {STEPS**2} pictures differ enough.")
+    source, made = photo(), []
+    tiles = [_face(source, LARGE_TILE_PX).rotate(angle, Pillow.Resampling.BICUBIC) for angle in ANGLES]
+    for index in range(count):
+        down, right = divmod(index, STEPS)
+        upright = index % 2 == 1
+        picture = _background(source).resize((720, 960) if upright else (1280, 720))
+        for number in range(1 + index % 3):
+            x, y = STEP_PX * (1 + right), STEP_PX * (1 + down)
+            place = (x, y + APART_PX * number) if upright else (x + APART_PX * number, y)
+            picture.paste(tiles[(index + number) % len(tiles)], place)
+        made.append(jpeg(picture))
+    return made
+
+
+def _background(source: Pillow.Image) -> Pillow.Image:
+    return source.filter(ImageFilter.GaussianBlur(40))
+
+
+def _face(source: Pillow.Image, side_px: int) -> Pillow.Image:
+    x, y = FACE_CENTRE
+    half = FACE_TILE_PX // 2
+    return source.crop((x - half, y - half, x + half, y + half)).resize((side_px, side_px))
