@@ -1,0 +1,156 @@
+"""The targets, and whether a run meets them. Each is a ratio of two figures of the same run, on the same machine."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.results import Load, LoopName, Results, Round, ServerName
+
+Ratios = list[float]
+"""One for each round; empty where it was not measured."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a run must reach.
+
+    Attributes:
+        name: What is compared with what.
+        limit: The median of the ratios must be at least, or at most, this.
+        ratios: Takes them from a run.
+    """
+
+    name: str
+    direction: Literal["at least", "at most"]
+    limit: float
+    ratios: Callable[[Results], Ratios]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target and what was measured; no ratios: not measured."""
+
+    target: Target
+    ratios: Ratios
+
+    @property
+    def median(self) -> float:
+        """The ratio that counts."""
+        return statistics.median(self.ratios)
+
+    @property
+    def missed(self) -> bool:
+        """Whether it was measured and not reached."""
+        if not self.ratios:
+            return False
+        within = (
+            self.median >= self.target.limit
+            if self.target.direction == "at least"
+            else self.median <= self.target.limit
+        )
+        return not within
+
+
+def load_at(one: Round, server: ServerName, clients: int) -> Load | None:
+    """Return a server's load at a number of clients, where it was measured."""
+    run = one.servers.get(server)
+    return next((load for load in run.loads if load.clients == clients), None) if run else None
+
+
+def limit_here(one: Round) -> float:
+    """Return the pictures a second of Mien's fastest loop without a server."""
+    return max(run.per_second for name, run in one.loops.items() if name != "fer")
+
+
+def against_servers(*names: ServerName) -> Callable[[Results], Ratios]:
+    """Compare Mien's throughput at 16 clients with that of the fastest of these servers."""
+
+    def ratios(results: Results) -> Ratios:
+        found = []
+        for one in results.rounds:
+            mine, others = load_at(one, "mien", 16), [load_at(one, name, 16) for name in names]
+            rates = [load.per_second for load in others if load]
+            if mine and rates:
+                found.append(mine.per_second / max(rates))
+        return found
+
+    return ratios
+
+
+def against_limit(results: Results) -> Ratios:
+    """Compare Mien's throughput at 16 clients with its fastest loop without a server."""
+    return [load.per_second / limit_here(one) for one in results.rounds if (load := load_at(one, "mien", 16))]
+
+
+def against_loop(name: LoopName) -> Callable[[Results], Ratios]:
+    """Compare Mien's throughput at 16 clients with a loop, where it ran."""
+
+    def ratios(results: Results) -> Ratios:
+        pairs = [(load_at(one, "mien", 16), one.loops.get(name)) for one in results.rounds]
+        return [load.per_second / loop.per_second for load, loop in pairs if load and loop]
+
+    return ratios
+
+
+def tail(results: Results) -> Ratios:
+    """Compare p99 with p50 at 16 clients."""
+    loads = [load_at(one, "mien", 16) for one in results.rounds]
+    return [load.latency_ms.p99_ms / load.latency_ms.p50_ms for load in loads if load]
+
+
+def lone_client(results: Results) -> Ratios:
+    """Compare one client's p50 with a picture's in the loop without a server."""
+    pairs = [(load_at(one, "mien", 1), one.loops["one by one"]) for one in results.rounds]
+    return [load.latency_ms.p50_ms / loop.step_ms.p50_ms for load, loop in pairs if load]
+
+
+def faces(results: Results) -> Ratios:
+    """Compare the emotion time of 128 faces in a picture with that of one."""
+    by_faces = {each.faces: each.classify_ms for each in results.faces}
+    return [by_faces[128] / by_faces[1]]
+
+
+def sizes(results: Results) -> Ratios:
+    """Compare the whole time of a 12 MP JPEG with that of a 720p one."""
+    by_name = {each.name: each.whole_ms for each in results.sizes}
+    return [by_name["12 MP"] / by_name["720p"]]
+
+
+def wrong_answers(results: Results) -> Ratios:
+    """Return the share of wrong answers under load, of the worse precision."""
+    return [max(each.wrong / each.requests for each in results.right_answers)]
+
+
+def growth(results: Results) -> Ratios:
+    """Return how much the memory grew by its slope over the run, as a share of itself."""
+    memory = results.memory
+    if memory is None:
+        return []
+    return [memory.kb_per_1000 * memory.requests / 1e6 / memory.steady_mb]
+
+
+TARGETS: tuple[Target, ...] = (
+    Target("Throughput at 16 clients to the fastest loop without a server", "at least", 0.90, against_limit),
+    Target(
+        "Throughput at 16 clients to the usual way (the faster of its two handlers)",
+        "at least",
+        3.0,
+        against_servers("usual way", "usual way, threads"),
+    ),
+    Target("p99 to p50 at 16 clients", "at most", 2.0, tail),
+    Target("One client's p50 to the time of a picture in the loop one by one", "at most", 1.2, lone_client),
+    Target("Throughput at 16 clients to fer in a loop", "at least", 8.0, against_loop("fer")),
+    Target(
+        "Throughput at 16 clients to LitServe with the same pipeline", "at least", 1.15, against_servers("LitServe")
+    ),
+    Target("Emotion time of 128 faces to that of one", "at most", 64.0, faces),
+    Target("Time of a 12 MP JPEG to that of a 720p one", "at most", 3.0, sizes),
+    Target("Share of wrong answers under load", "at most", 0.0, wrong_answers),
+    Target("Growth of memory over the memory run, as a share of it", "at most", 0.02, growth),
+)
+
+
+def judge(results: Results) -> list[Verdict]:
+    """Hold a run against every target."""
+    return [Verdict(target, target.ratios(results)) for target in TARGETS]

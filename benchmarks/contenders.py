@@ -1,0 +1,91 @@
+"""Who runs against whom: each contender for itself, in processes of its own, so that none takes from another."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.http_client import post, post_form
+from benchmarks.load import measure_load
+from benchmarks.pictures import photo_bytes
+from benchmarks.results import LoopName, LoopRun, Networks, ServerName, ServerRun, Stages
+from benchmarks.server import MIEN, ROOT, ServerKind, running
+from benchmarks.spread import spread
+
+USUAL_WAY = ServerKind(("-m", "uvicorn", "benchmarks.usual_way:app", "--port", "{port}"), "/ready")
+LITSERVE = ServerKind(("-m", "benchmarks.litserve_app", "--port", "{port}"), "/health")
+
+SERVERS: dict[ServerName, tuple[ServerKind, str]] = {
+    "mien": (MIEN, "/detect"),
+    "usual way": (USUAL_WAY, "/detect"),
+    "usual way, threads": (USUAL_WAY, "/detect-in-threads"),
+    "LitServe": (LITSERVE, "/detect"),
+}
+"""How each is started and where it is asked."""
+
+CLIENTS: dict[ServerName, tuple[int, ...]] = {
+    "mien": (1, 4, 16, 64),
+    "usual way": (1, 16),
+    "usual way, threads": (16,),
+    "LitServe": (1, 16),
+}
+
+NO_LITSERVE = "LitServe is not installed here: pip install '.[bench]'"
+NO_FER = "fer lives in an environment of its own: see docs/benchmarks.md, then pass --fer-python"
+
+
+class ChildFailed(RuntimeError):
+    """A measuring process ended with an error; its message is on stderr already."""
+
+
+def measure_bare(seconds: float) -> tuple[Networks, dict[LoopName, LoopRun]]:
+    """Run the loops without a server."""
+    answer = json.loads(_run([sys.executable, "-m", "benchmarks.bare", "--seconds", str(seconds)]))
+    runs = {name: LoopRun.model_validate(each) for name, each in answer["loops"].items()}
+    return Networks.model_validate(answer["networks"]), runs
+
+
+def measure_stages(seconds: float) -> Stages:
+    """Measure where the time of a picture goes."""
+    return Stages.model_validate_json(_run([sys.executable, "-m", "benchmarks.stages", "--seconds", str(seconds)]))
+
+
+def measure_server(name: ServerName, warm_up_s: float, seconds: float) -> ServerRun:
+    """Start a server, put it under its numbers of clients one after the other, and end it."""
+    kind, path = SERVERS[name]
+    write = post_form if kind is not MIEN else post  # the others take what a browser's form sends
+    request = write(path, photo_bytes())
+    with running(kind) as server:
+        idle_mb = server.resident_mb()
+        loads = [measure_load(server, request, clients, warm_up_s, seconds) for clients in CLIENTS[name]]
+        return ServerRun(start_s=server.start_s, idle_mb=idle_mb, loaded_mb=server.resident_mb(), loads=loads)
+
+
+def measure_fer(python: Path, seconds: float) -> tuple[str, LoopRun]:
+    """Run fer in a loop by the Python it is installed for; return its version too."""
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        Path(file.name).write_bytes(photo_bytes())
+        answer = json.loads(_run([str(python), "benchmarks/fer_loop.py", file.name, str(seconds)]))
+    times_ms: list[float] = answer["times_ms"]
+    rate = len(times_ms) * 1e3 / sum(times_ms)
+    return answer["version"], LoopRun(per_second=rate, faces=answer["faces"], step_ms=spread(times_ms))
+
+
+def has_litserve() -> bool:
+    """Whether LitServe can be imported here."""
+    return find_spec("litserve") is not None
+
+
+def _run(command: Sequence[str]) -> str:
+    """Run a measuring process and return the last line it prints.
+
+    Raises:
+        ChildFailed: If it fails.
+    """
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own
+    if done.returncode or not done.stdout.strip():
+        raise ChildFailed(f"{' '.join(command)} ended with {done.returncode}.")
+    return done.stdout.strip().splitlines()[-1]

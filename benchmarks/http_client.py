@@ -1,0 +1,91 @@
+"""Closed-loop HTTP/1.1 clients on bare sockets: requests are written beforehand, so that a client costs little.
+
+Clients and server share the machine's cores; `benchmarks.load` says how much the clients took.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+BOUNDARY = "----mien-benchmarks"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        client: Number of the client, from 0.
+        began_s: When the first byte was sent, by `time.perf_counter`.
+        ended_s: When the last byte was received.
+    """
+
+    client: int
+    began_s: float
+    ended_s: float
+    status: int
+    body: bytes
+
+
+def post(path: str, payload: bytes, content_type: str = "image/jpeg") -> bytes:
+    """Write a whole POST request."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(payload)}"
+    return f"{head}\r\n\r\n".encode() + payload
+
+
+def post_form(path: str, payload: bytes) -> bytes:
+    """Write a whole POST request with the payload as the form's `file`, as a browser sends it."""
+    disposition = 'Content-Disposition: form-data; name="file"; filename="photo.jpg"'
+    head = f"--{BOUNDARY}\r\n{disposition}\r\nContent-Type: image/jpeg\r\n\r\n"
+    body = head.encode() + payload + f"\r\n--{BOUNDARY}--\r\n".encode()
+    return post(path, body, f"multipart/form-data; boundary={BOUNDARY}")
+
+
+def until(seconds: float, request: bytes) -> Iterator[bytes]:
+    """Repeat a request for so many seconds from now."""
+    end = time.perf_counter() + seconds
+    return itertools.takewhile(lambda _: time.perf_counter() < end, itertools.repeat(request))
+
+
+async def ask_all(port: int, sources: Sequence[Iterable[bytes]], take: Callable[[Answer], None]) -> None:
+    """Run one client for each source, all at once, until every source is used up.
+
+    Args:
+        port: Of a server on this machine.
+        sources: The requests of each client, one after the other; a source may end by the clock.
+        take: Called with each answer.
+
+    Raises:
+        ConnectionError: If the server closes a connection or does not speak HTTP/1.1 with a content length.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number, source in enumerate(sources):
+                group.create_task(_client(port, number, source, take))
+    except* OSError as failures:
+        raise ConnectionError("The server broke a connection off or did not speak HTTP/1.1.") from failures
+
+
+async def _client(port: int, number: int, source: Iterable[bytes], take: Callable[[Answer], None]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for request in source:
+            began = time.perf_counter()
+            writer.write(request)
+            await writer.drain()
+            status, body = await _read_answer(reader)
+            take(Answer(number, began, time.perf_counter(), status, body))
+    finally:
+        writer.close()
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        status_line, *fields = head.split("\r\n")
+        lengths = [field.partition(":")[2] for field in fields if field.startswith("content-length:")]
+        return int(status_line.split(" ")[1]), await reader.readexactly(int(lengths[0]))
+    except (asyncio.IncompleteReadError, IndexError, ValueError) as error:
+        raise ConnectionError(f"Not a whole HTTP/1.1 answer: {error}") from error

@@ -1,0 +1,43 @@
+"""The pipeline as `mien serve` makes it, and what it says of itself."""
+
+import sys
+from typing import Literal
+
+import torch
+
+from app.config import Settings
+from app.vision.device import has_native_bf16
+from app.vision.pipeline import Pipeline
+from app.vision.weights import default_weights_dir
+from benchmarks.results import Networks
+
+
+def load_pipeline() -> Pipeline:
+    """Load both networks by the settings of the environment."""
+    settings = Settings()
+    weights_dir = settings.weights_dir or default_weights_dir()
+    return Pipeline.load(weights_dir, settings.device, settings.precision, settings.threads)
+
+
+def describe(pipeline: Pipeline) -> Networks:
+    """Say how the pipeline computes."""
+    return Networks(
+        device=str(pipeline.device),
+        runtime="openvino" if "openvino" in sys.modules else "torch",  # imported only where it runs the networks
+        precision=_precision(pipeline.device),
+        threads=torch.get_num_threads(),
+    )
+
+
+def finish(pipeline: Pipeline) -> None:
+    """Wait until a GPU has done what it was given, so that a clock inside the pipeline tells the truth."""
+    if pipeline.device.type == "cuda":
+        torch.cuda.synchronize(pipeline.device)
+
+
+def _precision(device: torch.device) -> Literal["bf16", "fp32"]:
+    """Resolve the precision as `Pipeline.load` does."""
+    precision = Settings().precision
+    if precision == "auto":
+        return "bf16" if has_native_bf16(device) else "fp32"
+    return precision

@@ -1,0 +1,105 @@
+"""Whether answers under load are the answers that the same pictures get alone."""
+
+import asyncio
+import itertools
+import json
+import math
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Literal
+
+from benchmarks.http_client import Answer, ask_all, post
+from benchmarks.results import RightAnswers
+from benchmarks.server import MIEN, RunningServer, running
+
+BOX_PX = 1.0
+PROBABILITY: dict[str, float] = {"bf16": 0.02, "fp32": 1e-3}
+"""How far an answer may be from the lone one: other batch sizes take other paths through the arithmetic."""
+
+Face = tuple[tuple[float, ...], tuple[float, ...]]
+"""Left, top, right and bottom in pixels; a probability for each label, in alphabetical order."""
+
+
+def faces_of(body: bytes) -> list[Face]:
+    """Read an answer's faces, from left to right."""
+    faces = []
+    for each in json.loads(body)["faces"]:
+        box = each["box"]
+        edges = (box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"])
+        faces.append((edges, tuple(value for _, value in sorted(each["probabilities"].items()))))
+    return sorted(faces)
+
+
+def distance(one: Sequence[Face], other: Sequence[Face]) -> tuple[float, float]:
+    """Return the largest distance of box edges in pixels and of probabilities; infinite for other numbers of faces."""
+    if len(one) != len(other):
+        return math.inf, math.inf
+    pairs = list(zip(one, other, strict=True))
+    return (
+        max((_largest(mine[0], theirs[0]) for mine, theirs in pairs), default=0.0),
+        max((_largest(mine[1], theirs[1]) for mine, theirs in pairs), default=0.0),
+    )
+
+
+def judge(lone: Sequence[list[Face]], answers: Sequence[Answer], precision: Literal["bf16", "fp32"]) -> RightAnswers:
+    """Compare the answers of clients that each asked about one picture.
+
+    Args:
+        lone: The answers for each client's picture when it was asked alone.
+        answers: What the clients got.
+        precision: Says how close is close enough.
+    """
+    wrong, box_px, probability = 0, 0.0, 0.0
+    for answer in answers:
+        apart = (math.inf, math.inf)
+        if answer.status == HTTPStatus.OK:
+            apart = distance(lone[answer.client], faces_of(answer.body))
+        wrong += not (apart[0] <= BOX_PX and apart[1] <= PROBABILITY[precision])
+        if math.isfinite(apart[0]):
+            box_px, probability = max(box_px, apart[0]), max(probability, apart[1])
+    return RightAnswers(
+        precision=precision,
+        clients=len(lone),
+        requests=len(answers),
+        wrong=wrong,
+        box_px=box_px,
+        probability=probability,
+    )
+
+
+def alone(server: RunningServer, pictures: Sequence[bytes]) -> list[list[Face]]:
+    """Ask about one picture after the other.
+
+    Raises:
+        RuntimeError: If two pictures, or two faces of one, have answers so close that mixing them up would not show.
+    """
+    answers: list[Answer] = []
+    asyncio.run(ask_all(server.port, [[post("/detect", each) for each in pictures]], answers.append))
+    lone = [faces_of(answer.body) for answer in answers]
+    if not all(lone) or any(distance(*pair)[0] <= 2 * BOX_PX for pair in itertools.combinations(lone, 2)):
+        raise RuntimeError("Two of the pictures have the same answer, so that a mixed-up one would not be seen.")
+    inside = (pair for faces in lone for pair in itertools.combinations(faces, 2))
+    if any(_largest(one[1], other[1]) <= 2 * max(PROBABILITY.values()) for one, other in inside):
+        raise RuntimeError("Two faces of a picture have the same emotion, so that mixed-up ones would not be seen.")
+    return lone
+
+
+def measure_right_answers(pictures: Sequence[bytes], requests: int, precision: Literal["bf16", "fp32"]) -> RightAnswers:
+    """Let one client for each picture ask at once, on a server of its own.
+
+    Args:
+        pictures: Each client's own.
+        requests: Of all clients together, rounded up to as many for each.
+        precision: What the server computes in.
+    """
+    each = math.ceil(requests / len(pictures))
+    with running(MIEN, {"MIEN_PRECISION": precision}) as server:
+        lone = alone(server, pictures)
+        sources = [itertools.repeat(post("/detect", picture), each) for picture in pictures]
+        answers: list[Answer] = []
+        asyncio.run(ask_all(server.port, sources, answers.append))
+    return judge(lone, answers, precision)
+
+
+def _largest(one: Sequence[float], other: Sequence[float]) -> float:
+    return max(abs(mine - theirs) for mine, theirs in zip(one, other, strict=True))

@@ -1,0 +1,111 @@
+"""Where the time of one picture goes: the functions of the pipeline are replaced by ones that also look at the clock.
+
+    python -m benchmarks.stages --seconds 5
+
+Prints one JSON object.
+
+No function of a stage calls one of another stage, so that the shares add up; what none of them covers (normalising,
+decoding of boxes, copies, Python) is the rest.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from app.vision import detector
+from app.vision import pipeline as pipeline_module
+from app.vision.pipeline import Pipeline
+from app.vision.types import DetectOptions
+from benchmarks.bare import decode
+from benchmarks.networks import finish, load_pipeline
+from benchmarks.pictures import photo_bytes
+from benchmarks.results import Stages
+from benchmarks.server import MEGABYTE
+
+REST = "rest"
+
+
+class Stopwatch:
+    """Seconds by stage.
+
+    Args:
+        wait: Called before the clock is read: on a GPU a call returns before its work is done.
+    """
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._wait = wait
+
+    def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that does the same and is timed."""
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._wait()
+            began = time.perf_counter()
+            result = function(*arguments, **named)
+            self._wait()
+            self.seconds[stage] += time.perf_counter() - began
+            return result
+
+        return call
+
+    @contextmanager
+    def watching(self, targets: dict[str, tuple[object, str]]) -> Iterator[None]:
+        """Time attributes of objects by stage, and put them back.
+
+        Raises:
+            AttributeError: If one is not there: the pipeline has changed, and so must `targets_of`.
+        """
+        before = {stage: getattr(owner, name) for stage, (owner, name) in targets.items()}
+        try:
+            for stage, (owner, name) in targets.items():
+                setattr(owner, name, self.timed(stage, before[stage]))
+            yield
+        finally:
+            for stage, (owner, name) in targets.items():
+                setattr(owner, name, before[stage])
+
+
+def targets_of(pipeline: Pipeline) -> dict[str, tuple[object, str]]:
+    """Return which attribute does the work of each stage."""
+    return {
+        "letterbox": (detector, "letterbox"),
+        "detector": (pipeline.detector, "network"),
+        "NMS": (detector, "batched_nms"),
+        "crop": (pipeline_module, "crop_faces"),
+        "classify": (pipeline, "classifier"),
+    }
+
+
+def shares(pipeline: Pipeline, payload: bytes, seconds: float) -> dict[str, float]:
+    """Return the share of each stage in the time of pictures that are answered one by one; they sum to 1."""
+    watch = Stopwatch(lambda: finish(pipeline))
+    options = DetectOptions()
+    decoding = watch.timed("decode", decode)
+    with watch.watching(targets_of(pipeline)):
+        pipeline.detect([decode(payload)], [options])
+        watch.seconds.clear()
+        began = time.perf_counter()
+        while (whole := time.perf_counter() - began) < seconds:
+            pipeline.detect([decoding(payload)], [options])
+    stages = ("decode", *targets_of(pipeline))
+    parts = {stage: watch.seconds[stage] / whole for stage in stages}
+    return {**parts, REST: 1.0 - sum(parts.values())}
+
+
+def main(seconds: Annotated[float, typer.Option(help="Length.")] = 5.0) -> None:
+    """Print the shares."""
+    pipeline = load_pipeline()
+    pipeline.warm_up()
+    measured = shares(pipeline, photo_bytes(), seconds)
+    gpu_mb = torch.cuda.max_memory_allocated() / MEGABYTE if pipeline.device.type == "cuda" else None
+    typer.echo(Stages(shares=measured, gpu_mb=gpu_mb).model_dump_json())
+
+
+if __name__ == "__main__":
+    typer.run(main)
