@@ -20,6 +20,7 @@ class Answer:
         client: Number of the client, from 0.
         began_s: When the first byte was sent, by `time.perf_counter`.
         ended_s: When the last byte was received.
+        retry_after_s: What a refusal asks to wait; None where it says nothing.
     """
 
     client: int
@@ -27,6 +28,12 @@ class Answer:
     ended_s: float
     status: int
     body: bytes
+    retry_after_s: float | None = None
+
+    @property
+    def took_s(self) -> float:
+        """How long the answer took."""
+        return self.ended_s - self.began_s
 
 
 def post(path: str, payload: bytes, content_type: str = "image/jpeg") -> bytes:
@@ -49,13 +56,16 @@ def until(seconds: float, request: bytes) -> Iterator[bytes]:
     return itertools.takewhile(lambda _: time.perf_counter() < end, itertools.repeat(request))
 
 
-async def ask_all(port: int, sources: Sequence[Iterable[bytes]], take: Callable[[Answer], None]) -> None:
+async def ask_all(
+    port: int, sources: Sequence[Iterable[bytes]], take: Callable[[Answer], None], patient: bool = False
+) -> None:
     """Run one client for each source, all at once, until every source is used up.
 
     Args:
         port: Of a server on this machine.
         sources: The requests of each client, one after the other; a source may end by the clock.
         take: Called with each answer.
+        patient: Whether a client waits for as long as a refusal asks.
 
     Raises:
         ConnectionError: If the server closes a connection or does not speak HTTP/1.1 with a content length.
@@ -63,29 +73,35 @@ async def ask_all(port: int, sources: Sequence[Iterable[bytes]], take: Callable[
     try:
         async with asyncio.TaskGroup() as group:
             for number, source in enumerate(sources):
-                group.create_task(_client(port, number, source, take))
+                group.create_task(_client(port, number, source, take, patient))
     except* OSError as failures:
         raise ConnectionError("The server broke a connection off or did not speak HTTP/1.1.") from failures
 
 
-async def _client(port: int, number: int, source: Iterable[bytes], take: Callable[[Answer], None]) -> None:
+async def _client(
+    port: int, number: int, source: Iterable[bytes], take: Callable[[Answer], None], patient: bool
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for request in source:
-            began = time.perf_counter()
-            writer.write(request)
-            await writer.drain()
-            status, body = await _read_answer(reader)
-            take(Answer(number, began, time.perf_counter(), status, body))
+            answer = await _exchange(reader, writer, number, request)
+            take(answer)
+            if patient and answer.retry_after_s is not None:
+                await asyncio.sleep(answer.retry_after_s)
     finally:
         writer.close()
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int, request: bytes) -> Answer:
+    began = time.perf_counter()
+    writer.write(request)
+    await writer.drain()
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        status_line, *fields = head.split("\r\n")
-        lengths = [field.partition(":")[2] for field in fields if field.startswith("content-length:")]
-        return int(status_line.split(" ")[1]), await reader.readexactly(int(lengths[0]))
-    except (asyncio.IncompleteReadError, IndexError, ValueError) as error:
+        status_line, *lines = head.strip().split("\r\n")
+        fields = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        status, body = int(status_line.split(" ")[1]), await reader.readexactly(int(fields["content-length"]))
+        wait_s = float(fields["retry-after"]) if "retry-after" in fields else None
+    except (asyncio.IncompleteReadError, IndexError, KeyError, ValueError) as error:
         raise ConnectionError(f"Not a whole HTTP/1.1 answer: {error}") from error
+    return Answer(number, began, time.perf_counter(), status, body, wait_s)

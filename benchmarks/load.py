@@ -39,7 +39,7 @@ async def _measure(server: RunningServer, request: bytes, clients: int, warm_up_
     return Load(
         clients=clients,
         per_second=rate(answers, seen, clients) * len(good) / len(seen),
-        latency_ms=spread([(each.ended_s - each.began_s) * 1e3 for each in good]),
+        latency_ms=spread([each.took_s * 1e3 for each in good]),
         failed=len(seen) - len(good),
         client_cores=client_s / looked_s,
         server_cores=server_s / looked_s,
