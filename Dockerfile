@@ -14,6 +14,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY deploy/requirements.py deploy/
 RUN python deploy/requirements.py > requirements.txt \
+ && python deploy/requirements.py openvino >> requirements.txt \
  && pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
     --requirement requirements.txt
 

@@ -150,7 +150,11 @@ def _load_pipeline(settings: Settings) -> Any:
     from app.vision.weights import default_weights_dir
 
     return Pipeline.load(
-        settings.weights_dir or default_weights_dir(), settings.device, settings.precision, settings.threads
+        settings.weights_dir or default_weights_dir(),
+        settings.device,
+        settings.precision,
+        settings.threads,
+        runtime_name=settings.runtime,
     )
 
 

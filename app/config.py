@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto computes in bfloat16 where the hardware does."
     )
+    runtime: Literal["auto", "torch", "openvino"] = Field(
+        default="auto", description="What runs the networks; auto: OpenVINO on a CPU where it is installed, else torch."
+    )
     threads: int = Field(default=0, ge=0, le=1024, description="CPU threads of the networks; 0: one a core.")
     weights_dir: Path | None = Field(
         default=None, description="Folder with manifest.json; default: the weights that come with Mien."

@@ -17,6 +17,7 @@ MienError
 ├── InferenceFailed       500  the networks failed on this batch
 ├── VideoUnavailable      command line: the video, camera or stream cannot be opened, or broke off
 ├── DeviceUnavailable     start-up: the device asked for is not there
+├── RuntimeUnavailable    start-up: the runtime asked for is not installed, or does not fit the device
 └── WeightsError          start-up: weights are missing, altered or do not fit
 
 Every class carries an HTTP status and a stable `code`; `str(error)` is safe to show to a client. `retry_after_s` says
@@ -170,6 +171,13 @@ class DeviceUnavailable(MienError):
 
     code = "device_unavailable"
     title = "The device is not available"
+
+
+class RuntimeUnavailable(MienError):
+    """The runtime that was asked for is not installed, or does not fit the device or the precision."""
+
+    code = "runtime_unavailable"
+    title = "The runtime is not available"
 
 
 class WeightsError(MienError):

@@ -43,7 +43,9 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
         from app.vision.pipeline import Pipeline  # importing torch takes seconds: not on the event loop
 
         weights_dir = settings.weights_dir or default_weights_dir()
-        return Pipeline.load(weights_dir, settings.device, settings.precision, settings.threads)
+        return Pipeline.load(
+            weights_dir, settings.device, settings.precision, settings.threads, runtime_name=settings.runtime
+        )
 
     limits = EngineLimits(
         max_batch_size=settings.max_batch_size,

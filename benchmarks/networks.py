@@ -8,6 +8,7 @@ import torch
 from app.config import Settings
 from app.vision.device import has_native_bf16
 from app.vision.pipeline import Pipeline
+from app.vision.runtime import THREADS_THERE
 from app.vision.weights import default_weights_dir
 from benchmarks.results import Networks
 
@@ -16,7 +17,7 @@ def load_pipeline() -> Pipeline:
     """Load both networks by the settings of the environment."""
     settings = Settings()
     weights_dir = settings.weights_dir or default_weights_dir()
-    return Pipeline.load(weights_dir, settings.device, settings.precision, settings.threads)
+    return Pipeline.load(weights_dir, settings.device, settings.precision, settings.threads, settings.runtime)
 
 
 def describe(pipeline: Pipeline) -> Networks:
@@ -25,7 +26,7 @@ def describe(pipeline: Pipeline) -> Networks:
         device=str(pipeline.device),
         runtime="openvino" if "openvino" in sys.modules else "torch",  # imported only where it runs the networks
         precision=_precision(pipeline.device),
-        threads=torch.get_num_threads(),
+        threads=Settings().threads or THREADS_THERE,
     )
 
 

@@ -3,7 +3,9 @@
 Shape letters: N faces, S side of the crop.
 """
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -71,19 +73,25 @@ def _crop(image: Image, centre_x: float, centre_y: float, side: float, device: t
     height, width = region.shape[:2]
     oversampling = min(MAX_OVERSAMPLING, max(1, round(side / INPUT_SIZE_PX)))
     samples = INPUT_SIZE_PX * oversampling
-    step = (torch.arange(samples, device=device, dtype=torch.float32) + 0.5) / samples - 0.5
-    x = (centre_x - offset_x + step * side) * 2 / width - 1
-    y = (centre_y - offset_y + step * side) * 2 / height - 1
-    grid = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1).unsqueeze(0)
+    step_side = _steps(samples, device) * side
+    grid = torch.empty(1, samples, samples, 2, device=device)
+    grid[..., 0] = (centre_x - offset_x + step_side) * 2 / width - 1
+    grid[..., 1] = ((centre_y - offset_y + step_side) * 2 / height - 1)[:, None]
     sampled = F.grid_sample(gray_BCHW, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return F.avg_pool2d(sampled, oversampling)
+    return sampled if oversampling == 1 else F.avg_pool2d(sampled, oversampling)
+
+
+@lru_cache(maxsize=2 * MAX_OVERSAMPLING)
+def _steps(samples: int, device: torch.device) -> Tensor:
+    """Return where samples lie along a side of the square: -0.5..0.5, from its centre, in sides."""
+    return (torch.arange(samples, device=device, dtype=torch.float32) + 0.5) / samples - 0.5
 
 
 def _region(image: Image, centre_x: float, centre_y: float, side: float) -> tuple[Image, int, int]:
     """Return the part of the image that the square touches, with one pixel around it, and its offset."""
     height, width = image.shape[:2]
-    left, right = (int(np.clip(np.floor(centre_x + half), -1, width)) for half in (-side / 2, side / 2))
-    top, bottom = (int(np.clip(np.floor(centre_y + half), -1, height)) for half in (-side / 2, side / 2))
+    left, right = (min(max(math.floor(centre_x + half), -1), width) for half in (-side / 2, side / 2))
+    top, bottom = (min(max(math.floor(centre_y + half), -1), height) for half in (-side / 2, side / 2))
     left, top = max(0, min(left - 1, width - 1)), max(0, min(top - 1, height - 1))
     return image[top : max(bottom + 2, top + 1), left : max(right + 2, left + 1)], left, top
 
@@ -91,5 +99,10 @@ def _region(image: Image, centre_x: float, centre_y: float, side: float) -> tupl
 def _to_gray(image: Image, device: torch.device) -> Tensor:
     """Map RGB (H, W, 3) to gray float (1, 1, H, W), rounded to whole values as an 8-bit gray picture would be."""
     rgb_HWC = torch.from_numpy(np.ascontiguousarray(image)).to(device)
-    gray_HW = (rgb_HWC.float() @ torch.tensor(LUMA, device=device)).round()
+    gray_HW = (rgb_HWC.float() @ _luma(device)).round()
     return gray_HW[None, None]
+
+
+@lru_cache(maxsize=2)
+def _luma(device: torch.device) -> Tensor:
+    return torch.tensor(LUMA, device=device)

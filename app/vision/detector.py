@@ -1,18 +1,21 @@
 """YOLOv8n as a face finder: images in, boxes in original pixels out.
 
-Shape letters: B batch, A anchors (one for each cell of the three feature maps), H, W.
+Shape letters: B batch, A anchors (one for each cell of the three feature maps), H, W, K classes.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 from app.vision.letterbox import Letterbox, letterbox
+from app.vision.runtime import Runtime
 from app.vision.types import Detection, Image
+from app.vision.ultralytics_door import DetectionModel
 from app.vision.weights import DetectorCard, fill
 from app.vision.yolov8 import build_yolov8n
 
@@ -22,23 +25,52 @@ MAX_CANDIDATES = 1000
 """Best anchors of a picture that enter NMS; bounds its quadratic cost when the threshold is low."""
 
 
+class RawMaps(nn.Module):
+    """YOLOv8n from the canvas to what its head says of every anchor, which is decoded in float32 by `FaceDetector`.
+
+    Args:
+        network: With its weights; it is taken over, and its batch norms are folded into the convolutions.
+    """
+
+    def __init__(self, network: DetectionModel) -> None:
+        super().__init__()
+        self.network = network.eval().fuse(verbose=False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode, but not the head's: it returns raw maps in training only."""
+        super().train(mode)
+        self.network.model[-1].training = True
+        return self
+
+    def forward(self, canvas_BHWC: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the network.
+
+        Args:
+            canvas_BHWC: RGB, uint8, sides multiples of 32.
+
+        Returns:
+            Logits of the distances to the box's sides, (B, 4 * 16, A), and of the classes, (B, K, A).
+        """
+        maps = self.network(canvas_BHWC.permute(0, 3, 1, 2).float().div(255))
+        return maps["boxes"], maps["scores"]
+
+
 class FaceDetector:
-    """The detector on its device.
+    """The detector behind a runtime.
 
     Args:
         state: YOLOv8n's state with one class.
         card: The manifest's entry.
-        device: Where to compute.
-        bf16: Compute the convolutions in bfloat16 autocast.
+        runtime: What runs it.
     """
 
-    def __init__(self, state: dict[str, Tensor], card: DetectorCard, device: torch.device, bf16: bool) -> None:
+    def __init__(self, state: dict[str, Tensor], card: DetectorCard, runtime: Runtime) -> None:
         network = build_yolov8n(len(card.labels))
         fill(network, state, card.file)
-        network = network.eval().fuse(verbose=False)
-        network.model[-1].training = True  # The head then returns raw maps; they are decoded in float32 below.
-        self.network = network.requires_grad_(False).to(device, memory_format=torch.channels_last)
-        self.card, self.device, self.bf16 = card, device, bf16
+        example_BHWC = torch.zeros(2, 64, 96, 3, dtype=torch.uint8)
+        self.network = runtime.load(RawMaps(network), example_BHWC, (0, 1, 2), card.sha256)
+        self.card, self.device = card, runtime.device
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image], score_thresholds: Sequence[float]) -> list[list[Detection]]:
@@ -68,16 +100,14 @@ class FaceDetector:
 
     def _find(self, canvas_BHWC: Tensor, thresholds_B: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return boxes (N, 4) in canvas pixels, scores (N,) and the position in the batch (N,), best score first."""
-        x_BCHW = canvas_BHWC.to(self.device).permute(0, 3, 1, 2).float().div(255)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            raw = self.network(x_BCHW.contiguous(memory_format=torch.channels_last))
-        scores_BA = raw["scores"].float().sigmoid().amax(dim=1)
+        distances_BCA, logits_BKA = self.network(canvas_BHWC.to(self.device))
+        scores_BA = logits_BKA.float().sigmoid().amax(dim=1)
         candidates = min(MAX_CANDIDATES, scores_BA.shape[1])
         top_BN, anchor_BN = scores_BA.topk(candidates, dim=1)
         picture_N, rank_N = (top_BN >= thresholds_B[:, None]).nonzero(as_tuple=True)
         anchor_N, scores_N = anchor_BN[picture_N, rank_N], top_BN[picture_N, rank_N]
-        distances_N = raw["boxes"].permute(0, 2, 1)[picture_N, anchor_N].float()
-        shapes = [tuple(feature.shape[-2:]) for feature in raw["feats"]]
+        distances_N = distances_BCA.permute(0, 2, 1)[picture_N, anchor_N].float()
+        shapes = [(canvas_BHWC.shape[1] // stride, canvas_BHWC.shape[2] // stride) for stride in STRIDES]
         xyxy_N4 = decode_boxes(distances_N, anchor_N, shapes)
         kept = batched_nms(xyxy_N4, scores_N, picture_N, self.card.iou_threshold)
         return xyxy_N4[kept].cpu().numpy(), scores_N[kept].cpu().numpy(), picture_N[kept].cpu().numpy()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from app.errors import WeightsError
 from app.vision.my_model import INPUT_SIZE_PX, MyModel
+from app.vision.runtime import Runtime
 from app.vision.weights import EmotionCard, fill
 
 MEAN = STD = 0.5
@@ -26,26 +27,24 @@ def normalize_faces(faces_BCHW: Tensor) -> Tensor:
 
 
 class EmotionClassifier:
-    """My_model on its device.
+    """My_model behind a runtime.
 
     Args:
         state: My_model's state with five outputs.
         card: The manifest's entry.
-        device: Where to compute.
-        bf16: Compute the convolutions in bfloat16 autocast.
+        runtime: What runs it.
 
     Raises:
         WeightsError: If the state does not fit, or the card asks for another normalisation or input size.
     """
 
-    def __init__(self, state: dict[str, Tensor], card: EmotionCard, device: torch.device, bf16: bool) -> None:
+    def __init__(self, state: dict[str, Tensor], card: EmotionCard, runtime: Runtime) -> None:
         if (card.mean, card.std, card.input_size_px) != (MEAN, STD, INPUT_SIZE_PX):
             raise WeightsError(f"{card.file} wants another normalisation or input size than this version computes.")
         network = MyModel(num_classes=len(card.labels))
         fill(network, state, card.file)
-        network = network.eval().requires_grad_(False).to(device)
-        self.network = network.to(memory_format=torch.channels_last)
-        self.card, self.device, self.bf16 = card, device, bf16
+        self.network = runtime.load(network.eval(), torch.zeros(2, 1, INPUT_SIZE_PX, INPUT_SIZE_PX), (0,), card.sha256)
+        self.card, self.device = card, runtime.device
 
     @torch.inference_mode()
     def __call__(self, faces_BCHW: Tensor) -> Tensor:
@@ -60,7 +59,6 @@ class EmotionClassifier:
         if len(faces_BCHW) == 0:
             return torch.zeros(0, len(self.card.labels))
         x_BCHW = normalize_faces(faces_BCHW.to(self.device)).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            logits_BK = self.network(x_BCHW)
+        [logits_BK] = self.network(x_BCHW)
         probabilities_BK: Tensor = (logits_BK.float() / self.card.temperature).softmax(dim=1).cpu()
         return probabilities_BK

@@ -1,5 +1,6 @@
 """Both networks, one call: a batch of images in, faces with emotions out."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,14 @@ from app.vision.detector import FaceDetector
 from app.vision.device import device_errors, has_native_bf16, resolve_device
 from app.vision.emotion import EmotionClassifier
 from app.vision.my_model import LABELS
+from app.vision.runtime import choose_runtime
 from app.vision.types import Detection, DetectOptions, Face, Image, ImageFaces
 from app.vision.weights import Manifest, load_manifest, load_state
+
+logger = logging.getLogger(__name__)
+
+WARM_UP_PICTURES, WARM_UP_FACES = (1, 4), 47
+"""Sizes of the batches that a runtime may treat differently; 47 faces are cut into parts of 16, 16, 8, 4, 2 and 1."""
 
 MAX_FACES_PER_PASS = 256
 """Faces that go through My_model at once; a crowd is cut into passes so that memory stays bounded."""
@@ -33,7 +40,14 @@ class Pipeline:
         self.detector, self.classifier, self.manifest = detector, classifier, manifest
 
     @classmethod
-    def load(cls, weights_dir: Path, device_name: str, precision: str = "auto", threads: int = 0) -> "Pipeline":
+    def load(
+        cls,
+        weights_dir: Path,
+        device_name: str,
+        precision: str = "auto",
+        threads: int = 0,
+        runtime_name: str = "auto",
+    ) -> "Pipeline":
         """Load both networks.
 
         Args:
@@ -41,20 +55,22 @@ class Pipeline:
             device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
             precision: `fp32`, `bf16`, or `auto`: bfloat16 where the hardware computes it.
             threads: CPU threads of one network call; 0 for one a core that this process may use.
+            runtime_name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
 
         Raises:
             DeviceUnavailable: If the device is not there.
+            RuntimeUnavailable: If the runtime is not installed or does not fit the device or the precision.
             WeightsError: If weights are missing, altered or do not fit.
         """
         device = resolve_device(device_name)
-        if threads:
-            torch.set_num_threads(threads)
         bf16 = precision == "bf16" or (precision == "auto" and has_native_bf16(device))
         manifest = load_manifest(weights_dir)
         if manifest.emotion.labels != LABELS:
             raise WeightsError(f"The manifest's labels {manifest.emotion.labels} are not {LABELS}.")
-        detector = FaceDetector(load_state(weights_dir, manifest.detector), manifest.detector, device, bf16)
-        classifier = EmotionClassifier(load_state(weights_dir, manifest.emotion), manifest.emotion, device, bf16)
+        runtime = choose_runtime(runtime_name, device, bf16, threads)
+        detector = FaceDetector(load_state(weights_dir, manifest.detector), manifest.detector, runtime)
+        classifier = EmotionClassifier(load_state(weights_dir, manifest.emotion), manifest.emotion, runtime)
+        logger.info("the networks run on %s", runtime.description)
         return cls(detector, classifier, manifest)
 
     @property
@@ -63,14 +79,15 @@ class Pipeline:
         return self.detector.device
 
     def warm_up(self) -> None:
-        """Run both networks once on a made-up picture, so that the first request does not pay for set-up.
+        """Run both networks on a made-up picture, so that the first requests do not pay for set-up.
 
         Raises:
             RuntimeError: If the networks cannot run or their answer is not a distribution.
         """
         image = np.full((720, 1280, 3), 127, dtype=np.uint8)
-        self.detect([image], [DetectOptions()])
-        total = sum(self.classify([image])[0])
+        for count in WARM_UP_PICTURES:
+            self.detect([image] * count, [DetectOptions()] * count)
+        total = sum(self.classify([image[:48, :48]] * WARM_UP_FACES)[0])
         if not np.isclose(total, 1.0, atol=1e-3):
             raise RuntimeError(f"Warm-up failed: the probabilities sum to {total}.")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -73,6 +74,18 @@ def test_a_damaged_weights_file_stops_the_start_with_one_clear_line(name, tmp_pa
     assert file.name in line
 
 
+def test_a_runtime_that_is_not_installed_is_one_clear_line():
+    program = "import sys; sys.modules['openvino'] = None; from app.cli import cli; cli(['serve', '--device', 'cpu'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "MIEN_RUNTIME": "openvino"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("mien: ")
+    assert "pip install openvino" in line
+
+
 def test_real_server_answers_and_stops_cleanly(tmp_path):
     with running_server(tmp_path) as server:
         with urllib.request.urlopen(f"{server.address}/readyz", timeout=30) as answer:  # noqa: S310 - our own server
@@ -83,3 +96,10 @@ def test_real_server_answers_and_stops_cleanly(tmp_path):
         server.terminate()
         assert server.process.returncode in (0, -signal.SIGTERM)
         assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_the_log_names_the_runtime_and_its_precision(tmp_path, name):
+    with running_server(tmp_path, runtime=name, precision="fp32", device="cpu") as server:
+        library = {"openvino": "OpenVINO", "torch": "PyTorch"}[name]
+        assert re.search(rf"the networks run on {library} [\d.]+.*, fp32, cpu, \d+ threads", server.log)

@@ -13,6 +13,7 @@ from ultralytics.models.yolo.detect import DetectionPredictor
 from ultralytics.nn.tasks import DetectionModel
 
 from app.vision.detector import FaceDetector
+from app.vision.runtime import TorchRuntime
 from app.vision.types import Detection
 from app.vision.weights import default_weights_dir, load_manifest, load_state
 from tests.conftest import photo_path
@@ -59,7 +60,9 @@ def test_the_served_detector_equals_ultralytics(name: str) -> None:
     card = load_manifest(weights_dir).detector
     payload = (weights_dir / card.file).read_bytes()
     image = read_picture(photo_path(name))
-    [ours] = FaceDetector(load_state(weights_dir, card), card, CPU, bf16=False)([image], [card.score_threshold])
+    [ours] = FaceDetector(load_state(weights_dir, card), card, TorchRuntime(CPU, bf16=False))(
+        [image], [card.score_threshold]
+    )
 
     wanted = {"imgsz": 640, "rect": True, "conf": card.score_threshold, "iou": card.iou_threshold, "device": "cpu"}
     predictor = DetectionPredictor(overrides={**wanted, "verbose": False, "save": False})

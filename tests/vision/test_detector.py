@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from app.vision.detector import FaceDetector, decode_boxes
+from app.vision.runtime import TorchRuntime
 from app.vision.yolov8 import build_yolov8n
 from tests.conftest import gradient, make_manifest
 
@@ -13,7 +14,7 @@ CPU = torch.device("cpu")
 def detector():
     """Random weights, with a threshold of zero: many boxes, no meaning, but the arithmetic is all there."""
     torch.manual_seed(0)
-    return FaceDetector(build_yolov8n(1).state_dict(), make_manifest().detector, CPU, bf16=False)
+    return FaceDetector(build_yolov8n(1).state_dict(), make_manifest().detector, TorchRuntime(CPU, bf16=False))
 
 
 def test_decoding_equals_ultralytics_head():

@@ -8,6 +8,7 @@ import torch
 from app.errors import MienError
 from app.vision.detector import FaceDetector
 from app.vision.image import decode_image
+from app.vision.runtime import TorchRuntime
 from app.vision.types import Detection, Image
 from app.vision.weights import DetectorCard
 from training.deployed import from_payload
@@ -19,7 +20,7 @@ MAX_PIXELS = 200_000_000
 
 def face_detector(payload: bytes, card: DetectorCard, device: torch.device) -> FaceDetector:
     """Load weights that need not be exported yet, in float32."""
-    return FaceDetector(from_payload(payload), card, device, bf16=False)
+    return FaceDetector(from_payload(payload), card, TorchRuntime(device, bf16=False))
 
 
 def read_picture(path: Path) -> Image:

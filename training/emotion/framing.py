@@ -17,6 +17,7 @@ from app.vision.crop import crop_faces
 from app.vision.detector import FaceDetector
 from app.vision.emotion import normalize_faces
 from app.vision.letterbox import PADDING_VALUE
+from app.vision.runtime import TorchRuntime
 from app.vision.types import Detection, Image
 from app.vision.weights import MANIFEST, CropRule, DetectorCard, load_state
 from training.emotion.data import EmotionSplit
@@ -72,7 +73,7 @@ def load_detector(weights_dir: Path) -> FaceDetector:
     if entry is None:
         raise RunError(f"{weights_dir / MANIFEST} holds no face detector yet: run `detector export` first.")
     card = DetectorCard.model_validate(entry)
-    return FaceDetector(load_state(weights_dir, card), card, CPU, bf16=False)
+    return FaceDetector(load_state(weights_dir, card), card, TorchRuntime(CPU, bf16=False))
 
 
 def enlarge(split: EmotionSplit) -> list[Image]:

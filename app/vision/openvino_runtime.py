@@ -1,0 +1,150 @@
+"""OpenVINO for CPUs: networks converted from PyTorch, run in parts of few sizes.
+
+OpenVINO generates machine code for each shape that it meets and keeps it: 137 MB for the 39 canvases of the detector,
+one picture at a time. So the sizes of parts are few and the code kept is bounded. The measurements behind the constants
+are in docs/architecture.md.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from app import __version__
+from app.errors import RuntimeUnavailable
+from app.vision import openvino_door as openvino
+from app.vision.openvino_cache import cached_model
+from app.vision.runtime import Network
+
+Array = npt.NDArray[Any]
+
+LARGEST_PART = 16
+"""Most rows of a part where the input has one size: more bring nothing."""
+
+KERNELS_KEPT = 300
+"""Generated kernels that a stream of a network keeps, the latest used."""
+
+MAX_STREAMS = 16
+"""Most parts that run side by side; a batch of the server has no more pictures."""
+
+
+class OpenVinoRuntime:
+    """OpenVINO on the CPU.
+
+    PyTorch, which still does what comes before and after the networks, gets one thread: its other threads would wait
+    for work in a busy loop, on the cores that OpenVINO needs.
+
+    Args:
+        bf16: Compute in bfloat16.
+        threads: Of all streams of a network together, at least 1.
+        core: OpenVINO itself; default: a new one.
+
+    Raises:
+        RuntimeUnavailable: If OpenVINO does not compute bfloat16 on this processor.
+    """
+
+    def __init__(self, bf16: bool, threads: int, core: openvino.Core | None = None) -> None:
+        self.device = torch.device("cpu")
+        self._core, self._bf16, self._threads = core or openvino.Core(), bf16, threads
+        if bf16 and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise RuntimeUnavailable("OpenVINO has no bf16 on this processor: set the precision to auto or fp32.")
+        torch.set_num_threads(1)
+
+    @property
+    def description(self) -> str:
+        """Library with version, precision and place."""
+        version, precision = openvino.__version__.split("-")[0], "bf16" if self._bf16 else "fp32"
+        return f"OpenVINO {version}, {precision}, cpu, {self._threads} threads"
+
+    def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:
+        """Convert a network, or take its stored conversion, and compile it; see `Runtime`."""
+        made_of = (sha256, example.shape, varying, str(module), __version__, torch.__version__, openvino.__version__)
+        key = hashlib.sha256(repr(made_of).encode()).hexdigest()
+        model = cached_model(self._core, key, lambda: convert(module, example, varying))
+        largest = LARGEST_PART if varying == (0,) else 1
+        return OpenVinoNetwork(self._compile(model, "LATENCY"), self._compile(model, "THROUGHPUT"), largest)
+
+    def _compile(self, model: openvino.Model, hint: str) -> openvino.CompiledModel:
+        settings = {
+            "PERFORMANCE_HINT": hint,
+            "PERFORMANCE_HINT_NUM_REQUESTS": MAX_STREAMS,
+            "INFERENCE_NUM_THREADS": self._threads,
+            "INFERENCE_PRECISION_HINT": "bf16" if self._bf16 else "f32",
+            "ENABLE_CPU_PINNING": False,  # Two servers on one machine would be pinned to the same cores.
+            "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
+        }
+        return self._core.compile_model(model, "CPU", settings)
+
+
+class OpenVinoNetwork:
+    """A compiled network: whole parts side by side, one a stream; what is left with all threads.
+
+    Args:
+        lone: Compiled for the shortest time of one part.
+        many: Compiled for the most parts a second.
+        largest: Most rows of a part.
+    """
+
+    def __init__(self, lone: openvino.CompiledModel, many: openvino.CompiledModel, largest: int) -> None:
+        self._lone = lone.create_infer_request()
+        self._streams = [many.create_infer_request() for _ in range(many.get_property("NUM_STREAMS"))]
+        self._largest = largest
+
+    def __call__(self, batch: Tensor) -> tuple[Tensor, ...]:
+        """Run a batch; see `Network`."""
+        sizes = part_sizes(len(batch), self._largest)
+        parts = np.split(np.ascontiguousarray(batch.numpy()), np.cumsum(sizes)[:-1])
+        whole = sizes.count(self._largest)
+        if whole % len(self._streams) == 1:
+            whole -= 1  # One part on all threads is faster than on one stream's.
+        answers = self._side_by_side(parts[:whole])
+        for part in parts[whole:]:
+            self._lone.infer([part], share_inputs=True)
+            answers.append(_outputs(self._lone))
+        return tuple(torch.from_numpy(np.concatenate(each)) for each in zip(*answers, strict=True))
+
+    def _side_by_side(self, parts: Sequence[Array]) -> list[list[Array]]:
+        answers = []
+        for first in range(0, len(parts), len(self._streams)):
+            running = self._streams[: len(parts) - first]
+            for request, part in zip(running, parts[first:], strict=False):
+                request.start_async([part], share_inputs=True)
+            for request in running:
+                request.wait()
+            answers += [_outputs(request) for request in running]
+        return answers
+
+
+def part_sizes(count: int, largest: int) -> list[int]:
+    """Cut a batch into parts of few sizes: as many of the largest as fit, then falling powers of two.
+
+    Args:
+        count: Rows of the batch.
+        largest: A power of two.
+    """
+    whole, rest = divmod(count, largest)
+    powers = (1 << bit for bit in reversed(range(largest.bit_length())))
+    return [largest] * whole + [power for power in powers if rest & power]
+
+
+def convert(module: nn.Module, example: Tensor, varying: tuple[int, ...]) -> openvino.Model:
+    """Convert a network; see `Runtime.load` for the arguments.
+
+    PyTorch advises against its tracer, for `torch.export`; with that the start would take 4 s longer.
+    """
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`torch.jit")
+        traced = torch.jit.trace(module, example, check_trace=False, strict=False)
+    model = openvino.convert_model(traced)
+    model.reshape([-1 if axis in varying else size for axis, size in enumerate(example.shape)])
+    return model
+
+
+def _outputs(request: openvino.InferRequest) -> list[Array]:
+    """Copy the outputs: the request's own memory is overwritten by its next part."""
+    return [tensor.data.copy() for tensor in request.output_tensors]

@@ -1,0 +1,111 @@
+"""How a network is run: the protocol that detector and classifier speak, PyTorch behind it, and the choice of one."""
+
+from importlib.util import find_spec
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from app.errors import RuntimeUnavailable
+
+THREADS_THERE = torch.get_num_threads()
+"""One for each core that this process may use, as PyTorch counts them before anybody sets another number."""
+
+
+class Network(Protocol):
+    """A network on its device."""
+
+    def __call__(self, batch: Tensor) -> tuple[Tensor, ...]:
+        """Run a batch; called in inference mode, by one thread at a time.
+
+        Args:
+            batch: On the runtime's device; at least one row.
+
+        Returns:
+            The module's outputs in order, each with as many rows, in the precision they were computed in or float32.
+        """
+
+
+class Runtime(Protocol):
+    """What runs networks: a library with its device, its precision and its threads."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs are expected and outputs lie."""
+
+    @property
+    def description(self) -> str:
+        """Library with version, precision and place, for people."""
+
+    def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:
+        """Bring a network to the device.
+
+        Args:
+            module: In evaluation mode, with its weights; it is taken over and must not be used elsewhere afterwards.
+            example: Two rows of input on the CPU.
+            varying: Axes of the input whose size differs from call to call; 0, the batch, is one of them.
+            sha256: Of the weights file: what a stored conversion is recognised by.
+        """
+
+
+class TorchRuntime:
+    """PyTorch, on any device: channels last, and bfloat16 by autocast.
+
+    Args:
+        device: Where to compute.
+        bf16: Compute convolutions and products in bfloat16.
+    """
+
+    def __init__(self, device: torch.device, bf16: bool) -> None:
+        self.device, self._bf16 = device, bf16
+
+    @property
+    def description(self) -> str:
+        """Library with version, precision and place."""
+        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        return f"PyTorch {torch.__version__}, {'bf16' if self._bf16 else 'fp32'}, {self.device}{threads}"
+
+    def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:  # noqa: ARG002
+        """Bring a network to the device; see `Runtime`."""
+        module = module.requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
+
+        def run(batch: Tensor) -> tuple[Tensor, ...]:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+                out = module(batch)
+            return out if isinstance(out, tuple) else (out,)
+
+        return run
+
+
+def choose_runtime(name: str, device: torch.device, bf16: bool, threads: int) -> Runtime:
+    """Make the runtime that a setting names; it takes the process's threads.
+
+    Args:
+        name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
+        device: Where to compute.
+        bf16: Compute in bfloat16.
+        threads: Of one network call on a CPU; 0 for one a core that this process may use.
+
+    Raises:
+        RuntimeUnavailable: If OpenVINO is asked for and is not installed, or does not fit the device or the precision;
+            or if it is installed and cannot be loaded. Never a silent fallback.
+    """
+    threads = threads or THREADS_THERE
+    installed = find_spec("openvino") is not None
+    if name == "torch" or (name == "auto" and not (installed and device.type == "cpu")):
+        torch.set_num_threads(threads)
+        return TorchRuntime(device, bf16)
+    if not installed:
+        raise RuntimeUnavailable(
+            "The runtime openvino is not installed: run `pip install openvino`, or set the runtime to auto or torch."
+        )
+    if device.type != "cpu":
+        raise RuntimeUnavailable(
+            f"The runtime openvino computes on the CPU, but the device is {device}: set the device to cpu, or the "
+            "runtime to auto or torch."
+        )
+    try:
+        from app.vision.openvino_runtime import OpenVinoRuntime
+    except ImportError as error:
+        raise RuntimeUnavailable(f"OpenVINO is installed but cannot be loaded: {error}") from error
+    return OpenVinoRuntime(bf16, threads)

@@ -1,0 +1,137 @@
+"""The OpenVINO runtime on a small network; tests/system/test_runtimes.py has the real ones."""
+
+import logging
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from app.errors import RuntimeUnavailable
+from app.vision.openvino_cache import DIGEST, GRAPH, WEIGHTS
+from app.vision.openvino_runtime import LARGEST_PART, OpenVinoRuntime, part_sizes
+
+EXAMPLE = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+CONVERTING = "converting a network"
+
+
+class TwoOutputs(nn.Module):
+    """A row's outputs depend on this row only, so that rows that change places are caught."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        maps_BCHW = self.conv(x_BCHW).relu()
+        return maps_BCHW, maps_BCHW.mean(dim=(2, 3))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = torch.get_num_threads()
+    yield tmp_path / "mien"
+    torch.set_num_threads(before)
+
+
+def load(varying=(0,), sha256="a"):
+    return OpenVinoRuntime(bf16=False, threads=2).load(TwoOutputs().eval(), EXAMPLE, varying, sha256)
+
+
+@pytest.mark.parametrize("largest", [1, 16])
+def test_every_batch_is_cut_into_parts_of_few_sizes(largest):
+    for count in range(1, 257):
+        sizes = part_sizes(count, largest)
+        assert sum(sizes) == count
+        assert set(sizes) <= {1, 2, 4, 8, 16}
+        assert max(sizes) <= largest
+        assert sizes.count(largest) == count // largest
+
+
+@torch.inference_mode()
+def test_batches_of_any_size_equal_torch_row_by_row():
+    network, reference = load(), TwoOutputs().eval()
+    for count in (*range(1, 2 * LARGEST_PART), 3 * LARGEST_PART, 5 * LARGEST_PART + 3):
+        batch = torch.rand(count, 3, 8, 8)
+        for ours, theirs in zip(network(batch), reference(batch), strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_sizes_that_vary_equal_torch():
+    network, reference = load(varying=(0, 2, 3)), TwoOutputs().eval()
+    for count, height, width in ((1, 8, 8), (5, 8, 16), (2, 24, 8), (1, 8, 8)):
+        batch = torch.rand(count, 3, height, width)
+        for ours, theirs in zip(network(batch), reference(batch), strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_answers_outlive_the_next_call():
+    network = load()
+    first = network(EXAMPLE)
+    kept = [each.clone() for each in first]
+    network(EXAMPLE + 1)
+    assert all(torch.equal(*pair) for pair in zip(first, kept, strict=True))
+
+
+def test_a_processor_without_bf16_is_an_error():
+    class Old:
+        def get_property(self, device, name):
+            return ["FP32", "INT8"]
+
+    with pytest.raises(RuntimeUnavailable, match="fp32"):
+        OpenVinoRuntime(bf16=True, threads=1, core=Old())
+
+
+def test_a_network_is_converted_once_for_each_state(caplog, cache):
+    caplog.set_level(logging.INFO)
+    load()
+    assert caplog.text.count(CONVERTING) == 1
+    load()
+    assert caplog.text.count(CONVERTING) == 1
+    load(sha256="b")
+    assert caplog.text.count(CONVERTING) == 2
+    assert len(list(cache.iterdir())) == 2
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", [GRAPH, WEIGHTS, DIGEST])
+def test_a_damaged_entry_is_made_anew(caplog, cache, name):
+    expected = load()(EXAMPLE)
+    [entry] = cache.iterdir()
+    (entry / name).write_bytes((entry / name).read_bytes()[:-1])
+    for messages in (1, 1):  # once for the damaged entry; the new one is whole
+        found = load()(EXAMPLE)
+        assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+        assert caplog.text.count("made anew") == messages
+
+
+@torch.inference_mode()
+def test_a_folder_that_others_may_write_to_is_not_used(caplog, cache):
+    cache.mkdir()
+    cache.chmod(0o777)
+    assert len(load()(EXAMPLE)) == 2
+    assert "others may write" in caplog.text
+    assert list(cache.iterdir()) == []
+
+
+@torch.inference_mode()
+def test_a_cache_that_cannot_be_written_does_not_stop_the_start(caplog, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")  # not even root can make a folder there
+    assert len(load()(EXAMPLE)) == 2
+    assert "not kept" in caplog.text
+
+
+def test_no_telemetry():
+    """In a process of its own: OpenVINO must have taken its own stand-in for the package that reports to Google."""
+    program = (
+        "from app.vision import openvino_door;"
+        "from openvino.tools.ovc import convert_impl, telemetry_utils, utils;"
+        "print({each.tm.__name__ for each in (convert_impl, telemetry_utils, utils)})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{'openvino.tools.ovc.telemetry_stub'}"
