@@ -1,7 +1,9 @@
 """Where the networks compute and in which precision."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -40,6 +42,33 @@ def has_native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def cores_allowed(affinity: int, cpu_max: str) -> int:
+    """Return how many cores' work a process may do at once, at least 1.
+
+    More threads than that would wait for each other: a container's limit of CPU time stops all of them together.
+
+    Args:
+        affinity: Cores it may run on.
+        cpu_max: Its control group's `cpu.max`: microseconds of CPU time, or `max`, in each period of microseconds.
+
+    References:
+        The Linux kernel's documentation, "Control Group v2", section "CPU Interface Files".
+    """
+    try:
+        quota, period = (float(each) for each in cpu_max.split())
+    except ValueError:  # `max`, or no file there
+        return affinity
+    return max(1, min(affinity, math.ceil(quota / period)))
+
+
+def read_cpu_max() -> str:
+    """Return `cpu.max` of this process's container; empty where there is none."""
+    try:
+        return Path("/sys/fs/cgroup/cpu.max").read_text()
+    except OSError:
+        return ""
 
 
 @contextmanager

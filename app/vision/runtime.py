@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import RuntimeUnavailable
+from app.vision.device import cores_allowed, read_cpu_max
 
-THREADS_THERE = torch.get_num_threads()
+THREADS_THERE = cores_allowed(torch.get_num_threads(), read_cpu_max())
 """One for each core that this process may use, as PyTorch counts them before anybody sets another number."""
 
 

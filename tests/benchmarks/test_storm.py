@@ -5,7 +5,7 @@ import pytest
 from benchmarks.http_client import Answer
 from benchmarks.storm import Storm, accepted_per_second, faults, kinds, recovery_s
 
-GOOD = Storm(256, 64, {"200": 900, "503": 5000}, 2.0, 40.0, 38.0, 0.95, (900, 990), 1.1, 30.0, 0.4)
+GOOD = Storm(256, 64, {"200": 900, "503": 5000}, 2.0, 40.0, 38.0, 0.95, (900, 1200, 1210), 1.008, 30.0, 0.4)
 
 
 def answer(began_s: float, took_s: float, status: int = 200, retry_after_s: float | None = None) -> Answer:
@@ -41,7 +41,9 @@ def test_accepted_answers_count_after_the_warm_up():
     assert accepted_per_second(answers, began_s=100, seconds=10) == 2.0
 
 
-def test_recovery_is_the_last_slow_answer_after_the_storm():
-    calm = [answer(100, 0.5), answer(100.5, 0.2), answer(100.7, 0.03), answer(100.73, 0.04)]
-    assert recovery_s(calm, 100.0, 0.03) == pytest.approx(0.7)
-    assert recovery_s(calm[2:], 100.0, 0.03) == 0.0
+def test_it_is_calm_when_five_in_a_row_are_as_usual():
+    slow = [answer(100 + place / 10, 0.09) for place in range(6)]
+    usual = [answer(101 + place / 10, 0.03) for place in range(9)]
+    hiccup = [answer(102, 0.2)]
+    assert recovery_s([*slow, *usual, *hiccup, *usual], 100.0, 0.03) == pytest.approx(1.13)
+    assert recovery_s([*usual, *hiccup, *usual], 100.0, 0.03) == 0.0

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
-from app.vision.device import device_errors, resolve_device
+from app.vision.device import cores_allowed, device_errors, resolve_device
 
 
 def test_auto_and_cpu():
@@ -36,6 +36,14 @@ def test_a_broken_device_is_lost_and_other_errors_pass():
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(RuntimeError, match="shape"), device_errors():
         raise RuntimeError("shape mismatch")
+
+
+@pytest.mark.parametrize(
+    ("cpu_max", "cores"),
+    [("", 8), ("max 100000\n", 8), ("200000 100000\n", 2), ("150000 100000", 2), ("10000 100000", 1), ("9e9 1", 8)],
+)
+def test_a_containers_limit_of_cpu_time_bounds_the_cores(cpu_max, cores):
+    assert cores_allowed(8, cpu_max) == cores
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one core: one thread in any case")
