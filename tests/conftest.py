@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from app.config import Settings
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from app.vision.types import Detection, DetectOptions, Face, Image, ImageFaces
+from app.vision.types import Box, Detection, DetectOptions, Face, Image, ImageFaces
 from app.vision.weights import CropRule, DetectorCard, EmotionCard, Manifest
 
 LABELS = ("angry", "happy", "sad", "surprise", "neutral")
@@ -60,6 +60,9 @@ class FakePipeline:
 
     def classify(self, images: Sequence[Image]) -> list[tuple[float, ...]]:
         return [digest_probabilities(image) for image in images]
+
+    def classify_boxes(self, images: Sequence[Image], boxes: Sequence[Box]) -> list[tuple[float, ...]]:
+        return [digest_probabilities(image) for image, _ in zip(images, boxes, strict=True)]
 
     def _faces(self, image: Image, options: DetectOptions) -> ImageFaces:
         height, width = image.shape[:2]

@@ -4,11 +4,15 @@ import asyncio
 import threading
 import time
 import weakref
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Self, TypeVar
 
 from app.errors import NotReady, Overloaded
-from app.vision.image import decode_image
-from app.vision.types import Image
+from app.vision.image import decode_parts, decode_picture
+from app.vision.types import Image, Picture, Rectangle
+
+Result = TypeVar("Result")
 
 
 class PixelBudget:
@@ -71,27 +75,31 @@ class Decoder:
         self.budget = PixelBudget(max(max_pixels_held, max_pixels))
         self._stopped = False
 
-    async def decode(self, payload: bytes, deadline: float) -> Image:
+    async def decode(self, payload: bytes, deadline: float, long_side_px: int | None = None) -> Picture:
         """Decode one picture on one of the threads.
 
         Args:
             payload: The whole file.
             deadline: Until when room in memory is waited for, in the event loop's time.
+            long_side_px: As in `decode_picture`.
 
         Raises:
-            MienError: As `decode_image`; Overloaded and NotReady as `PixelBudget.acquire`.
+            MienError: As `decode_picture`; Overloaded and NotReady as `PixelBudget.acquire`.
         """
-        if self._stopped:
-            raise NotReady("The server is stopping.")
-        loop = asyncio.get_running_loop()
-        give_up = time.monotonic() + deadline - loop.time()
-        try:
-            return await loop.run_in_executor(self._pool, self._decode, payload, give_up)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._stopped and not (task and task.cancelling()):  # The pool gave the picture up, not its caller.
-                raise NotReady("The server is stopping.") from None
-            raise
+        return await self._on_a_thread(lambda give_up: self._decode(payload, long_side_px, give_up), deadline)
+
+    async def decode_parts(self, payload: bytes, parts: Sequence[Rectangle], deadline: float) -> list[Image]:
+        """Decode one picture in full on one of the threads and keep only some parts of it.
+
+        Args:
+            payload: The whole file.
+            parts: As in `app.vision.image.decode_parts`.
+            deadline: As in `decode`.
+
+        Raises:
+            MienError: As `decode`.
+        """
+        return await self._on_a_thread(lambda give_up: self._decode_parts(payload, parts, give_up), deadline)
 
     def stop(self) -> None:
         """Give up what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
@@ -99,19 +107,60 @@ class Decoder:
         self.budget.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _decode(self, payload: bytes, give_up: float) -> Image:
-        """Decode; the pixels count as held for exactly as long as the picture is in memory, whoever still has it."""
-        held = 0
-
-        def admit(pixels: int) -> None:
-            nonlocal held
-            self.budget.acquire(pixels, max(0.0, give_up - time.monotonic()))
-            held = pixels
-
+    async def _on_a_thread(self, decode: Callable[[float], Result], deadline: float) -> Result:
+        if self._stopped:
+            raise NotReady("The server is stopping.")
+        loop = asyncio.get_running_loop()
+        give_up = time.monotonic() + deadline - loop.time()
         try:
-            image = decode_image(payload, self._max_pixels, admit)
-        except BaseException:
-            self.budget.release(held)
+            return await loop.run_in_executor(self._pool, decode, give_up)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._stopped and not (task and task.cancelling()):  # The pool gave the picture up, not its caller.
+                raise NotReady("The server is stopping.") from None
             raise
-        weakref.finalize(image, self.budget.release, held).atexit = False
-        return image
+
+    def _decode(self, payload: bytes, long_side_px: int | None, give_up: float) -> Picture:
+        with _Admission(self.budget, give_up) as admission:
+            picture = decode_picture(payload, self._max_pixels, admission.admit, long_side_px)
+            admission.hold(picture.image)
+        return picture
+
+    def _decode_parts(self, payload: bytes, parts: Sequence[Rectangle], give_up: float) -> list[Image]:
+        with _Admission(self.budget, give_up) as admission:
+            images = decode_parts(payload, self._max_pixels, parts, admission.admit)
+            admission.hold(*images)
+        return images
+
+
+class _Admission:
+    """The pixels that one decoding takes from the budget: all while it runs, then those of its images.
+
+    Args:
+        budget: Where to take them from.
+        give_up: Until when to wait for them, in seconds of the monotonic clock.
+    """
+
+    def __init__(self, budget: PixelBudget, give_up: float) -> None:
+        self._budget, self._give_up, self._taken = budget, give_up, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.release(self._taken)
+
+    def admit(self, pixels: int) -> None:
+        """Wait for room; raises as `PixelBudget.acquire`."""
+        self._budget.acquire(pixels, max(0.0, self._give_up - time.monotonic()))
+        self._taken = pixels
+
+    def hold(self, *images: Image) -> None:
+        """Let the pixels of images count for exactly as long as these are in memory, whoever still has them.
+
+        Parts that overlap may come to more pixels than were admitted; they are counted all the same.
+        """
+        for image in images:
+            pixels = image.shape[0] * image.shape[1]
+            self._taken -= pixels
+            weakref.finalize(image, self._budget.release, pixels).atexit = False

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from app.errors import DeadlineExceeded, DeviceLost, NotReady, Overloaded
 from app.serving.batcher import MicroBatcher
 from app.serving.decoder import Decoder
-from app.serving.inference import Answer, ClassifyJob, DetectJob, Inference, Job, VisionPipeline
+from app.serving.inference import Answer, ClassifyJob, DetectJob, Inference, Job, PartsJob, VisionPipeline
 from app.serving.observer import EngineObserver, SilentObserver
-from app.vision.types import DetectOptions, Image, ImageFaces
+from app.vision.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
+from app.vision.types import DetectOptions, Image, ImageFaces, Picture
 from app.vision.weights import Manifest
 
 
@@ -128,19 +130,24 @@ class Engine:
     async def detect(self, payload: bytes, options: DetectOptions, deadline: float | None = None) -> ImageFaces:
         """Decode a picture, find its faces and classify them.
 
+        A large JPEG is searched in a reduced size; faces that have fewer pixels in it than My_model sees are then
+        cropped from the picture in full.
+
         Args:
             payload: The whole file.
             options: The caller's choice.
             deadline: In the event loop's time; pictures of one request share one. Default: `deadline()`.
 
+        Returns:
+            Faces in pixels of the original. `timings_ms` has the stage `detail` if something was cropped in full.
+
         Raises:
             MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, OutOfMemory, NotReady,
                 DeadlineExceeded or InferenceFailed.
         """
-        decode_s, result = await self._answer(payload, lambda image: DetectJob(image, options), deadline)
-        if not isinstance(result, ImageFaces):
-            raise TypeError("A detection was answered by a classification.")
-        return replace(result, timings_ms={"decode": decode_s * 1e3, **result.timings_ms})
+        async with self._place(deadline) as until:
+            found, small = await self._search(payload, options, until)
+            return await self._sharpen(payload, found, small, until) if small else found
 
     async def decode(self, payload: bytes) -> Image:
         """Decode a picture under the engine's bounds, for other uses than the networks.
@@ -151,7 +158,7 @@ class Engine:
         deadline = self.deadline()
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._decoder.decode(payload, deadline)
+                return (await self._decoder.decode(payload, deadline)).image
         except TimeoutError as error:
             raise self._too_late() from error
 
@@ -165,27 +172,53 @@ class Engine:
         Raises:
             MienError: As `detect`.
         """
-        _, result = await self._answer(payload, ClassifyJob, deadline)
-        if isinstance(result, ImageFaces):
-            raise TypeError("A classification was answered by a detection.")
+        async with self._place(deadline) as until:
+            picture, _ = await self._decode(payload, until)
+            result = await self._submit(ClassifyJob(picture.image))
+        if not isinstance(result, tuple):
+            raise TypeError("A classification was answered by something else.")
         return result
 
-    async def _answer(
-        self, payload: bytes, job: Callable[[Image], Job], deadline: float | None
-    ) -> tuple[float, Answer]:
+    async def _search(self, payload: bytes, options: DetectOptions, until: float) -> tuple[ImageFaces, list[int]]:
+        """Find the faces, and say which of them should be classified once more, from the picture in full.
+
+        Nothing here outlives the call: who waits for the picture in full must not hold pixels of the reduced one.
+        """
+        picture, decode_s = await self._decode(payload, until, least_long_side_px(self.manifest))
+        found = await self._submit(DetectJob(picture.image, options_in(picture, options)))
+        if not isinstance(found, ImageFaces):
+            raise TypeError("A detection was answered by something else.")
+        small = short_of_detail(found, picture, self.manifest.emotion)
+        found = replace(found, timings_ms={"decode": decode_s * 1e3, **found.timings_ms})
+        return in_original_pixels(found, picture), small
+
+    async def _sharpen(self, payload: bytes, found: ImageFaces, small: list[int], until: float) -> ImageFaces:
+        """Classify some faces anew, cropped from the picture in full."""
+        started = time.perf_counter()
+        cuts = [part_around(found.faces[position].detection.xyxy, found, self.manifest.emotion) for position in small]
+        images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until)
+        self._observer.decoded(time.perf_counter() - started)
+        rows = await self._submit(PartsJob(images, [box for _, box in cuts]))
+        if not isinstance(rows, list):
+            raise TypeError("Parts of a picture were answered by something else.")
+        faces = list(found.faces)
+        for position, row in zip(small, rows, strict=True):
+            faces[position] = replace(faces[position], probabilities=row)
+        detail_ms = (time.perf_counter() - started) * 1e3
+        return replace(found, faces=tuple(faces), timings_ms={**found.timings_ms, "detail": detail_ms})
+
+    @asynccontextmanager
+    async def _place(self, deadline: float | None) -> AsyncIterator[float]:
+        """Take a place among the pictures in work, and hand out until when it must be answered."""
         if self._draining or self._batcher is None or not (self._loaded and self._batcher.alive):
             raise NotReady("The server is starting or stopping.")
         if self._in_flight >= self.limits.queue_size:
             raise Overloaded(f"{self._in_flight} pictures are being worked on already; try again shortly.")
         self._in_flight += 1
-        deadline = self.deadline() if deadline is None else deadline
+        until = self.deadline() if deadline is None else deadline
         try:
-            async with asyncio.timeout_at(deadline):
-                started = time.perf_counter()
-                image = await self._decoder.decode(payload, deadline)
-                decode_s = time.perf_counter() - started
-                self._observer.decoded(decode_s)
-                return decode_s, await self._batcher.submit(job(image))
+            async with asyncio.timeout_at(until):
+                yield until
         except TimeoutError as error:
             raise self._too_late() from error
         finally:
@@ -193,6 +226,19 @@ class Engine:
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.")
+
+    async def _decode(self, payload: bytes, until: float, long_side_px: int | None = None) -> tuple[Picture, float]:
+        """Decode a picture, and say how many seconds that took."""
+        started = time.perf_counter()
+        picture = await self._decoder.decode(payload, until, long_side_px)
+        decode_s = time.perf_counter() - started
+        self._observer.decoded(decode_s)
+        return picture, decode_s
+
+    async def _submit(self, job: Job) -> Answer:
+        if self._batcher is None:
+            raise NotReady("The server is starting or stopping.")
+        return await self._batcher.submit(job)
 
     @property
     def _loaded(self) -> bool:

@@ -2,13 +2,13 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.errors import InferenceFailed, MienError, NotReady, OutOfMemory
 from app.serving.observer import EngineObserver
-from app.vision.types import DetectOptions, Image, ImageFaces
+from app.vision.types import Box, DetectOptions, Image, ImageFaces
 from app.vision.weights import Manifest
 
 Result = TypeVar("Result")
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 class VisionPipeline(Protocol):
     """What the engine needs of the networks; `app.vision.pipeline.Pipeline` is one.
 
-    `detect` and `classify` raise OutOfMemory when a smaller batch may fit, and DeviceLost when nothing will.
+    All but `warm_up` raise OutOfMemory when a smaller batch may fit, and DeviceLost when nothing will.
     """
 
     @property
@@ -37,6 +37,9 @@ class VisionPipeline(Protocol):
 
     def classify(self, images: Sequence[Image]) -> Sequence[tuple[float, ...]]:
         """Return the probabilities of each cropped face, in order."""
+
+    def classify_boxes(self, images: Sequence[Image], boxes: Sequence[Box]) -> Sequence[tuple[float, ...]]:
+        """Return the probabilities of the face in a box of each image, in order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +57,16 @@ class ClassifyJob:
     image: Image
 
 
-Job = DetectJob | ClassifyJob
-Answer = ImageFaces | tuple[float, ...]
+@dataclass(frozen=True, eq=False)
+class PartsJob:
+    """Classify faces that were found, one in each image: a part of the picture, with the face's box in it."""
+
+    images: Sequence[Image]
+    boxes: Sequence[Box]
+
+
+Job = DetectJob | ClassifyJob | PartsJob
+Answer = ImageFaces | tuple[float, ...] | list[tuple[float, ...]]
 
 
 class Inference:
@@ -94,18 +105,19 @@ class Inference:
         self._pipeline = pipeline
 
     def run(self, jobs: Sequence[Job]) -> list[Answer | Exception]:
-        """Answer a mixed batch: all detections in one pass, all classifications in another.
+        """Answer a mixed batch: all jobs of a kind in one pass.
 
         A job that fails alone gets its own error in its place.
 
         Raises:
             Exception: If a whole pass fails; DeviceLost if no later one can succeed.
         """
-        detections = [job for job in jobs if isinstance(job, DetectJob)]
-        classifications = [job for job in jobs if isinstance(job, ClassifyJob)]
-        detected = iter(self._in_parts(self._detect, detections))
-        classified = iter(self._in_parts(self._classify, classifications))
-        return [next(detected) if isinstance(job, DetectJob) else next(classified) for job in jobs]
+        answers: dict[type[Job], Iterator[Answer | Exception]] = {
+            DetectJob: iter(self._in_parts(self._detect, [job for job in jobs if isinstance(job, DetectJob)])),
+            ClassifyJob: iter(self._in_parts(self._classify, [job for job in jobs if isinstance(job, ClassifyJob)])),
+            PartsJob: iter(self._in_parts(self._classify_parts, [job for job in jobs if isinstance(job, PartsJob)])),
+        }
+        return [next(answers[type(job)]) for job in jobs]
 
     @property
     def _loaded(self) -> VisionPipeline:
@@ -147,6 +159,16 @@ class Inference:
         rows = _same_length(self._loaded.classify([job.image for job in jobs]), jobs)
         classes = len(self.manifest.emotion.labels)
         return [row if _is_distribution(row, classes) else _not_a_distribution() for row in rows]
+
+    def _classify_parts(self, jobs: Sequence[PartsJob]) -> list[Answer | Exception]:
+        images, boxes = [each for job in jobs for each in job.images], [each for job in jobs for each in job.boxes]
+        rows = iter(_same_length(self._loaded.classify_boxes(images, boxes), images))
+        classes = len(self.manifest.emotion.labels)
+        answers = [[next(rows) for _ in job.images] for job in jobs]
+        return [
+            answer if all(_is_distribution(row, classes) for row in answer) else _not_a_distribution()
+            for answer in answers
+        ]
 
 
 def _same_length(results: Sequence[Result], jobs: Sequence[object]) -> Sequence[Result]:

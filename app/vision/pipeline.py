@@ -15,7 +15,7 @@ from app.vision.device import device_errors, has_native_bf16, resolve_device
 from app.vision.emotion import EmotionClassifier
 from app.vision.my_model import LABELS
 from app.vision.runtime import choose_runtime
-from app.vision.types import Detection, DetectOptions, Face, Image, ImageFaces
+from app.vision.types import Box, Detection, DetectOptions, Face, Image, ImageFaces
 from app.vision.weights import Manifest, load_manifest, load_state
 
 logger = logging.getLogger(__name__)
@@ -144,6 +144,25 @@ class Pipeline:
         """
         probabilities = self._classify_crops([whole_picture(each, self.device) for each in images])
         return [tuple(row) for row in probabilities.tolist()]
+
+    @device_errors()
+    def classify_boxes(self, images: Sequence[Image], boxes: Sequence[Box]) -> list[tuple[float, ...]]:
+        """Classify faces that were found before, say in a smaller copy of the picture.
+
+        Args:
+            images: RGB, uint8, each (H, W, 3): pictures or parts of them.
+            boxes: The face's box in each, in its pixels.
+
+        Returns:
+            For each box its probabilities in the order of `LABELS`.
+
+        Raises:
+            OutOfMemory: As `detect`.
+            DeviceLost: As `detect`.
+        """
+        rule = self.manifest.emotion.crop
+        crops = [crop_faces(image, [box], rule, self.device) for image, box in zip(images, boxes, strict=True)]
+        return [tuple(row) for row in self._classify_crops(crops).tolist()]
 
     def _classify_crops(self, crops: Sequence[torch.Tensor]) -> torch.Tensor:
         if not crops:

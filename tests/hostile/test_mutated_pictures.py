@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
-from app.vision.image import FORMATS, decode_image
+from app.vision.image import FORMATS, decode_picture
 from tests.hostile.pictures import mutate, seeds
 
 MAX_PIXELS = 1_000_000
@@ -15,14 +15,25 @@ SEEDS = seeds()
 
 
 def check(payload):
-    try:
-        image = decode_image(payload, MAX_PIXELS)
-    except (BadPayload, PayloadTooLarge, UnsupportedMedia):
+    """Decode in full and, where it is a JPEG, at a quarter; say whether the payload is a picture."""
+    whole = decoded(payload, None)
+    reduced = decoded(payload, 10)
+    assert (whole is None) == (reduced is None)
+    if whole is None or reduced is None:
         return False
-    assert image.ndim == 3
-    assert image.shape[2] == 3
-    assert 0 < image.shape[0] * image.shape[1] <= MAX_PIXELS
+    assert (whole.width, whole.height) == (reduced.width, reduced.height)
     return True
+
+
+def decoded(payload, long_side_px):
+    try:
+        picture = decode_picture(payload, MAX_PIXELS, long_side_px=long_side_px)
+    except (BadPayload, PayloadTooLarge, UnsupportedMedia):
+        return None
+    height, width, channels = picture.image.shape
+    assert channels == 3
+    assert 0 < width * height <= picture.width * picture.height <= MAX_PIXELS
+    return picture
 
 
 def run_mutations(count, seed):

@@ -45,15 +45,34 @@ def test_pixels_count_for_as_long_as_the_picture_lives():
     decoder = Decoder(threads=1, max_pixels=10_000, max_pixels_held=10_000)
 
     async def run():
-        image = await decoder.decode(encode(gradient(64, 48)), later())
+        picture = await decoder.decode(encode(gradient(64, 48)), later())
         assert decoder.budget.held == 64 * 48
-        view = image[:10]
-        del image
+        view = picture.image[:10]
+        del picture
         assert decoder.budget.held == 64 * 48
         del view
         await all_free(decoder.budget, 10_000)
         with pytest.raises(BadPayload):
             await decoder.decode(encode(gradient(64, 48))[:200], later())
+        await all_free(decoder.budget, 10_000)
+
+    asyncio.run(run())
+    decoder.stop()
+
+
+def test_parts_count_alone_once_they_are_cut():
+    decoder = Decoder(threads=1, max_pixels=10_000, max_pixels_held=10_000)
+
+    async def run():
+        first, second = await decoder.decode_parts(encode(gradient(64, 48)), [(0, 0, 8, 4), (1, 1, 3, 4)], later())
+        assert decoder.budget.held == 8 * 4 + 2 * 3
+        del first
+        await all_free(decoder.budget, 10_000 - 2 * 3)
+        assert decoder.budget.held == 2 * 3
+        del second
+        await all_free(decoder.budget, 10_000)
+        with pytest.raises(BadPayload):
+            await decoder.decode_parts(encode(gradient(64, 48))[:200], [(0, 0, 8, 4)], later())
         await all_free(decoder.budget, 10_000)
 
     asyncio.run(run())

@@ -114,6 +114,16 @@ def test_jpeg_with_endless_scans_is_refused():
         decode_image(payload[:-2] + last_scan * 100 + b"\xff\xd9", LIMIT)
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_what_lies_behind_a_jpeg_or_in_its_segments_does_not_count_as_scans(options):
+    """Phones append a video to a photo, and write a preview, a JPEG of its own, into its header."""
+    scans = b"\xff\xda" * 500
+    behind = encode(gradient(), "JPEG", **options) + np.random.default_rng(0).bytes(10_000_000) + scans
+    inside = encode(gradient(), "JPEG", comment=scans, **options)
+    for payload in (behind, inside):
+        np.testing.assert_allclose(decode_image(payload, 10_000).astype(int), gradient(), atol=12)
+
+
 def test_huge_header_is_refused_before_decoding():
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
