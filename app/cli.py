@@ -134,9 +134,8 @@ def _settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        where = " ".join(
-            ["setting", *(str(part) for part in first["loc"])]
-        )  # a rule over several settings has no place
+        # A rule over several settings has no place.
+        where = " ".join(("setting", *map(str, first["loc"])))
         raise _fail(f"{where}: {first['msg']}.") from error
 
 

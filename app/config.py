@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "torch", "openvino"] = Field(
         default="auto", description="What runs the networks; auto: OpenVINO on a CPU where it is installed, else torch."
     )
-    threads: int = Field(default=0, ge=0, le=1024, description="CPU threads of the networks; 0: one a core.")
+    threads: int = Field(
+        default=0, ge=0, le=1024, description="CPU threads of the networks; 0: one a core, or a container's share."
+    )
     weights_dir: Path | None = Field(
         default=None, description="Folder with manifest.json; default: the weights that come with Mien."
     )
@@ -125,8 +127,12 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 
 def _is_origin(text: str) -> bool:
+    """Whether a browser could send this: in lower case, without a user, a path or the scheme's own port."""
     try:
         parts = urlsplit(text)
-    except ValueError:
+        port = {"http": 80, "https": 443}[parts.scheme]
+        named = f":{parts.port}" if parts.port not in (None, port) else ""
+    except (KeyError, ValueError):
         return False
-    return parts.scheme in ("http", "https") and parts.netloc != "" and text == f"{parts.scheme}://{parts.netloc}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return bool(host) and text == f"{parts.scheme}://{host}{named}"

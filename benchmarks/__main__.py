@@ -1,8 +1,8 @@
 """`python -m benchmarks`: measures Mien, the usual way and its peers side by side on this machine.
 
 Writes results.json and results.png into a folder and prints tables. `python -m benchmarks memory` adds a long
-measurement to them, and `python -m benchmarks page` turns them into docs/benchmarks.md. `benchmarks.soak` and
-`benchmarks.stream` are commands of their own.
+measurement to them, and `python -m benchmarks page` turns them into docs/benchmarks.md. `benchmarks.soak`,
+`benchmarks.storm` and `benchmarks.stream` are commands of their own.
 """
 
 import shutil
@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.check import judge
-from benchmarks.contenders import ChildFailed
 from benchmarks.growth import measure_growth
 from benchmarks.machine import describe_machine
 from benchmarks.page import write_page
@@ -53,7 +52,7 @@ def measure(
 
     try:
         results = Run(QUICK if quick else FULL, fer_python, tell).measure()
-    except (ChildFailed, ServerFailed) as error:
+    except RuntimeError as error:  # ChildFailed, ServerFailed, or a picture that does not show what it should
         raise _fail(str(error)) from error
     _finish(results, out, check)
 

@@ -77,11 +77,11 @@ class Run:
             ServerFailed: The same.
         """
         began, machine = time.monotonic(), describe_machine()
+        self.tell("numbers of faces and sizes of pictures")  # first: it stops at once where a picture shows too few
+        faces, sizes = measure_costs(self.plan.costs_s)
         networks, rounds = self._rounds()
         self.tell("stages")
         stages = measure_stages(self.plan.loop_s)
-        self.tell("numbers of faces and sizes of pictures")
-        faces, sizes = measure_costs(self.plan.costs_s)
         right_answers = self._right_answers(networks)
         if self.fer_version:
             machine = machine.model_copy(update={"versions": {**machine.versions, "fer": self.fer_version}})

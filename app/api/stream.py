@@ -165,9 +165,10 @@ class StreamSession:
                 await self._send(item)
 
     async def _answer(self, frame: Frame) -> None:
+        deadline = self._engine.deadline()
         try:
-            found = await self._engine.detect(frame.payload, self._settings.to_options())
-            image = await self._engine.decode(frame.payload) if self._settings.annotate else None
+            found = await self._engine.detect(frame.payload, self._settings.to_options(), deadline)
+            image = await self._engine.decode(frame.payload, deadline) if self._settings.annotate else None
             result, picture = await asyncio.to_thread(self._finish, frame, found, image)
         except MienError as error:
             await self._refuse(frame, error)

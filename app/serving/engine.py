@@ -149,16 +149,20 @@ class Engine:
             found, small = await self._search(payload, options, until)
             return await self._sharpen(payload, found, small, until) if small else found
 
-    async def decode(self, payload: bytes) -> Image:
+    async def decode(self, payload: bytes, deadline: float | None = None) -> Image:
         """Decode a picture under the engine's bounds, for other uses than the networks.
+
+        Args:
+            payload: The whole file.
+            deadline: As `detect`.
 
         Raises:
             MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, NotReady or DeadlineExceeded.
         """
-        deadline = self.deadline()
+        until = self.deadline() if deadline is None else deadline
         try:
-            async with asyncio.timeout_at(deadline):
-                return (await self._decoder.decode(payload, deadline)).image
+            async with asyncio.timeout_at(until):
+                return (await self._decoder.decode(payload, until)).image
         except TimeoutError as error:
             raise self._too_late() from error
 

@@ -8,7 +8,10 @@ class EngineObserver(Protocol):
     """Listens to the engine. Calls come from the event loop and from the inference thread; they must be quick."""
 
     def decoded(self, seconds: float) -> None:
-        """A picture was decoded; the time includes the wait for a thread and for memory."""
+        """A picture was decoded, in a reduced size or in full; a large one may be both.
+
+        The time includes the wait for a thread and for memory.
+        """
 
     def batch_began(self, waited_s: Sequence[float]) -> None:
         """A batch enters the networks; its pictures waited so many seconds each."""

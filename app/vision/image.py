@@ -22,8 +22,9 @@ MAX_JPEG_SCANS = 100
 """A progressive JPEG of a few kilobytes can repeat its scans until decoding takes minutes; cameras write about ten."""
 
 JPEG_START = b"\xff\xd8"
-JPEG_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
-"""What is not one of the bytes FF 00 and FF D0 .. FF D7 of the coded pixels: ITU-T T.81, section B.1.1.3."""
+JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+"""What is not one of the bytes FF 00 and FF D0 .. FF D7 of the coded pixels: ITU-T T.81, section B.1.1.3. Without
+`+` at the FF, which may repeat: the search of it would take quadratic time on a run of FF."""
 
 JPEG_SCAN, JPEG_END = 0xDA, 0xD9
 JPEG_WITHOUT_LENGTH = (0x01, 0xD8)

@@ -8,6 +8,7 @@ are in docs/architecture.md.
 import hashlib
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -112,10 +113,7 @@ class OpenVinoNetwork:
         answers = []
         for first in range(0, len(parts), len(self._streams)):
             running = self._streams[: len(parts) - first]
-            for request, part in zip(running, parts[first:], strict=False):
-                request.start_async([part], share_inputs=True)
-            for request in running:
-                request.wait()
+            run_all(running, parts[first:])
             answers += [_outputs(request) for request in running]
         return answers
 
@@ -143,6 +141,14 @@ def convert(module: nn.Module, example: Tensor, varying: tuple[int, ...]) -> ope
     model = openvino.convert_model(traced)
     model.reshape([-1 if axis in varying else size for axis, size in enumerate(example.shape)])
     return model
+
+
+def run_all(requests: Sequence[openvino.InferRequest], parts: Sequence[Array]) -> None:
+    """Run a part on each request, all at once; if one fails none is left running, which would fail the next batch."""
+    with ExitStack() as started:
+        for request, part in zip(requests, parts, strict=False):
+            request.start_async([part], share_inputs=True)
+            started.callback(request.wait)
 
 
 def _outputs(request: openvino.InferRequest) -> list[Array]:

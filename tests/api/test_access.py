@@ -123,9 +123,13 @@ def test_bounds_that_no_request_fits_stop_the_start(name):
         Settings(**{name: 1})
 
 
-@pytest.mark.parametrize(
-    "origins", ["https://a.example/", "a.example", "https://a.example, ftp://b.example", "https://", "http://["]
-)
+NO_ORIGINS = (
+    "https://a.example/", "a.example", "https://a.example, ftp://b.example", "https://", "http://[", "https://A.example",
+    "https://a:443", "https://a@b", "http://a:b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("origins", NO_ORIGINS)
 def test_what_is_no_origin_stops_the_start(origins):
     with pytest.raises(ValueError, match="is no origin"):
         Settings(cors_origins=origins)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
-from app.vision.image import FORMATS, decode_picture
+from app.vision.image import FORMATS, count_scans, decode_picture
 from tests.hostile.pictures import mutate, seeds
 
 MAX_PIXELS = 1_000_000
@@ -81,6 +81,14 @@ def test_truncation_at_every_part(fmt, payload):
     assert not check(payload[: len(payload) // 3])
     for cut in range(0, min(len(payload), 64)):
         check(payload[:cut])
+
+
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\x00", b"\xff\xda", b"\xff\xda\x00\x02", b"\xff\xd0", b"\xff\x01"])
+def test_the_search_for_scans_takes_linear_time(filling):
+    """With quadratic time two megabytes would take hours."""
+    payload = b"\xff\xd8" + filling * (2_000_000 // len(filling))
+    assert count_scans(payload, 10**9) <= len(payload)
+    assert not check(payload)
 
 
 @settings(max_examples=150, deadline=None)

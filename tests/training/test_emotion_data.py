@@ -60,9 +60,13 @@ def test_votes_beside_the_csv_go_by_their_order(fer2013: tuple[Path, Path]) -> N
         rows = [row for row, each in enumerate(records) if each["Usage"] == usage and int(each["emotion"]) in ours]
         assert split.votes_BK.tolist() == [[9, 0, 0, 0, row % 9] for row in rows]
         assert (split.majority_B == LABELS.index("angry")).all()
-    for wrong in (lines[1:], lines[:-1]):
-        votes.write_text("\n".join((head, *wrong)) + "\n")
+    for wrong in ((head, *lines[1:]), (head, *lines[:-1]), (head, *lines, lines[0])):
+        votes.write_text("\n".join(wrong) + "\n")
         with pytest.raises(DataError, match=r"fer2013new\.csv has"):
+            load_fer2013(path)
+    for wrong in ((head.replace("contempt", "pride"), *lines), (head, lines[0].replace(",9,", ",nine,"), *lines[1:])):
+        votes.write_text("\n".join(wrong) + "\n")
+        with pytest.raises(DataError, match="column"):
             load_fer2013(path)
 
 

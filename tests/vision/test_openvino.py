@@ -4,13 +4,14 @@ import logging
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from app.errors import RuntimeUnavailable
 from app.vision.openvino_cache import DIGEST, GRAPH, WEIGHTS
-from app.vision.openvino_runtime import LARGEST_PART, OpenVinoRuntime, part_sizes
+from app.vision.openvino_runtime import LARGEST_PART, OpenVinoRuntime, part_sizes, run_all
 
 EXAMPLE = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 CONVERTING = "converting a network"
@@ -135,3 +136,25 @@ def test_no_telemetry():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{'openvino.tools.ovc.telemetry_stub'}"
+
+
+class FailingRequest:
+    """Of several that run side by side the first two fail."""
+
+    def __init__(self, number):
+        self.number, self.running = number, False
+
+    def start_async(self, inputs, share_inputs):
+        self.running = True
+
+    def wait(self):
+        self.running = False
+        if self.number < 2:
+            raise RuntimeError(f"request {self.number} failed")
+
+
+def test_a_part_that_fails_leaves_no_request_running():
+    requests = [FailingRequest(number) for number in range(4)]
+    with pytest.raises(RuntimeError, match="failed"):
+        run_all(requests, [np.zeros(1)] * 4)
+    assert not any(request.running for request in requests)

@@ -4,7 +4,7 @@ The splits are the challenge's own: Training, PublicTest (validation) and Privat
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,6 +136,8 @@ def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:
                 raise DataError(f"{path}, line {reader.line_num}: {pixels.size} pixels, not {INPUT_SIZE_PX**2}.")
             square = pixels.reshape(INPUT_SIZE_PX, INPUT_SIZE_PX)
             rows.append(_Row(usage, label, square, row_votes))
+    if votes is not None and next(votes, None) is not None:
+        raise DataError(f"{ferplus} has more pictures than {path}: they are not of the same set.")
     return rows
 
 
@@ -172,19 +174,28 @@ def _read_ferplus(path: Path) -> dict[str, _Votes]:
     """Return the votes by picture path; none without the file."""
     if not path.is_file():
         return {}
-    with path.open(newline="") as file:
-        return {record["path"]: _votes(record) for record in csv.DictReader(file)}
+    return {record["path"]: _votes(record, path) for record in _records(path, ("path", *FERPLUS_VOTES))}
 
 
 def _read_votes_in_order(path: Path) -> Iterator[tuple[str, _Votes]]:
     """Yield usage and votes of each picture in the order of fer2013.csv."""
+    for record in _records(path, ("Usage", *FERPLUS_VOTES)):
+        yield record["Usage"], _votes(record, path)
+
+
+def _records(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
     with path.open(newline="") as file:
-        for record in csv.DictReader(file):
-            yield record["Usage"], _votes(record)
+        reader = csv.DictReader(file)
+        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+            raise DataError(f"{path} is not a table of FER+ votes: it has no column {', '.join(missing)}.")
+        yield from reader
 
 
-def _votes(record: dict[str, str]) -> _Votes:
-    counts = {name: float(record[name]) for name in FERPLUS_VOTES}
+def _votes(record: dict[str, str], path: Path) -> _Votes:
+    try:
+        counts = {name: float(record[name]) for name in FERPLUS_VOTES}
+    except (TypeError, ValueError) as error:  # TypeError: a line with too few values
+        raise DataError(f"{path}: {record} does not hold a number of votes in every column.") from error
     winners = [name for name, count in counts.items() if count == max(counts.values())]
     columns = list(FERPLUS_COLUMNS.values())
     majority = columns.index(winners[0]) if len(winners) == 1 and winners[0] in columns else -1

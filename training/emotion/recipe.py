@@ -1,7 +1,7 @@
 """The ways to train My_model, as plain values."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -73,18 +73,14 @@ BEST = Recipe(
     sizes_px=((0, 32), (32, 40), (46, 48)),
 )
 
-REFINE = Recipe(
+REFINE = replace(
+    BEST,
     name="refine",
     epochs=8,
-    batch_size=128,
-    optimizer="adamw",
     learning_rate=0.0005,
-    weight_decay=0.05,
     dropout=0.2,
-    warmup_epochs=1,
     augmentation="degrading",
     ferplus_weight=0.35,
-    ema_decay=0.998,
     sizes_px=((0, 48),),
 )
 """Goes on from finished weights (`--pretrained`), so that blurred, small and compressed faces cost less."""

@@ -86,8 +86,8 @@ class Trainer:
         self.augment = AUGMENTATIONS[recipe.augmentation]()
         if recipe.ferplus_weight > 0 and not train.votes_BK.any():
             raise DataError(
-                f"Recipe {recipe.name} blends in FER+ votes, and the data has none: give the folder form with "
-                "ferplus.csv in it."
+                f"Recipe {recipe.name} blends in FER+ votes, and the data has none: put FER+'s "
+                "fer2013new.csv beside fer2013.csv, or a ferplus.csv into the folder."
             )
         self.targets_BK = soft_targets(train, recipe.ferplus_weight)
         self.history: list[EpochRow] = []
