@@ -48,7 +48,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
         command = [sys.executable, *arguments, "--run", folder, "--epochs", "6", "--device", "cpu"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("Best epoch") == 1
+        assert done.stdout.count("Kept epoch") == 1
         rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
         assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 7)]
         accuracies[name] = max(float(row["val_accuracy"]) for row in rows)

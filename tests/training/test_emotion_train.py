@@ -12,9 +12,9 @@ from training.commands.emotion import RecipeName
 from training.deployed import to_payload
 from training.emotion.augment import AUGMENTATIONS
 from training.emotion.export import candidate_of_run
-from training.emotion.history import HISTORY
+from training.emotion.history import HISTORY, EpochRow
 from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe, learning_rate
-from training.emotion.train import BEST_WEIGHTS, Trainer
+from training.emotion.train import KEPT_WEIGHTS, Trainer
 from training.errors import DataError, RunError
 
 CPU = torch.device("cpu")
@@ -97,7 +97,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path: Path, tiny_recipe:
         assert theirs is not None
         state = theirs.state_dict()
         assert all(torch.equal(value, state[name]) for name, value in ours.state_dict().items())
-    assert (tmp_path / "parts" / BEST_WEIGHTS).is_file()
+    assert (tmp_path / "parts" / KEPT_WEIGHTS).is_file()
     assert len((tmp_path / "parts" / HISTORY).read_text().splitlines()) == 4
 
 
@@ -115,6 +115,14 @@ def test_another_recipe_or_seed_does_not_resume(tmp_path: Path, tiny_recipe: Rec
         trainer(tiny_recipe, tmp_path, seed=1)
     with pytest.raises(ValueError, match="another recipe"):
         trainer(replace(tiny_recipe, epochs=9), tmp_path)
+
+
+@pytest.mark.parametrize(("keep", "epoch"), [("best", 2), ("last", 3)])
+def test_the_recipe_says_which_epoch_is_kept(tmp_path: Path, tiny_recipe: Recipe, keep: str, epoch: int) -> None:
+    run = trainer(replace(tiny_recipe, keep=keep), tmp_path)
+    for number, accuracy in enumerate((0.4, 0.6, 0.6), start=1):
+        run._keep(EpochRow(number, 1.0, 0.5, 1.0, accuracy, 0.001, 48, 1.0))
+    assert run.kept.epoch == candidate_of_run(tmp_path).about["epoch"] == epoch
 
 
 def test_a_run_goes_on_from_pretrained_weights_and_says_so(tmp_path: Path, tiny_recipe: Recipe) -> None:

@@ -26,7 +26,7 @@ def candidate(tmp_path: Path) -> EmotionCandidate:
     weights = MyModel().to(memory_format=torch.channels_last).state_dict()
     run = tmp_path / "run"
     run.mkdir()
-    torch.save({"weights": weights, "labels": list(LABELS), **ABOUT}, run / "best.pt")
+    torch.save({"weights": weights, "labels": list(LABELS), **ABOUT}, run / "kept.pt")
     return candidate_of_run(run)
 
 

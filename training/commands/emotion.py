@@ -63,7 +63,7 @@ app = typer.Typer(no_args_is_help=True, help="My_model, the emotion classifier."
 
 DataOption = Annotated[Path, typer.Option("--data", help="fer2013.csv, or the folder with train/ and test/.")]
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoint, history, figures.")]
-SomeRunOption = Annotated[Path | None, typer.Option("--run", help="Folder of a run; its best epoch is taken.")]
+SomeRunOption = Annotated[Path | None, typer.Option("--run", help="Folder of a run; the epoch that it kept is taken.")]
 WeightsOption = Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
@@ -84,7 +84,7 @@ def train(
         Path | None, typer.Option("--pretrained", help="State dict of the same network to start from.")
     ] = None,
 ) -> None:
-    """Train, or resume the run in the folder; the best epoch on PublicTest is kept.
+    """Train, or resume the run in the folder; the recipe says which epoch is kept.
 
     Under torchrun several GPUs or machines share every batch.
     """
@@ -106,9 +106,9 @@ def train(
     else:
         typer.echo(f"Resuming {run} after epoch {done}." if done else f"Training on {where}: {chosen.epochs} epochs.")
         trainer.fit()
-    best = max(trainer.history, key=lambda row: row.val_accuracy)
+    kept = trainer.kept
     plot_emotion_history(run / HISTORY, run / "curves.png", f"{backbone.value}, recipe {chosen.name}, seed {seed}")
-    typer.echo(f"Best epoch {best.epoch}: {best.val_accuracy:.2%} of PublicTest right. Curves: {run / 'curves.png'}")
+    typer.echo(f"Kept epoch {kept.epoch}: {kept.val_accuracy:.2%} of PublicTest right. Curves: {run / 'curves.png'}")
 
 
 @app.command()

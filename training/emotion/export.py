@@ -12,7 +12,7 @@ from app.vision.my_model import INPUT_SIZE_PX, LABELS
 from app.vision.weights import CropRule, EmotionCard, fill, sha256_of
 from training.deployed import LICENCE, from_payload, read_payload, to_payload, write_payload
 from training.emotion.network import MY_MODEL, make_network
-from training.emotion.train import BEST_WEIGHTS
+from training.emotion.train import KEPT_WEIGHTS
 from training.errors import RunError
 from training.manifest_entry import write_entry
 from training.model_card import write_emotion_card
@@ -64,14 +64,14 @@ class EmotionCandidate:
 
 
 def candidate_of_run(run_dir: Path) -> EmotionCandidate:
-    """Read the best epoch of a run, rounded to the precision in which it is exported.
+    """Read the epoch that a run kept, rounded to the precision in which it is exported.
 
     Raises:
         RunError: If the run has none, or was made for other labels.
     """
-    path = run_dir / BEST_WEIGHTS
+    path = run_dir / KEPT_WEIGHTS
     if not path.is_file():
-        raise RunError(f"No {BEST_WEIGHTS} in {run_dir}: train first.")
+        raise RunError(f"No {KEPT_WEIGHTS} in {run_dir}: train first.")
     state = torch.load(path, map_location="cpu", weights_only=True)
     if tuple(state["labels"]) != LABELS:
         raise RunError(f"{path} was trained for {', '.join(state['labels'])}, not for {', '.join(LABELS)}.")

@@ -31,7 +31,7 @@ from training.emotion.recipe import Recipe, learning_rate
 from training.errors import DataError, RunError
 
 CHECKPOINT = "checkpoint.pt"
-BEST_WEIGHTS = "best.pt"
+KEPT_WEIGHTS = "kept.pt"
 
 
 class Trainer:
@@ -43,7 +43,7 @@ class Trainer:
     Args:
         recipe: What to do.
         train: The Training split.
-        val: The PublicTest split; the epoch with its highest accuracy is kept.
+        val: The PublicTest split; it chooses the epoch that is kept, unless the recipe says another.
         run_dir: Where checkpoint, best weights and history go; a checkpoint found there is resumed.
         device: Where to compute.
         seed: Fixes initialisation, order, augmentation and dropout.
@@ -98,6 +98,13 @@ class Trainer:
     def steps_per_epoch(self) -> int:
         """Batches in an epoch, the last one possibly smaller."""
         return math.ceil(len(self.train) / self.recipe.batch_size)
+
+    @property
+    def kept(self) -> EpochRow:
+        """The epoch whose weights are kept."""
+        if self.recipe.keep == "last":
+            return self.history[-1]
+        return max(self.history, key=lambda row: row.val_accuracy)
 
     def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
         """Train to the recipe's end, or to `until_epoch`, and return the whole history."""
@@ -164,13 +171,12 @@ class Trainer:
         return self.model if self.ema is None else self.ema.module
 
     def _keep(self, row: EpochRow) -> None:
-        """Append the row; the first process saves the checkpoint, and the weights if they are the best so far."""
-        is_best = all(row.val_accuracy > earlier.val_accuracy for earlier in self.history)
+        """Append the row; the first process saves the checkpoint, and the weights if the recipe keeps them."""
         self.history.append(row)
         if not self.group.is_first:
             return
-        if is_best:
-            _save({"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / BEST_WEIGHTS)
+        if row is self.kept:
+            _save({"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / KEPT_WEIGHTS)
         state = {
             "model": self.model.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
