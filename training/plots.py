@@ -18,15 +18,15 @@ DPI = 130
 TRAIN_COLOUR, VAL_COLOUR, THIRD_COLOUR = "tab:blue", "tab:orange", "tab:green"
 
 
-def plot_emotion_history(history_csv: Path, png: Path, title: str) -> None:
-    """Draw loss and accuracy of training and validation over the epochs of history.csv."""
+def plot_emotion_history(history_csv: Path, png: Path, title: str, kept_epoch: int) -> None:
+    """Draw loss and accuracy of training and validation over the epochs of history.csv, and mark the one (from 1) kept."""
     columns = _read_columns(history_csv)
-    best = int(np.argmax(columns["val_accuracy"]))
+    kept = list(columns["epoch"]).index(kept_epoch)
     with _figure(png, 1, 2, (11, 4.2), title) as (loss_axes, accuracy_axes):
         for name, colour, label in (("train", TRAIN_COLOUR, "Training"), ("val", VAL_COLOUR, "PublicTest")):
             loss_axes.plot(columns["epoch"], columns[f"{name}_loss"], color=colour, marker=".", label=label)
             accuracy_axes.plot(columns["epoch"], columns[f"{name}_accuracy"], color=colour, marker=".", label=label)
-        epoch, accuracy = columns["epoch"][best], columns["val_accuracy"][best]
+        epoch, accuracy = columns["epoch"][kept], columns["val_accuracy"][kept]
         accuracy_axes.scatter([epoch], [accuracy], s=70, facecolors="none", edgecolors="black", zorder=3,
                               label=f"kept: epoch {epoch:.0f}, {accuracy:.1%}")  # fmt: skip
         _label(loss_axes, "Loss", "epoch", "cross-entropy (nats)")

@@ -19,7 +19,7 @@ def is_picture(png: Path) -> bool:
 def test_emotion_history(tmp_path: Path) -> None:
     rows = [EpochRow(n, 2 / n, 0.2 * n, 2.1 / n, 0.19 * n, 0.001, 48, 1.0) for n in range(1, 5)]
     write_history(rows, tmp_path / "history.csv")
-    plots.plot_emotion_history(tmp_path / "history.csv", tmp_path / "sub" / "curves.png", "tiny")
+    plots.plot_emotion_history(tmp_path / "history.csv", tmp_path / "sub" / "curves.png", "tiny", 1)
     assert is_picture(tmp_path / "sub" / "curves.png")
 
 

@@ -107,7 +107,8 @@ def train(
         typer.echo(f"Resuming {run} after epoch {done}." if done else f"Training on {where}: {chosen.epochs} epochs.")
         trainer.fit()
     kept = trainer.kept
-    plot_emotion_history(run / HISTORY, run / "curves.png", f"{backbone.value}, recipe {chosen.name}, seed {seed}")
+    title = f"{backbone.value}, recipe {chosen.name}, seed {seed}"
+    plot_emotion_history(run / HISTORY, run / "curves.png", title, kept.epoch)
     typer.echo(f"Kept epoch {kept.epoch}: {kept.val_accuracy:.2%} of PublicTest right. Curves: {run / 'curves.png'}")
 
 
