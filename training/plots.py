@@ -19,7 +19,7 @@ TRAIN_COLOUR, VAL_COLOUR, THIRD_COLOUR = "tab:blue", "tab:orange", "tab:green"
 
 
 def plot_emotion_history(history_csv: Path, png: Path, title: str, kept_epoch: int) -> None:
-    """Draw loss and accuracy of training and validation over the epochs of history.csv, and mark the one (from 1) kept."""
+    """Draw loss and accuracy over the epochs of history.csv, counted from 1, and mark the one that was kept."""
     columns = _read_columns(history_csv)
     kept = list(columns["epoch"]).index(kept_epoch)
     with _figure(png, 1, 2, (11, 4.2), title) as (loss_axes, accuracy_axes):

@@ -33,12 +33,22 @@ class RateLimitMiddleware:
             RateLimited: If the client has used up its requests.
         """
         if scope["type"] != "lifespan" and scope["path"].startswith(LIMITED) and scope.get("method") != "OPTIONS":
-            client = _client_of(scope)
-            if not self._limiter.hit(self._rate, client):
-                reset = self._limiter.get_window_stats(self._rate, client).reset_time
-                wait_s = max(1, math.ceil(reset - time.time()))
-                raise RateLimited(f"At most {self._rate} are answered; try again in {wait_s} s.", wait_s)
+            self._count(_client_of(scope))
         await self.app(scope, receive, send)
+
+    def _count(self, client: str) -> None:
+        if self._limiter.hit(self._rate, client):
+            return
+        wait_s = self._wait_s(client)
+        if wait_s > self._rate.get_expiry() + 1:  # The wall clock was set back: the counts are of a time to come.
+            self._limiter.clear(self._rate, client)
+            self._limiter.hit(self._rate, client)
+            return
+        raise RateLimited(f"At most {self._rate} are answered; try again in {wait_s} s.", wait_s)
+
+    def _wait_s(self, client: str) -> int:
+        reset = self._limiter.get_window_stats(self._rate, client).reset_time
+        return max(1, math.ceil(reset - time.time()))
 
 
 def _client_of(scope: Scope) -> str:

@@ -1,6 +1,7 @@
 """Keys, rates, origins, headers and ids, over HTTP and for streams."""
 
 import base64
+import time
 
 import pytest
 from fastapi import WebSocket
@@ -104,6 +105,16 @@ def test_rate_limit_over_http_and_streams():
             pass
         assert refused.value.status_code == 429
         assert client.get("/readyz").status_code == client.get("/models").status_code == 200
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, 86_400])
+def test_a_clock_that_jumps_locks_nobody_out(monkeypatch, jump_s):
+    now = time.time
+    with connect(rate_limit="2/minute") as client:
+        statuses = [client.post("/detect", content=encode(gradient())).status_code for _ in range(3)]
+        monkeypatch.setattr(time, "time", lambda: now() + jump_s)
+        statuses += [client.post("/detect", content=encode(gradient())).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429, 200, 200, 429]
 
 
 def test_each_key_has_its_own_rate():
