@@ -113,7 +113,7 @@ class Overloaded(MienError):
     status = 503
     code = "overloaded"
     title = "The server is busy"
-    retry_after_s = 1
+    retry_after_s = 2  # what a full queue takes on two cores; asking earlier only costs the pictures in work
 
 
 class OutOfMemory(MienError):

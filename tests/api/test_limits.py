@@ -84,7 +84,7 @@ def test_requests_at_once_are_bounded_but_probes_are_answered():
         running = asyncio.create_task(slow.run())
         await asyncio.sleep(0)
         refused = await Exchange(app, [b"x"]).run()
-        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "2")
         probe = Exchange(app, [], path="/readyz", headers=())
         probe.scope["method"] = "GET"
         assert (await probe.run()).status == 200
