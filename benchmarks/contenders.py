@@ -34,7 +34,7 @@ CLIENTS: dict[ServerName, tuple[int, ...]] = {
 }
 
 NO_LITSERVE = "LitServe is not installed here: pip install '.[bench]'"
-NO_FER = "fer lives in an environment of its own: see docs/benchmarks.md, then pass --fer-python"
+NO_FER = "fer lives in an environment of its own: see benchmarks/fer-requirements.txt, then pass --fer-python"
 
 
 class ChildFailed(RuntimeError):
