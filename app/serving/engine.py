@@ -159,12 +159,8 @@ class Engine:
         Raises:
             MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, NotReady or DeadlineExceeded.
         """
-        until = self.deadline() if deadline is None else deadline
-        try:
-            async with asyncio.timeout_at(until):
-                return (await self._decoder.decode(payload, until)).image
-        except TimeoutError as error:
-            raise self._too_late() from error
+        async with self._in_time(deadline) as until:
+            return (await self._decoder.decode(payload, until)).image
 
     async def classify(self, payload: bytes, deadline: float | None = None) -> tuple[float, ...]:
         """Decode a picture that is one face and return its probabilities in the order of the labels.
@@ -219,17 +215,21 @@ class Engine:
         if self._in_flight >= self.limits.queue_size:
             raise Overloaded(f"{self._in_flight} pictures are being worked on already; try again shortly.")
         self._in_flight += 1
+        try:
+            async with self._in_time(deadline) as until:
+                yield until
+        finally:
+            self._in_flight -= 1
+
+    @asynccontextmanager
+    async def _in_time(self, deadline: float | None) -> AsyncIterator[float]:
+        """Hand out until when the block must be done, and end it then."""
         until = self.deadline() if deadline is None else deadline
         try:
             async with asyncio.timeout_at(until):
                 yield until
         except TimeoutError as error:
-            raise self._too_late() from error
-        finally:
-            self._in_flight -= 1
-
-    def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.")
+            raise DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.") from error
 
     async def _decode(self, payload: bytes, until: float, long_side_px: int | None = None) -> tuple[Picture, float]:
         """Decode a picture, and say how many seconds that took."""
