@@ -1,4 +1,4 @@
-"""The pictures: made from one photo of two people that ultralytics ships, the same in every run."""
+"""The pictures: made from the two photos that ultralytics ships, the same in every run."""
 
 import io
 from importlib.util import find_spec
@@ -18,10 +18,13 @@ camera's and decode faster than one."""
 FACE_CENTRE, FACE_TILE_PX = (985, 188), 280
 """The right person's face in the photo, with room around it."""
 
+PASSER_BY_CENTRE, PASSER_BY_TILE_PX = (287, 448), 84
+"""The same of a face in the other photo."""
+
 TILE_PX, COLUMNS, ROWS = 80, 16, 9
 LARGE_TILE_PX, APART_PX, STEP_PX, STEPS = 160, 300, 16, 8
-ANGLES = (-10, 6, 22)
-"""Degrees; further turned the detector is less sure of the face."""
+ANGLE = 22
+"""Degrees: the same face turned gets another emotion; further turned the detector is less sure of it."""
 
 SIZES: dict[str, tuple[int, int]] = {
     "VGA": (640, 480),
@@ -35,21 +38,21 @@ MIXED_SIZES = (
 )  # fmt: skip
 
 
-def photo_bytes() -> bytes:
-    """Return the JPEG of 1280 x 720 pixels with two faces, as it is shipped.
+def photo_bytes(name: str = "zidane.jpg") -> bytes:
+    """Return a photo as it is shipped; the usual one has 1280 x 720 pixels and two faces.
 
     Raises:
         FileNotFoundError: If ultralytics is not installed.
     """
     spec = find_spec("ultralytics")  # found, not imported: the clients' process stays small
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("ultralytics is not installed, and the photo is part of it.")
-    return (Path(spec.submodule_search_locations[0]) / "assets" / "zidane.jpg").read_bytes()
+        raise FileNotFoundError("ultralytics is not installed, and the photos are part of it.")
+    return (Path(spec.submodule_search_locations[0]) / "assets" / name).read_bytes()
 
 
-def photo() -> Pillow.Image:
-    """Return the photo."""
-    with Pillow.open(io.BytesIO(photo_bytes())) as picture:
+def photo(name: str = "zidane.jpg") -> Pillow.Image:
+    """Return a photo's pixels."""
+    with Pillow.open(io.BytesIO(photo_bytes(name))) as picture:
         return picture.convert("RGB")
 
 
@@ -89,8 +92,8 @@ def crowd(faces: int) -> Pillow.Image:
 def different(count: int) -> list[bytes]:
     """Return pictures that have no answer in common.
 
-    They show one to three faces, each time at other places; the faces of a picture are turned by other angles, which
-    changes their emotion. Every second one is upright, so that a batch of them takes two canvases.
+    They show one to three faces of different emotions, each time at other places. Every second one is upright, so that
+    a batch of them takes two canvases.
 
     Args:
         count: At most 64: 8 steps to the right times 8 down.
@@ -101,7 +104,9 @@ def different(count: int) -> list[bytes]:
     if count > STEPS**2:
         raise ValueError(f"At most {STEPS**2} pictures differ enough.")
     source, made = photo(), []
-    tiles = [_face(source, LARGE_TILE_PX).rotate(angle, Pillow.Resampling.BICUBIC) for angle in ANGLES]
+    face = _face(source, LARGE_TILE_PX)
+    passer_by = _square(photo("bus.jpg"), PASSER_BY_CENTRE, PASSER_BY_TILE_PX, LARGE_TILE_PX)
+    tiles = [face, face.rotate(ANGLE, Pillow.Resampling.BICUBIC), passer_by]
     for index in range(count):
         down, right = divmod(index, STEPS)
         upright = index % 2 == 1
@@ -119,6 +124,10 @@ def _background(source: Pillow.Image) -> Pillow.Image:
 
 
 def _face(source: Pillow.Image, side_px: int) -> Pillow.Image:
-    x, y = FACE_CENTRE
-    half = FACE_TILE_PX // 2
+    return _square(source, FACE_CENTRE, FACE_TILE_PX, side_px)
+
+
+def _square(source: Pillow.Image, centre: tuple[int, int], width_px: int, side_px: int) -> Pillow.Image:
+    """Cut a square of the given width out and resize it to the given side."""
+    (x, y), half = centre, width_px // 2
     return source.crop((x - half, y - half, x + half, y + half)).resize((side_px, side_px))

@@ -77,12 +77,13 @@ class Run:
             ServerFailed: The same.
         """
         began, machine = time.monotonic(), describe_machine()
-        self.tell("numbers of faces and sizes of pictures")  # first: it stops at once where a picture shows too few
+        self.tell("numbers of faces and sizes of pictures")
         faces, sizes = measure_costs(self.plan.costs_s)
-        networks, rounds = self._rounds()
+        networks, _ = measure_bare(0)
+        right_answers = self._right_answers(networks)  # early, as the costs: both stop where a picture shows too few
+        rounds = self._rounds()
         self.tell("stages")
         stages = measure_stages(self.plan.loop_s)
-        right_answers = self._right_answers(networks)
         if self.fer_version:
             machine = machine.model_copy(update={"versions": {**machine.versions, "fer": self.fer_version}})
         return Results(
@@ -99,11 +100,11 @@ class Run:
             seconds=time.monotonic() - began,
         )
 
-    def _rounds(self) -> tuple[Networks, list[Round]]:
+    def _rounds(self) -> list[Round]:
         rounds = []
         for number in range(1, self.plan.rounds + 1):
             self.tell(f"round {number} of {self.plan.rounds}: loop without a server")
-            networks, loops = measure_bare(self.plan.loop_s)
+            _, loops = measure_bare(self.plan.loop_s)
             if self.fer_python is None:
                 self.left_out.append(NO_FER)
             else:
@@ -113,7 +114,7 @@ class Run:
                 except ChildFailed as error:
                     self.left_out.append(f"fer: {error}")
             rounds.append(Round(loops=loops, servers=self._servers()))
-        return networks, rounds
+        return rounds
 
     def _servers(self) -> dict[ServerName, ServerRun]:
         runs: dict[ServerName, ServerRun] = {}
