@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from benchmarks.spread import spread
 USUAL_WAY = ServerKind(("-m", "uvicorn", "benchmarks.usual_way:app", "--port", "{port}"), "/ready")
 LITSERVE = ServerKind(("-m", "benchmarks.litserve_app", "--port", "{port}"), "/health")
 
+MIEN_INT8 = replace(MIEN, environment={"MIEN_PRECISION": "int8"})
+
 SERVERS: dict[ServerName, tuple[ServerKind, str]] = {
     "mien": (MIEN, "/detect"),
+    "mien, int8": (MIEN_INT8, "/detect"),
     "usual way": (USUAL_WAY, "/detect"),
     "usual way, threads": (USUAL_WAY, "/detect-in-threads"),
     "LitServe": (LITSERVE, "/detect"),
@@ -28,11 +32,13 @@ SERVERS: dict[ServerName, tuple[ServerKind, str]] = {
 
 CLIENTS: dict[ServerName, tuple[int, ...]] = {
     "mien": (1, 4, 16, 64),
+    "mien, int8": (1, 16),
     "usual way": (1, 16),
     "usual way, threads": (16,),
     "LitServe": (1, 16),
 }
 
+NO_INT8 = "int8 is computed by OpenVINO, which did not run the networks here"
 NO_LITSERVE = "LitServe is not installed here: pip install '.[bench]'"
 NO_FER = "fer lives in an environment of its own: see benchmarks/fer-requirements.txt, then pass --fer-python"
 
@@ -56,7 +62,7 @@ def measure_stages(seconds: float) -> Stages:
 def measure_server(name: ServerName, warm_up_s: float, seconds: float) -> ServerRun:
     """Start a server, put it under its numbers of clients one after the other, and end it."""
     kind, path = SERVERS[name]
-    write = post_form if kind is not MIEN else post  # the others take what a browser's form sends
+    write = post if kind in (MIEN, MIEN_INT8) else post_form  # the others take what a browser's form sends
     request = write(path, photo_bytes())
     with running(kind) as server:
         idle_mb = server.resident_mb()

@@ -1,7 +1,6 @@
 """The pipeline as `mien serve` makes it, and what it says of itself."""
 
 import sys
-from typing import Literal
 
 import torch
 
@@ -10,7 +9,7 @@ from app.vision.device import has_native_bf16
 from app.vision.pipeline import Pipeline
 from app.vision.runtime import THREADS_THERE
 from app.vision.weights import default_weights_dir
-from benchmarks.results import Networks
+from benchmarks.results import Networks, Precision
 
 
 def load_pipeline() -> Pipeline:
@@ -36,7 +35,7 @@ def finish(pipeline: Pipeline) -> None:
         torch.cuda.synchronize(pipeline.device)
 
 
-def _precision(device: torch.device) -> Literal["bf16", "fp32"]:
+def _precision(device: torch.device) -> Precision:
     """Resolve the precision as `Pipeline.load` does."""
     precision = Settings().precision
     if precision == "auto":

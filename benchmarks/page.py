@@ -15,6 +15,7 @@ METHOD = """## How it is measured
 - The picture is ultralytics' `zidane.jpg`, 1280 x 720, with two people; each contender gets the same bytes.
 - **The loop without a server** decodes and calls `Pipeline.detect`, in a process of its own: one picture after the
   other; batches of 16; and batches of 16 while two threads decode the next one. The fastest is the limit here.
+- **mien, int8** is the same server with `MIEN_PRECISION=int8`; the targets are about the server as it is by default.
 - **The usual way** (`benchmarks/usual_way.py`) is a FastAPI handler that calls ultralytics' `YOLO.predict` and then the
   classifier for each face, with the same weights and thresholds; as `async def`, and as `def` in FastAPI's threads.
   ultralytics itself takes one thread fewer than there are cores.
@@ -24,6 +25,8 @@ METHOD = """## How it is measured
   writes prepared bytes to sockets, on the same cores as the server; the column *client cores* says what they take, and
   no figure is corrected for it.
 - Every contender starts in a process of its own and ends before the next one starts; a full run is three rounds.
+- The emotion time of 128 faces against that of one is large where one face is cheap already: it says how much is saved
+  by computing many at once, not how fast either is.
 - A stage's time is taken by replacing the pipeline's functions by ones that look at the clock (`benchmarks/stages.py`).
 """
 

@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 LoopName = Literal["one by one", "batches of 16", "decode overlapped", "fer"]
-ServerName = Literal["mien", "usual way", "usual way, threads", "LitServe"]
+Precision = Literal["bf16", "fp32", "int8"]
+ServerName = Literal["mien", "mien, int8", "usual way", "usual way, threads", "LitServe"]
 
 
 class Frozen(BaseModel):
@@ -121,7 +122,7 @@ class RightAnswers(Frozen):
         probability: Largest difference of a probability, of the same.
     """
 
-    precision: Literal["bf16", "fp32"]
+    precision: Precision
     clients: int
     requests: int
     wrong: int
@@ -169,7 +170,7 @@ class Networks(Frozen):
 
     device: str
     runtime: str
-    precision: Literal["bf16", "fp32"]
+    precision: Precision
     threads: int
 
 

@@ -6,14 +6,13 @@ import json
 import math
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Literal
 
 from benchmarks.http_client import Answer, ask_all, post
-from benchmarks.results import RightAnswers
+from benchmarks.results import Precision, RightAnswers
 from benchmarks.server import MIEN, RunningServer, running
 
 BOX_PX = 1.0
-PROBABILITY: dict[str, float] = {"bf16": 0.02, "fp32": 1e-3}
+PROBABILITY: dict[Precision, float] = {"bf16": 0.02, "fp32": 1e-3, "int8": 0.02}
 """How far an answer may be from the lone one: other batch sizes take other paths through the arithmetic."""
 
 Face = tuple[tuple[float, ...], tuple[float, ...]]
@@ -41,7 +40,7 @@ def distance(one: Sequence[Face], other: Sequence[Face]) -> tuple[float, float]:
     )
 
 
-def judge(lone: Sequence[list[Face]], answers: Sequence[Answer], precision: Literal["bf16", "fp32"]) -> RightAnswers:
+def judge(lone: Sequence[list[Face]], answers: Sequence[Answer], precision: Precision) -> RightAnswers:
     """Compare the answers of clients that each asked about one picture.
 
     Args:
@@ -84,7 +83,7 @@ def alone(server: RunningServer, pictures: Sequence[bytes]) -> list[list[Face]]:
     return lone
 
 
-def measure_right_answers(pictures: Sequence[bytes], requests: int, precision: Literal["bf16", "fp32"]) -> RightAnswers:
+def measure_right_answers(pictures: Sequence[bytes], requests: int, precision: Precision) -> RightAnswers:
     """Let one client for each picture ask at once, on a server of its own.
 
     Args:

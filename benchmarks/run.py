@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.contenders import (
     NO_FER,
+    NO_INT8,
     NO_LITSERVE,
     SERVERS,
     ChildFailed,
@@ -19,7 +20,7 @@ from benchmarks.contenders import (
 from benchmarks.costs import measure_costs
 from benchmarks.machine import describe_machine
 from benchmarks.pictures import different
-from benchmarks.results import Networks, Results, RightAnswers, Round, ServerName, ServerRun
+from benchmarks.results import Networks, Precision, Results, RightAnswers, Round, ServerName, ServerRun
 from benchmarks.right_answers import measure_right_answers
 from benchmarks.server import ServerFailed
 
@@ -37,7 +38,7 @@ class Plan:
         load_s: Length of each load.
         costs_s: Length of each cost.
         right_requests: Requests that are compared with lone answers.
-        fp32_too: Whether they are also compared in float32, where that is not what the server computes in anyway.
+        all_precisions: Whether they are also compared in the precisions that the server computes in only if asked.
     """
 
     rounds: int
@@ -46,11 +47,11 @@ class Plan:
     load_s: float
     costs_s: float
     right_requests: int
-    fp32_too: bool
+    all_precisions: bool
 
 
-QUICK = Plan(rounds=1, loop_s=4, warm_up_s=1, load_s=6, costs_s=0.7, right_requests=256, fp32_too=False)
-FULL = Plan(rounds=3, loop_s=10, warm_up_s=2, load_s=15, costs_s=3, right_requests=2000, fp32_too=True)
+QUICK = Plan(rounds=1, loop_s=4, warm_up_s=1, load_s=6, costs_s=0.7, right_requests=256, all_precisions=False)
+FULL = Plan(rounds=3, loop_s=10, warm_up_s=2, load_s=15, costs_s=3, right_requests=2000, all_precisions=True)
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Run:
         faces, sizes = measure_costs(self.plan.costs_s)
         networks, _ = measure_bare(0)
         right_answers = self._right_answers(networks)  # early, as the costs: both stop where a picture shows too few
-        rounds = self._rounds()
+        rounds = self._rounds(networks)
         self.tell("stages")
         stages = measure_stages(self.plan.loop_s)
         if self.fer_version:
@@ -100,7 +101,7 @@ class Run:
             seconds=time.monotonic() - began,
         )
 
-    def _rounds(self) -> list[Round]:
+    def _rounds(self, networks: Networks) -> list[Round]:
         rounds = []
         for number in range(1, self.plan.rounds + 1):
             self.tell(f"round {number} of {self.plan.rounds}: loop without a server")
@@ -113,14 +114,17 @@ class Run:
                     self.fer_version, loops["fer"] = measure_fer(self.fer_python, self.plan.loop_s)
                 except ChildFailed as error:
                     self.left_out.append(f"fer: {error}")
-            rounds.append(Round(loops=loops, servers=self._servers()))
+            rounds.append(Round(loops=loops, servers=self._servers(networks)))
         return rounds
 
-    def _servers(self) -> dict[ServerName, ServerRun]:
+    def _servers(self, networks: Networks) -> dict[ServerName, ServerRun]:
         runs: dict[ServerName, ServerRun] = {}
         for name in SERVERS:
             if name == "LitServe" and not has_litserve():
                 self.left_out.append(NO_LITSERVE)
+                continue
+            if name == "mien, int8" and networks.runtime != "openvino":
+                self.left_out.append(NO_INT8)
                 continue
             self.tell(f"server: {name}")
             try:
@@ -132,7 +136,9 @@ class Run:
         return runs
 
     def _right_answers(self, networks: Networks) -> list[RightAnswers]:
-        precisions = {networks.precision, "fp32"} if self.plan.fp32_too else {networks.precision}
+        precisions: set[Precision] = {networks.precision}
+        if self.plan.all_precisions:
+            precisions |= {"fp32", "int8"} if networks.runtime == "openvino" else {"fp32"}
         pictures = different(PARALLEL_PICTURES)
         compared = []
         for precision in sorted(precisions):

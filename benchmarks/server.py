@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
@@ -34,10 +34,12 @@ class ServerKind:
     Attributes:
         arguments: Of Python; `{port}` stands for the port.
         ready_path: Answers 200 once requests are served.
+        environment: Added to this process's own.
     """
 
     arguments: Sequence[str]
     ready_path: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 MIEN = ServerKind(("-m", "app", "serve", "--port", "{port}"), "/readyz")
@@ -79,7 +81,7 @@ def running(kind: ServerKind, environment: Mapping[str, str] | None = None) -> I
 
     Args:
         kind: Which one.
-        environment: Added to this process's own.
+        environment: Added to its own.
 
     Raises:
         ServerFailed: If it is not ready within two minutes, or breaks a client's connection off; with what it wrote.
@@ -89,7 +91,12 @@ def running(kind: ServerKind, environment: Mapping[str, str] | None = None) -> I
     with tempfile.NamedTemporaryFile(prefix="server-", suffix=".log") as log:
         started = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own programs
-            command, stdout=log, stderr=log, cwd=ROOT, env={**os.environ, **(environment or {})}, start_new_session=True
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+            env={**os.environ, **kind.environment, **(environment or {})},
+            start_new_session=True,
         )
         try:
             _wait_until_ready(process, f"http://127.0.0.1:{port}{kind.ready_path}", log.name)

@@ -1,4 +1,4 @@
-"""The command line of the training package: `python -m training emotion|detector ...`."""
+"""The command line of the training package: `python -m training emotion|detector|quantize ...`."""
 
 import sys
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import typer
 from app.errors import MienError
 from training.commands.detector import app as detector_app
 from training.commands.emotion import app as emotion_app
+from training.commands.quantize import app as quantize_app
 from training.errors import TrainingError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(emotion_app, name="emotion")
 app.add_typer(detector_app, name="detector")
+app.add_typer(quantize_app, name="quantize")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

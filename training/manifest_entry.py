@@ -7,7 +7,7 @@ file holds one entry and the server refuses it.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -16,6 +16,7 @@ from training.deployed import write_json
 from training.errors import RunError
 
 SCHEMA_VERSION = 1
+Card = TypeVar("Card", DetectorCard, EmotionCard)
 
 
 def read_entries(weights_dir: Path) -> dict[str, Any]:
@@ -36,6 +37,22 @@ def read_entries(weights_dir: Path) -> dict[str, Any]:
     return entries
 
 
+def read_card(weights_dir: Path, kind: type[Card]) -> Card:
+    """Return one model's entry, also while the manifest holds no other.
+
+    Raises:
+        RunError: If it is not there or not valid.
+    """
+    name = _name(kind)
+    entry = read_entries(weights_dir).get(name)
+    if entry is None:
+        raise RunError(f"{weights_dir / MANIFEST} has no entry {name!r} yet: run `{name} export` first.")
+    try:
+        return kind.model_validate(entry)
+    except ValidationError as error:
+        raise RunError(f"{weights_dir / MANIFEST}: the entry {name!r} is not valid ({error}).") from error
+
+
 def write_entry(weights_dir: Path, card: DetectorCard | EmotionCard) -> None:
     """Replace the card's entry in the manifest and keep the other one.
 
@@ -44,8 +61,7 @@ def write_entry(weights_dir: Path, card: DetectorCard | EmotionCard) -> None:
         card: A validated entry.
     """
     entries = read_entries(weights_dir)
-    name = "detector" if isinstance(card, DetectorCard) else "emotion"
-    entries[name] = card.model_dump(mode="json")
+    entries[_name(type(card))] = card.model_dump(mode="json")
     ordered = {each: entries[each] for each in ("detector", "emotion") if each in entries}
     write_json({"schema_version": SCHEMA_VERSION, **ordered}, weights_dir / MANIFEST)
 
@@ -91,3 +107,7 @@ def measured_rule(framing: Path, weights_sha256: str, weights_dir: Path) -> dict
         raise RunError(f"{framing} was measured with other weights: run `emotion framing` again, or remove the file.")
     rule: dict[str, float] = measured["rule"]
     return rule
+
+
+def _name(kind: type[DetectorCard] | type[EmotionCard]) -> str:
+    return "detector" if issubclass(kind, DetectorCard) else "emotion"

@@ -9,6 +9,7 @@ from app.vision.weights import DetectorCard, EmotionCard, ModelCard
 from training.deployed import write_payload
 
 HELD_OUT = "PrivateTest"
+INT8_HEADING = "## In 8-bit integers"
 LICENCE_NOTE = (
     "The data sets' own terms go on top: they are for research use, several forbid commercial use, and some have no "
     "stated licence. Clear your use with their owners before you rely on these weights commercially."
@@ -41,7 +42,7 @@ def write_emotion_card(card: EmotionCard, evaluation: Mapping[str, Any], weights
         _recipe_section(card),
         _file_section(card),
     ]
-    return _write(sections, weights_dir / f"{Path(card.file).stem}.md")
+    return _write(sections, _card_path(card, weights_dir))
 
 
 def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
@@ -78,7 +79,24 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         _recipe_section(card),
         _file_section(card),
     ]
-    return _write(sections, weights_dir / f"{Path(card.file).stem}.md")
+    return _write(sections, _card_path(card, weights_dir))
+
+
+def add_int8_section(card: ModelCard, weights_dir: Path) -> None:
+    """Put what the entry says of the network in integers at the end of its card, in the place of an earlier one."""
+    assert card.int8 is not None  # noqa: S101 - who calls this has just made it
+    files, path = card.int8, _card_path(card, weights_dir)
+    earlier = path.read_text().partition(f"\n\n{INT8_HEADING}")[0].rstrip() if path.is_file() else ""
+    figures = json.dumps(files.metrics, indent=2)
+    _write(
+        [
+            earlier,
+            f"{INT8_HEADING}\n\nFor OpenVINO, asked for by `MIEN_PRECISION=int8`: `{files.graph}` (sha256 "
+            f"`{files.graph_sha256}`) and `{files.weights}` (sha256 `{files.weights_sha256}`). Shares of 1, measured "
+            f"as served:\n\n```json\n{figures}\n```",
+        ],
+        path,
+    )
 
 
 def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -156,6 +174,10 @@ def _percent(share: float) -> str:
 
 def _both(first: float, second: float) -> str:
     return f"{_percent(first)} / {_percent(second)}"
+
+
+def _card_path(card: ModelCard, weights_dir: Path) -> Path:
+    return weights_dir / f"{Path(card.file).stem}.md"
 
 
 def _write(sections: Sequence[str], path: Path) -> Path:

@@ -7,7 +7,7 @@ are in docs/architecture.md.
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from app import __version__
-from app.errors import RuntimeUnavailable
+from app.errors import RuntimeUnavailable, WeightsError
 from app.vision import openvino_door as openvino
 from app.vision.openvino_cache import cached_model
 from app.vision.runtime import Network
+from app.vision.weights import Int8Network
 
 Array = npt.NDArray[Any]
 
@@ -43,15 +44,23 @@ class OpenVinoRuntime:
     Args:
         bf16: Compute in bfloat16.
         threads: Of all streams of a network together, at least 1.
+        int8: Networks in 8-bit integers by the sha256 of the weights that they were made from; None: every network is
+            converted as it is.
         core: OpenVINO itself; default: a new one.
 
     Raises:
         RuntimeUnavailable: If OpenVINO does not compute bfloat16 on this processor.
     """
 
-    def __init__(self, bf16: bool, threads: int, core: openvino.Core | None = None) -> None:
+    def __init__(
+        self,
+        bf16: bool,
+        threads: int,
+        int8: Mapping[str, Int8Network] | None = None,
+        core: openvino.Core | None = None,
+    ) -> None:
         self.device = torch.device("cpu")
-        self._core, self._bf16, self._threads = core or openvino.Core(), bf16, threads
+        self._core, self._bf16, self._threads, self._int8 = core or openvino.Core(), bf16, threads, int8
         if bf16 and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise RuntimeUnavailable("OpenVINO has no bf16 on this processor: set the precision to auto or fp32.")
         torch.set_num_threads(1)
@@ -59,16 +68,34 @@ class OpenVinoRuntime:
     @property
     def description(self) -> str:
         """Library with version, precision and place."""
-        version, precision = openvino.__version__.split("-")[0], "bf16" if self._bf16 else "fp32"
+        version, rest = openvino.__version__.split("-")[0], "bf16" if self._bf16 else "fp32"
+        precision = rest if self._int8 is None else f"int8 and {rest}"
         return f"OpenVINO {version}, {precision}, cpu, {self._threads} threads"
 
     def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:
-        """Convert a network, or take its stored conversion, and compile it; see `Runtime`."""
-        made_of = (sha256, example.shape, varying, str(module), __version__, torch.__version__, openvino.__version__)
-        key = hashlib.sha256(repr(made_of).encode()).hexdigest()
-        model = cached_model(self._core, key, lambda: convert(module, example, varying))
+        """Convert a network, or take its stored conversion or its form in int8, and compile it; see `Runtime`.
+
+        Raises:
+            WeightsError: If this version of OpenVINO cannot read the form in int8.
+        """
+        model = self._converted(module, example, varying, sha256) if self._int8 is None else self._read(sha256)
         largest = LARGEST_PART if varying == (0,) else 1
         return OpenVinoNetwork(self._compile(model, "LATENCY"), self._compile(model, "THROUGHPUT"), largest)
+
+    def _converted(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> openvino.Model:
+        made_of = (sha256, example.shape, varying, str(module), __version__, torch.__version__, openvino.__version__)
+        key = hashlib.sha256(repr(made_of).encode()).hexdigest()
+        return cached_model(self._core, key, lambda: convert(module, example, varying))
+
+    def _read(self, sha256: str) -> openvino.Model:
+        network = (self._int8 or {})[sha256]
+        try:
+            return self._core.read_model(network.graph, network.weights)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"OpenVINO {openvino.__version__} cannot read the network in int8 ({error}): set the precision to "
+                "auto, or make it again with the training package."
+            ) from error
 
     def _compile(self, model: openvino.Model, hint: str) -> openvino.CompiledModel:
         settings = {

@@ -16,7 +16,7 @@ from app.vision.emotion import EmotionClassifier
 from app.vision.my_model import LABELS
 from app.vision.runtime import choose_runtime
 from app.vision.types import Box, Detection, DetectOptions, Face, Image, ImageFaces
-from app.vision.weights import Manifest, load_manifest, load_state
+from app.vision.weights import Manifest, load_int8, load_manifest, load_state
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class Pipeline:
         Args:
             weights_dir: Folder with manifest.json.
             device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
-            precision: `fp32`, `bf16`, or `auto`: bfloat16 where the hardware computes it.
+            precision: `fp32`, `bf16`, `int8` (and bfloat16, where the hardware computes it, for what has no form in
+                int8), or `auto`: bfloat16 where the hardware computes it.
             threads: CPU threads of one network call; 0 for one a core that this process may use.
             runtime_name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
 
@@ -63,11 +64,13 @@ class Pipeline:
             WeightsError: If weights are missing, altered or do not fit.
         """
         device = resolve_device(device_name)
-        bf16 = precision == "bf16" or (precision == "auto" and has_native_bf16(device))
+        bf16 = precision == "bf16" or (precision in ("auto", "int8") and has_native_bf16(device))
         manifest = load_manifest(weights_dir)
         if manifest.emotion.labels != LABELS:
             raise WeightsError(f"The manifest's labels {manifest.emotion.labels} are not {LABELS}.")
-        runtime = choose_runtime(runtime_name, device, bf16, threads)
+        cards = (manifest.detector, manifest.emotion)
+        int8 = {card.sha256: load_int8(weights_dir, card) for card in cards} if precision == "int8" else None
+        runtime = choose_runtime(runtime_name, device, bf16, threads, int8)
         detector = FaceDetector(load_state(weights_dir, manifest.detector), manifest.detector, runtime)
         classifier = EmotionClassifier(load_state(weights_dir, manifest.emotion), manifest.emotion, runtime)
         logger.info("the networks run on %s", runtime.description)

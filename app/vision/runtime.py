@@ -1,5 +1,6 @@
 """How a network is run: the protocol that detector and classifier speak, PyTorch behind it, and the choice of one."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from app.errors import RuntimeUnavailable
 from app.vision.device import cores_allowed, read_cpu_max
+from app.vision.weights import Int8Network
 
 THREADS_THERE = cores_allowed(torch.get_num_threads(), read_cpu_max())
 """One for each core that this process may use, as PyTorch counts them before anybody sets another number."""
@@ -78,7 +80,9 @@ class TorchRuntime:
         return run
 
 
-def choose_runtime(name: str, device: torch.device, bf16: bool, threads: int) -> Runtime:
+def choose_runtime(
+    name: str, device: torch.device, bf16: bool, threads: int, int8: Mapping[str, Int8Network] | None = None
+) -> Runtime:
     """Make the runtime that a setting names; it takes the process's threads.
 
     Args:
@@ -86,6 +90,7 @@ def choose_runtime(name: str, device: torch.device, bf16: bool, threads: int) ->
         device: Where to compute.
         bf16: Compute in bfloat16.
         threads: Of one network call on a CPU; 0 for one a core that this process may use.
+        int8: Networks in 8-bit integers by the sha256 of their weights, which then are what runs; OpenVINO only.
 
     Raises:
         RuntimeUnavailable: If OpenVINO is asked for and is not installed, or does not fit the device or the precision;
@@ -94,6 +99,11 @@ def choose_runtime(name: str, device: torch.device, bf16: bool, threads: int) ->
     threads = threads or THREADS_THERE
     installed = find_spec("openvino") is not None
     if name == "torch" or (name == "auto" and not (installed and device.type == "cpu")):
+        if int8 is not None:
+            raise RuntimeUnavailable(
+                "The precision int8 is computed by the runtime openvino on a CPU: run `pip install openvino` if it is "
+                "not installed, set the device to cpu and the runtime to auto; or set the precision to auto."
+            )
         torch.set_num_threads(threads)
         return TorchRuntime(device, bf16)
     if not installed:
@@ -109,4 +119,4 @@ def choose_runtime(name: str, device: torch.device, bf16: bool, threads: int) ->
         from app.vision.openvino_runtime import OpenVinoRuntime
     except ImportError as error:
         raise RuntimeUnavailable(f"OpenVINO is installed but cannot be loaded: {error}") from error
-    return OpenVinoRuntime(bf16, threads)
+    return OpenVinoRuntime(bf16, threads, int8)

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
@@ -28,6 +28,33 @@ class CropRule(BaseModel):
     shift_y: float = Field(ge=-0.5, le=0.5)
 
 
+class Int8Files(BaseModel):
+    """The same network in 8-bit integers, as OpenVINO reads it: two files beside the manifest.
+
+    Attributes:
+        graph: File name of its layers (XML).
+        graph_sha256: Hex digest of the whole file.
+        weights: File name of its values.
+        weights_sha256: The same.
+        metrics: Figures of both forms, measured by the training package.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    graph: str = Field(pattern=r"^[\w.-]+\.xml$")
+    graph_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    weights: str = Field(pattern=r"^[\w.-]+\.bin$")
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    metrics: dict[str, object]
+
+
+class Int8Network(NamedTuple):
+    """The bytes of those two files."""
+
+    graph: bytes
+    weights: bytes
+
+
 class ModelCard(BaseModel):
     """What every manifest entry says of one weights file.
 
@@ -42,6 +69,7 @@ class ModelCard(BaseModel):
         metrics: Figures measured by the training package.
         licence: SPDX expression of the weights.
         data: Training sets with their terms.
+        int8: The network in 8-bit integers; None where it has not been made.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +84,7 @@ class ModelCard(BaseModel):
     metrics: dict[str, object]
     licence: str
     data: tuple[str, ...]
+    int8: Int8Files | None = None
 
 
 class DetectorCard(ModelCard):
@@ -146,19 +175,40 @@ def load_state(weights_dir: Path, card: ModelCard) -> dict[str, Tensor]:
     """
     path = weights_dir / card.file
     try:
+        return {name: value.float() for name, value in load(_read_verified(path, card.sha256)).items()}
+    except SafetensorError as error:
+        raise WeightsError(f"Weights {path} are not a safetensors file ({error}).") from error
+
+
+def load_int8(weights_dir: Path, card: ModelCard) -> Int8Network:
+    """Read a network in 8-bit integers, verified.
+
+    Raises:
+        WeightsError: If there is none, or a file is missing or has another hash than the manifest says.
+    """
+    if (files := card.int8) is None:
+        raise WeightsError(
+            f"{card.file} has no form in int8: set the precision to auto, or make it with the training package's "
+            "commands `quantize detector` and `quantize emotion`."
+        )
+    return Int8Network(
+        _read_verified(weights_dir / files.graph, files.graph_sha256),
+        _read_verified(weights_dir / files.weights, files.weights_sha256),
+    )
+
+
+def _read_verified(path: Path, sha256: str) -> bytes:
+    try:
         payload = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"Weights {path} cannot be read ({error.strerror}).") from error
     digest = sha256_of(payload)
-    if digest != card.sha256:
+    if digest != sha256:
         raise WeightsError(
-            f"Weights {path} have sha256 {digest[:12]}..., but {MANIFEST} says {card.sha256[:12]}...: the file was "
+            f"Weights {path} have sha256 {digest[:12]}..., but {MANIFEST} says {sha256[:12]}...: the file was "
             "damaged or exchanged. Restore it, or export it again with the training package."
         )
-    try:
-        return {name: value.float() for name, value in load(payload).items()}
-    except SafetensorError as error:
-        raise WeightsError(f"Weights {path} are not a safetensors file ({error}).") from error
+    return payload
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], name: str) -> None:

@@ -48,6 +48,7 @@ def round_of(mien_at_16=38.0, alone_ms=30.0):
         loops=loops,
         servers={
             "mien": mien,
+            "mien, int8": server(load(1, 45.0, 22.0), load(16, 55.0, 290.0)),
             "usual way": server(load(1, 9.0, 110.0), load(16, 9.0, 1800.0)),
             "usual way, threads": server(load(16, 11.0, 1500.0)),
             "LitServe": server(load(1, 25.0, 40.0), load(16, 30.0, 530.0)),

@@ -55,6 +55,16 @@ def test_openvino_that_cannot_be_loaded_is_an_error_not_a_fallback(monkeypatch, 
         choose_runtime(name, CPU, bf16=False, threads=1)
 
 
+@pytest.mark.parametrize(("name", "device"), [("torch", CPU), ("auto", CUDA)])
+def test_int8_without_openvino_is_an_error_not_a_fallback(name, device):
+    with pytest.raises(RuntimeUnavailable, match="int8"):
+        choose_runtime(name, device, bf16=False, threads=1, int8={})
+
+
+def test_the_description_names_int8():
+    assert ", int8 and fp32, cpu" in choose_runtime("auto", CPU, bf16=False, threads=1, int8={}).description
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_are_those_of_the_setting(threads):
     assert f"cpu, {threads} threads" in choose_runtime("openvino", CPU, bf16=False, threads=threads).description

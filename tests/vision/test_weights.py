@@ -6,7 +6,7 @@ from safetensors.torch import save
 
 from app.errors import WeightsError
 from app.vision.my_model import MyModel
-from app.vision.weights import fill, load_manifest, load_state, save_manifest, sha256_of
+from app.vision.weights import fill, load_int8, load_manifest, load_state, save_manifest, sha256_of
 from tests.conftest import make_manifest
 
 
@@ -71,3 +71,8 @@ def test_state_must_fit_the_network():
         fill(MyModel(), {k: v for k, v in state.items() if k != "classifier.bias"}, "partial")
     with pytest.raises(WeightsError, match="another shape"):
         fill(MyModel(num_classes=7), state, "other")
+
+
+def test_weights_without_a_form_in_int8_say_what_to_do(tmp_path):
+    with pytest.raises(WeightsError, match="quantize detector"):
+        load_int8(tmp_path, make_manifest().detector)

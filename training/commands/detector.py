@@ -10,26 +10,24 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from training.commands.options import WEIGHTS_DIR, FacesOption, WeightsDirOption
 from training.deployed import read_payload
 from training.errors import RunError
 from training.plots import plot_detector_history, plot_precision_recall
 
 app = typer.Typer(no_args_is_help=True, help="YOLOv8n, the face detector.")
 
-DataOption = Annotated[Path, typer.Option("--data", help="Data set in YOLO format: images/ and labels/.")]
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, results, figures.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, or CUDA indices such as 0 or 0,1.")]
 SizeOption = Annotated[int, typer.Option("--imgsz", min=32, help="Side of the input in pixels, a multiple of 32.")]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures at once.")]
 ScoreOption = Annotated[float, typer.Option("--score-threshold", min=0, max=1, help="The server's lowest score.")]
 NmsOption = Annotated[float, typer.Option("--iou-threshold", min=0, max=1, help="The server's NMS overlap.")]
-WeightsDirOption = Annotated[Path, typer.Option("--weights-dir", help="Where the server's weights lie.")]
-WEIGHTS_DIR = Path("weights")
 
 
 @app.command()
 def train(
-    data: DataOption,
+    data: FacesOption,
     run: RunOption,
     start: Annotated[Path | None, typer.Option("--start", help="Safetensors state of a YOLOv8n to start from.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the train split.")] = None,
@@ -82,7 +80,7 @@ def evaluate(
 @app.command()
 def export(
     run: RunOption,
-    data: DataOption,
+    data: FacesOption,
     weights_dir: WeightsDirOption = WEIGHTS_DIR,
     imgsz: SizeOption = 640,
     batch: BatchOption = 16,

@@ -10,6 +10,7 @@ import typer
 
 from app.vision.device import resolve_device
 from app.vision.my_model import LABELS
+from training.commands.options import WEIGHTS_DIR, Fer2013Option, LimitOption, WeightsDirOption
 from training.deployed import write_json
 from training.emotion.data import EmotionSplit, load_fer2013
 from training.emotion.distributed import join_group
@@ -61,18 +62,16 @@ class BackboneName(StrEnum):
 
 app = typer.Typer(no_args_is_help=True, help="My_model, the emotion classifier.")
 
-DataOption = Annotated[Path, typer.Option("--data", help="fer2013.csv, or the folder with train/ and test/.")]
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoint, history, figures.")]
 SomeRunOption = Annotated[Path | None, typer.Option("--run", help="Folder of a run; the epoch that it kept is taken.")]
 WeightsOption = Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Rehearsal: so many pictures of each split.")]
 
 
 @app.command()
 def train(
-    data: DataOption,
+    data: Fer2013Option,
     run: RunOption,
     recipe: Annotated[RecipeName, typer.Option("--recipe", help="All choices of the training.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Fixes all randomness.")] = 0,
@@ -114,7 +113,7 @@ def train(
 
 @app.command()
 def calibrate(
-    data: DataOption,
+    data: Fer2013Option,
     run: SomeRunOption = None,
     weights: WeightsOption = None,
     out: OutOption = None,
@@ -137,7 +136,7 @@ def calibrate(
 
 @app.command()
 def evaluate(
-    data: DataOption,
+    data: Fer2013Option,
     run: SomeRunOption = None,
     weights: WeightsOption = None,
     out: OutOption = None,
@@ -170,9 +169,9 @@ def evaluate(
 
 @app.command()
 def framing(
-    data: DataOption,
+    data: Fer2013Option,
     run: RunOption,
-    weights_dir: Annotated[Path, typer.Option("--weights-dir", help="Where the face detector lies.")] = Path("weights"),
+    weights_dir: WeightsDirOption = WEIGHTS_DIR,
     limit: LimitOption = None,
 ) -> None:
     """Derive the crop rule from where the face detector finds PublicTest's faces, and compare it with others."""
@@ -195,10 +194,8 @@ def framing(
 @app.command()
 def export(
     run: RunOption,
-    data: DataOption,
-    weights_dir: Annotated[Path, typer.Option("--weights-dir", help="Where the server's weights lie.")] = Path(
-        "weights"
-    ),
+    data: Fer2013Option,
+    weights_dir: WeightsDirOption = WEIGHTS_DIR,
     margin: Annotated[
         float | None, typer.Option("--margin", help="Crop rule; default: framing.json's, else the manifest's.")
     ] = None,

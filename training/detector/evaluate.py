@@ -12,6 +12,7 @@ from torch import nn
 from ultralytics.models.yolo.detect import DetectionValidator
 
 from app.errors import WeightsError
+from app.vision.detector import FaceDetector
 from app.vision.weights import fill, sha256_of
 from app.vision.yolov8 import build_yolov8n
 from training.deployed import from_payload, write_json
@@ -112,7 +113,8 @@ def evaluate_detector(
     check_data(data_dir, ("val",))
     validator = _validate(network, write_data_yaml(data_dir, out_dir), out_dir, imgsz, batch, pick_device(device))
     box = validator.metrics.box
-    served = serve_split(payload, data_dir, imgsz, score_threshold, iou_threshold)
+    detector = face_detector(payload, make_card(payload, imgsz, score_threshold, iou_threshold), torch.device("cpu"))
+    served = serve_split(detector, data_dir, score_threshold)
     evaluation = DetectorEvaluation(
         weights_sha256=sha256_of(payload),
         pictures=int(validator.seen),
@@ -154,15 +156,12 @@ def _validate(
     return validator
 
 
-def serve_split(
-    payload: bytes, data_dir: Path, imgsz: int, score_threshold: float, iou_threshold: float
-) -> ServedReport:
-    """Run the server's own detector over the val split, on the CPU.
+def serve_split(detector: FaceDetector, data_dir: Path, score_threshold: float) -> ServedReport:
+    """Run the server's own detector over the val split.
 
     Raises:
         DataError: If a picture cannot be read.
     """
-    detector = face_detector(payload, make_card(payload, imgsz, score_threshold, iou_threshold), torch.device("cpu"))
     pictures = []
     for path, image, found in detect_files(detector, split_pictures(data_dir, "val"), LOWEST_SCORE):
         height, width = image.shape[:2]

@@ -19,10 +19,10 @@ from app.vision.emotion import normalize_faces
 from app.vision.letterbox import PADDING_VALUE
 from app.vision.runtime import TorchRuntime
 from app.vision.types import Detection, Image
-from app.vision.weights import MANIFEST, CropRule, DetectorCard, load_state
+from app.vision.weights import CropRule, DetectorCard, load_state
 from training.emotion.data import EmotionSplit
 from training.errors import RunError
-from training.manifest_entry import read_entries
+from training.manifest_entry import read_card
 
 UPSCALE_PX = 256
 """Side of the enlarged FER2013 picture."""
@@ -69,10 +69,7 @@ def load_detector(weights_dir: Path) -> FaceDetector:
         RunError: If no detector has been exported.
         WeightsError: If its file is missing or altered.
     """
-    entry = read_entries(weights_dir).get("detector")
-    if entry is None:
-        raise RunError(f"{weights_dir / MANIFEST} holds no face detector yet: run `detector export` first.")
-    card = DetectorCard.model_validate(entry)
+    card = read_card(weights_dir, DetectorCard)
     return FaceDetector(load_state(weights_dir, card), card, TorchRuntime(CPU, bf16=False))
 
 
