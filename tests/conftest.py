@@ -107,5 +107,6 @@ def photo_path(name: str) -> Path:
         "astronaut": ("skimage", "data/astronaut.png"),
         "china": ("sklearn", "datasets/images/china.jpg"),
         "flower": ("sklearn", "datasets/images/flower.jpg"),
+        "chelsea": ("skimage", "data/chelsea.png"),
     }[name]
     return Path(str(files(package))) / inside

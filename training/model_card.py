@@ -9,6 +9,9 @@ from app.vision.weights import DetectorCard, EmotionCard, ModelCard
 from training.deployed import write_payload
 
 HELD_OUT = "PrivateTest"
+DETECTOR_PHOTOS = "../docs/training-runs/detector/photos.jpg"
+"""Drawn by `scripts/detector-pictures`."""
+
 INT8_HEADING = "## In 8-bit integers"
 LICENCE_NOTE = (
     "The data sets' own terms go on top: they are for research use, several forbid commercial use, and some have no "
@@ -76,6 +79,7 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         "- Differences between groups of people were not measured.",
         _data_section(card),
         "## Metrics on the val split\n\n" + _table(("figure", "value"), rows),
+        f"## On photos\n\nHits, misses and false alarms at the default score: [photos]({DETECTOR_PHOTOS}).",
         _recipe_section(card),
         _file_section(card),
     ]
