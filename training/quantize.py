@@ -26,7 +26,7 @@ try:
     from app.vision.openvino_runtime import OpenVinoRuntime, convert
     import nncf  # isort: skip
 except ImportError as missing:
-    raise RunError(f"{missing.name} is not installed: pip install 'mien[quantize]'.") from missing
+    raise RunError(f"{missing.name} is not installed: pip install '.[quantize]' in Mien's sources.") from missing
 
 LARGEST_LOSS = 0.005
 """Share of 1 that accuracy or AP may lose against float32: half a point."""
