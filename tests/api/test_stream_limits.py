@@ -1,0 +1,209 @@
+"""WS /detect/stream under load and at its limits: back-pressure, sizes, rates, origins, and how sessions end."""
+
+import asyncio
+
+import pytest
+
+from tests.api.streams import URL, GatedPipeline, closing, let_it_read, open_streams, picture, serve
+
+
+@pytest.fixture
+def gated():
+    pipeline = GatedPipeline()
+    with serve(pipeline) as client:
+        yield client, pipeline
+
+
+def test_back_pressure_keeps_the_newest_frame_and_answers_all_in_order(gated):
+    client, pipeline = gated
+    with client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_bytes(picture(0))
+        assert pipeline.entered.acquire(timeout=30)
+        for seed in (1, 2, 3):
+            session.send_bytes(picture(seed))
+        session.send_text("anything")
+        session.send_bytes(picture(4))
+        session.send_bytes(b"")  # the newest, however bad
+        let_it_read(client)
+        for _ in range(2):
+            pipeline.gate.release()
+        replies = [session.receive_json() for _ in range(7)]
+    assert [(each["type"], each.get("seq"), each.get("reason")) for each in replies] == [
+        ("frame.result", 0, None),
+        ("frame.dropped", 1, "superseded"),
+        ("frame.dropped", 2, "superseded"),
+        ("frame.dropped", 3, "superseded"),
+        ("session.error", None, None),
+        ("frame.dropped", 4, "superseded"),
+        ("frame.error", 5, None),
+    ]
+    assert pipeline.batch_sizes == [1]
+
+
+def test_one_session_never_holds_more_than_one_place():
+    pipeline = GatedPipeline()
+    with (
+        serve(pipeline, stream_max_frames_per_second=1000) as client,
+        client.websocket_connect(URL) as greedy,
+        client.websocket_connect(URL) as modest,
+    ):
+        greedy.receive_json(), modest.receive_json()
+        greedy.send_bytes(picture(0))
+        assert pipeline.entered.acquire(timeout=30)
+        for seed in range(1, 20):
+            greedy.send_bytes(picture(seed))
+        modest.send_bytes(picture(50))
+        let_it_read(client)
+        pipeline.gate.release(3)
+        assert modest.receive_json()["type"] == "frame.result"
+        replies = [greedy.receive_json() for _ in range(20)]
+    assert [each["type"] for each in replies] == ["frame.result", *["frame.dropped"] * 18, "frame.result"]
+    assert sum(pipeline.batch_sizes) == 3
+
+
+def test_too_many_frames_a_second_are_announced():
+    with serve(stream_max_frames_per_second=0.001) as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        for _ in range(3):
+            session.send_bytes(picture())
+        replies = [session.receive_json() for _ in range(3)]
+    assert [each.get("reason") for each in replies] == [None, "rate", "rate"]
+
+
+def test_overload_is_an_error_of_the_frame():
+    pipeline = GatedPipeline()
+    with (
+        serve(pipeline, queue_size=1) as client,
+        client.websocket_connect(URL) as first,
+        client.websocket_connect(URL) as second,
+    ):
+        first.receive_json(), second.receive_json()
+        first.send_bytes(picture())
+        assert pipeline.entered.acquire(timeout=30)
+        second.send_bytes(picture())
+        assert second.receive_json()["code"] == "overloaded"
+        pipeline.gate.release(2)
+        assert first.receive_json()["type"] == "frame.result"
+        second.send_bytes(picture())
+        assert second.receive_json()["type"] == "frame.result"
+
+
+def test_a_message_too_big_is_answered_and_ends_the_session():
+    with serve(stream_max_frame_bytes=5000) as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_bytes(picture())
+        session.send_bytes(bytes(5001))
+        assert session.receive_json()["type"] == "frame.result"
+        error = session.receive_json()
+        assert (error["seq"], error["code"]) == (1, "payload_too_large")
+        code, reason = closing(session)
+    assert code == 1009
+    assert "5,000" in reason
+
+
+def test_idle_sessions_are_closed():
+    with serve(stream_idle_timeout_s=0.05) as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        assert closing(session) == (1008, "No message for 0.05 s.")
+
+
+def test_a_frame_that_takes_longer_than_the_idle_timeout_is_still_answered():
+    pipeline = GatedPipeline()
+    with serve(pipeline, stream_idle_timeout_s=0.05) as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_bytes(picture())
+        assert pipeline.entered.acquire(timeout=30)
+        with client.websocket_connect(URL) as later:
+            later.receive_json()
+            assert closing(later)[0] == 1008
+        pipeline.gate.release()
+        assert session.receive_json()["type"] == "frame.result"
+        assert closing(session)[0] == 1008
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        (None, True),
+        ("http://testserver", True),
+        ("https://testserver", True),
+        ("http://testserver:80", True),
+        ("https://app.example", True),
+        ("http://app.example", False),
+        ("https://testserver:8443", False),
+        ("https://testserver.evil.example", False),
+        ("https://evil.example", False),
+        ("null", False),
+        ("", False),
+        ("http://[", False),
+    ],
+)
+def test_only_known_origins_may_stream(origin, allowed):
+    headers = {} if origin is None else {"origin": origin}
+    with (
+        serve(cors_origins="https://app.example") as client,
+        client.websocket_connect(URL, headers=headers) as session,
+    ):
+        if allowed:
+            assert session.receive_json()["type"] == "session.created"
+        else:
+            assert closing(session)[0] == 1008
+
+
+def test_all_origins_may_stream_where_the_setting_says_so():
+    with (
+        serve(cors_origins="*") as client,
+        client.websocket_connect(URL, headers={"origin": "https://a.example"}) as own,
+    ):
+        assert own.receive_json()["type"] == "session.created"
+
+
+def test_one_session_too_many_is_sent_away_and_a_place_comes_free():
+    with serve(stream_max_sessions=1) as client:
+        with client.websocket_connect(URL) as first:
+            first.receive_json()
+            with client.websocket_connect(URL) as second:
+                assert closing(second)[0] == 1013
+        assert open_streams(client) == 0
+        with client.websocket_connect(URL) as third:
+            assert third.receive_json()["type"] == "session.created"
+
+
+def test_a_stopping_server_answers_what_came_and_says_goodbye(gated):
+    client, pipeline = gated
+    streams = client.app.state.services.streams
+    with client.websocket_connect(URL) as session, client.websocket_connect(URL) as idle:
+        session.receive_json(), idle.receive_json()
+        session.send_bytes(picture(0))
+        assert pipeline.entered.acquire(timeout=30)
+        session.send_bytes(picture(1))
+        let_it_read(client)
+        closed = client.portal.start_task_soon(streams.close, 30.0)
+        assert closing(idle)[0] == 1001
+        pipeline.gate.release(2)
+        assert [session.receive_json()["seq"] for _ in range(2)] == [0, 1]
+        assert closing(session)[0] == 1001
+    closed.result()
+    with client.websocket_connect(URL) as late:
+        assert closing(late)[0] == 1001
+
+
+@pytest.mark.parametrize("way", ["client leaves", "task is cancelled"])
+def test_nothing_is_left_of_a_session_that_ends_while_a_frame_is_in_work(gated, way):
+    async def tasks():
+        return len(asyncio.all_tasks())
+
+    client, pipeline = gated
+    before = client.portal.call(tasks)
+    with client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_bytes(picture())
+        assert pipeline.entered.acquire(timeout=30)
+        session.send_bytes(picture())
+        if way == "client leaves":
+            session.close(1000)
+    assert open_streams(client) == 0
+    assert client.portal.call(tasks) == before
+    pipeline.gate.release(2)
+    assert client.post("/detect", content=picture()).status_code == 200
