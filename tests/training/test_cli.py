@@ -2,7 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from app.vision.device import has_native_bf16
 from training.cli import main
 
 
@@ -100,3 +102,15 @@ def test_train_calibrate_evaluate_export(
     entry = json.loads((weights_dir / "manifest.json").read_text())["emotion"]
     assert set(entry["metrics"]) == set(splits)
     assert entry["temperature"] == json.loads((folder / "calibration.json").read_text())["temperature"]
+
+
+def test_float32_can_be_asked_for_and_a_run_stays_with_it(
+    fer2013: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--data", fer2013[1], "--run", tmp_path / "run", "--recipe", "report", "--epochs", 1, "--device", "cpu")
+    assert run("emotion", "train", *options, "--fp32") == 0
+    assert torch.load(tmp_path / "run" / "kept.pt", weights_only=True)["bf16"] is False
+    if has_native_bf16(torch.device("cpu")):
+        capsys.readouterr()
+        assert run("emotion", "train", *options) == 1
+        assert "bf16" in capsys.readouterr().err

@@ -82,6 +82,7 @@ def train(
     pretrained: Annotated[
         Path | None, typer.Option("--pretrained", help="State dict of the same network to start from.")
     ] = None,
+    fp32: Annotated[bool, typer.Option("--fp32", help="Compute in float32 also where bfloat16 is faster.")] = False,
 ) -> None:
     """Train, or resume the run in the folder; the recipe says which epoch is kept.
 
@@ -94,7 +95,7 @@ def train(
     splits = _load(data, ("Training", VALIDATION_SPLIT), limit)
     trainer = Trainer(
         chosen, splits["Training"], splits[VALIDATION_SPLIT], run, where, seed,
-        backbone=backbone.value, pretrained=pretrained, group=group,
+        bf16=False if fp32 else None, backbone=backbone.value, pretrained=pretrained, group=group,
     )  # fmt: skip
     if not group.is_first:
         trainer.fit()
