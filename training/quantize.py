@@ -114,16 +114,18 @@ def check_loss(before: Mapping[str, float], after: Mapping[str, float]) -> None:
 
 
 def write_int8(
-    network: Int8Network, card: DetectorCard | EmotionCard, metrics: dict[str, object], weights_dir: Path
+    runtime: QuantizingRuntime, card: DetectorCard | EmotionCard, metrics: dict[str, object], weights_dir: Path
 ) -> Int8Files:
     """Write the network beside its weights, then its part of their manifest entry and card.
 
     Args:
-        network: Made from these weights.
+        runtime: Has made it from these weights.
         card: The weights' entry.
         metrics: Figures of both forms.
         weights_dir: Where they lie.
     """
+    network = runtime.made
+    assert network is not None  # noqa: S101 - the figures came from it
     stem = Path(card.file).stem
     files = Int8Files(
         graph=f"{stem}.int8.xml",

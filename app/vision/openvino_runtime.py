@@ -78,7 +78,10 @@ class OpenVinoRuntime:
         Raises:
             WeightsError: If this version of OpenVINO cannot read the form in int8.
         """
-        model = self._converted(module, example, varying, sha256) if self._int8 is None else self._read(sha256)
+        if self._int8 is None:
+            model = self._converted(module, example, varying, sha256)
+        else:
+            model = self._read(self._int8[sha256])
         largest = LARGEST_PART if varying == (0,) else 1
         return OpenVinoNetwork(self._compile(model, "LATENCY"), self._compile(model, "THROUGHPUT"), largest)
 
@@ -87,8 +90,7 @@ class OpenVinoRuntime:
         key = hashlib.sha256(repr(made_of).encode()).hexdigest()
         return cached_model(self._core, key, lambda: convert(module, example, varying))
 
-    def _read(self, sha256: str) -> openvino.Model:
-        network = (self._int8 or {})[sha256]
+    def _read(self, network: Int8Network) -> openvino.Model:
         try:
             return self._core.read_model(network.graph, network.weights)
         except RuntimeError as error:

@@ -92,7 +92,7 @@ def train(
     if epochs is not None:
         chosen = dataclasses.replace(chosen, epochs=epochs)
     group, where = join_group(device)
-    splits = _load(data, ("Training", VALIDATION_SPLIT), limit)
+    splits = load_fer2013(data, ("Training", VALIDATION_SPLIT), limit)
     trainer = Trainer(
         chosen, splits["Training"], splits[VALIDATION_SPLIT], run, where, seed,
         bf16=False if fp32 else None, backbone=backbone.value, pretrained=pretrained, group=group,
@@ -123,7 +123,7 @@ def calibrate(
 ) -> None:
     """Fit the temperature on PublicTest and draw the reliability before and after."""
     candidate, out_dir = _candidate(run, weights, out)
-    evaluation = _evaluate(candidate, _load(data, (VALIDATION_SPLIT,), limit), device, limit)
+    evaluation = _evaluate(candidate, load_fer2013(data, (VALIDATION_SPLIT,), limit), device, limit)
     report = evaluation.splits[VALIDATION_SPLIT]
     before, after = dataclasses.asdict(report.uncalibrated), dataclasses.asdict(report.calibrated)
     values = {"weights_sha256": evaluation.weights_sha256, "temperature": evaluation.temperature}
@@ -149,7 +149,7 @@ def evaluate(
 ) -> None:
     """Measure the weights on PublicTest; with --final also on PrivateTest and on both together."""
     candidate, out_dir = _candidate(run, weights, out)
-    splits = _load(data, (VALIDATION_SPLIT, TEST_SPLIT) if final else (VALIDATION_SPLIT,), limit)
+    splits = load_fer2013(data, (VALIDATION_SPLIT, TEST_SPLIT) if final else (VALIDATION_SPLIT,), limit)
     if final:
         splits[f"{VALIDATION_SPLIT}+{TEST_SPLIT}"] = join(splits[VALIDATION_SPLIT], splits[TEST_SPLIT])
     evaluation = _evaluate(candidate, splits, device, limit, robust=True)
@@ -178,7 +178,7 @@ def framing(
     """Derive the crop rule from where the face detector finds PublicTest's faces, and compare it with others."""
     from training.emotion import framing as crops  # brings ultralytics, which takes seconds to import
 
-    split = _load(data, (VALIDATION_SPLIT,), limit)[VALIDATION_SPLIT]
+    split = load_fer2013(data, (VALIDATION_SPLIT,), limit)[VALIDATION_SPLIT]
     candidate, detector = candidate_of_run(run), crops.load_detector(weights_dir)
     results = crops.compare_rules(candidate.network(CPU), detector, split)
     shas = {"weights_sha256": candidate.sha256, "detector_sha256": detector.card.sha256}
@@ -209,18 +209,13 @@ def export(
     crop = crop_rule(weights_dir, margin, shift_y, measured_rule(run / FRAMING, candidate.sha256, weights_dir))
     known = read_evaluation(run, candidate.sha256, limit)
     if known is None:
-        evaluation = _evaluate(candidate, _load(data, (VALIDATION_SPLIT,), limit), device, limit, robust=True)
+        evaluation = _evaluate(candidate, load_fer2013(data, (VALIDATION_SPLIT,), limit), device, limit, robust=True)
         write_evaluation(evaluation, run)
         known = read_evaluation(run, candidate.sha256, limit) or {}
     if TEST_SPLIT not in known["splits"]:
         typer.echo(f"Note: no {TEST_SPLIT} figures yet; run evaluate --final and export again to put them in the card.")
     card = export_emotion(candidate, known, crop, weights_dir)
     typer.echo(f"Wrote {weights_dir / WEIGHTS_FILE} (sha256 {card.sha256[:12]}...), manifest entry and card.")
-
-
-def _load(data: Path, usages: tuple[str, ...], limit: int | None) -> dict[str, EmotionSplit]:
-    splits = load_fer2013(data, usages)
-    return splits if limit is None else {name: split.head(limit) for name, split in splits.items()}
 
 
 def _candidate(run: Path | None, weights: Path | None, out: Path | None) -> tuple[EmotionCandidate, Path]:

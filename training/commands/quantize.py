@@ -25,10 +25,8 @@ def emotion(data: Fer2013Option, weights_dir: WeightsDirOption = WEIGHTS_DIR, li
     from training.emotion.data import load_fer2013
     from training.emotion.quantize import quantize_emotion
 
-    training, validation = load_fer2013(data, ("Training", "PublicTest")).values()
-    if limit is not None:
-        training, validation = training.head(limit), validation.head(limit)
-    _tell(quantize_emotion(training, validation, weights_dir), weights_dir)
+    splits = load_fer2013(data, ("Training", "PublicTest"), limit)
+    _tell(quantize_emotion(splits["Training"], splits["PublicTest"], weights_dir), weights_dir)
 
 
 def _tell(files: Int8Files, weights_dir: Path) -> None:

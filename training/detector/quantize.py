@@ -44,5 +44,4 @@ def quantize_detector(data_dir: Path, weights_dir: Path) -> Int8Files:
     before, after = measure(float_runtime()), measure(runtime)
     check_loss(before, after)
     metrics: dict[str, object] = {"split": "val", "fp32": before, "int8": after}
-    assert runtime.made is not None  # noqa: S101 - `measure` loaded it
-    return write_int8(runtime.made, card, metrics, weights_dir)
+    return write_int8(runtime, card, metrics, weights_dir)

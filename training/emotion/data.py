@@ -80,7 +80,7 @@ class _Row:
     votes: _Votes
 
 
-def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES) -> dict[str, EmotionSplit]:
+def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES, limit: int | None = None) -> dict[str, EmotionSplit]:
     """Read FER2013 and keep the five classes.
 
     Args:
@@ -89,6 +89,7 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES) -> dict[str, Emot
             `fer2013new.csv` beside the csv, row for row, or by a `ferplus.csv` in the folder, which has a column
             `path` and the vote columns of FER+.
         usages: The splits to read.
+        limit: For rehearsals: keep so many pictures of each split; None keeps all.
 
     Returns:
         A split for each usage.
@@ -106,7 +107,7 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES) -> dict[str, Emot
     for usage, split in splits.items():
         if len(split) == 0:
             raise DataError(f"FER2013 at {path} holds no {usage} pictures of {', '.join(LABELS)}.")
-    return splits
+    return splits if limit is None else {usage: split.head(limit) for usage, split in splits.items()}
 
 
 def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:

@@ -42,5 +42,4 @@ def quantize_emotion(training: EmotionSplit, validation: EmotionSplit, weights_d
         "fp32": {"accuracy": before, "ECE": ece_before},
         "int8": {"accuracy": after, "ECE": ece_after},
     }
-    assert runtime.made is not None  # noqa: S101 - `measure` loaded it
-    return write_int8(runtime.made, card, metrics, weights_dir)
+    return write_int8(runtime, card, metrics, weights_dir)
