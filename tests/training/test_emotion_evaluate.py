@@ -66,12 +66,15 @@ def test_report_of_a_hand_made_split() -> None:
     assert report.macro_f1 == pytest.approx((1 + 2 / 3 + 0.8 + 1 + 1) / 5)
     assert report.ferplus_pictures == 3
     assert report.ferplus_accuracy == pytest.approx(2 / 3)
+    assert report.label_agreement == pytest.approx(1 / 3)
+    assert report.agreed_accuracy == 1
 
 
 def test_no_ferplus_no_figure() -> None:
     split = make_split(5)
     report = report_split(torch.zeros(5, 5), split, 1.0)
     assert (report.ferplus_pictures, report.ferplus_accuracy) == (0, None)
+    assert (report.label_agreement, report.agreed_accuracy) == (None, None)
 
 
 def test_the_temperature_comes_from_public_test_alone() -> None:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.training.conftest import make_split
-from training.emotion.degrade import compress
 from training.emotion.robustness import DISTORTIONS, blur, jitter_box, measure_robustness, relight, shrink
+from training.jpeg import compress
 
 CPU = torch.device("cpu")
 

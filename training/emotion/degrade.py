@@ -4,14 +4,11 @@ FER2013's pictures are sharp at 48 pixels; without these, blur or a 24-pixel fac
 Shape letters: B batch, C channels (one, gray), H, W.
 """
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Gray = npt.NDArray[np.uint8]
+from training.jpeg import compress
 
 
 class Compress(nn.Module):
@@ -70,12 +67,6 @@ class Soften(nn.Module):
         side = int(torch.randint(self.side_px[0], self.side_px[1] + 1, ()))
         softened_BCHW[shrunk_B] = shrink(softened_BCHW[shrunk_B], side)
         return softened_BCHW
-
-
-def compress(picture: Gray, quality: int) -> Gray:
-    """Write a gray picture, uint8 (H, W), as JPEG of a quality, 1..100, and read it again."""
-    payload = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(payload, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
 
 
 def gaussian_blur(x_BCHW: Tensor, sigma_B: Tensor) -> Tensor:

@@ -70,6 +70,8 @@ class SplitReport:
         calibrated: With the logits divided by the temperature.
         ferplus_pictures: Pictures whose FER+ majority is one of our labels.
         ferplus_accuracy: Share of hits against that majority; None where FER+ is not there.
+        label_agreement: Share of those pictures whose FER2013 label is that majority too: how noisy the labels are.
+        agreed_accuracy: Share of hits where it is.
     """
 
     pictures: int
@@ -81,6 +83,8 @@ class SplitReport:
     calibrated: Calibration
     ferplus_pictures: int
     ferplus_accuracy: float | None
+    label_agreement: float | None
+    agreed_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ def report_split(logits_NK: Tensor, split: EmotionSplit, temperature: float) -> 
     )
     matrix = confusion_matrix(targets_N.numpy(), predicted_N.numpy(), labels=classes)
     known_N = split.majority_B >= 0
+    agreed_N = split.majority_B[known_N] == targets_N[known_N]
     ferplus_hits_N = predicted_N[known_N] == split.majority_B[known_N]
     return SplitReport(
         pictures=len(split),
@@ -147,8 +152,14 @@ def report_split(logits_NK: Tensor, split: EmotionSplit, temperature: float) -> 
         uncalibrated=report_calibration(logits_NK, targets_N, 1.0),
         calibrated=report_calibration(logits_NK, targets_N, temperature),
         ferplus_pictures=int(known_N.sum()),
-        ferplus_accuracy=float(ferplus_hits_N.double().mean()) if known_N.any() else None,
+        ferplus_accuracy=_share(ferplus_hits_N),
+        label_agreement=_share(agreed_N),
+        agreed_accuracy=_share(ferplus_hits_N[agreed_N]),
     )
+
+
+def _share(hits_N: Tensor) -> float | None:
+    return float(hits_N.double().mean()) if len(hits_N) else None
 
 
 def report_calibration(logits_NK: Tensor, targets_N: Tensor, temperature: float) -> Calibration:

@@ -9,6 +9,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -16,9 +17,10 @@ from app.vision.crop import crop_faces
 from app.vision.my_model import INPUT_SIZE_PX
 from app.vision.weights import CropRule
 from training.emotion.data import EmotionSplit
-from training.emotion.degrade import Gray, compress
 from training.emotion.predict import predict_logits
+from training.jpeg import compress
 
+Gray = npt.NDArray[np.uint8]
 Distortion = Callable[[Gray, np.random.Generator], Gray]
 CPU = torch.device("cpu")
 WHOLE_BOX = CropRule(margin=0.0, shift_y=0.0)
