@@ -9,6 +9,7 @@ from app.errors import MienError
 from training.commands.detector import app as detector_app
 from training.commands.emotion import app as emotion_app
 from training.commands.quantize import app as quantize_app
+from training.commands.search import search
 from training.errors import TrainingError
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train, measure and export Mien's two networks.",
 )
+emotion_app.command()(search)
 app.add_typer(emotion_app, name="emotion")
 app.add_typer(detector_app, name="detector")
 app.add_typer(quantize_app, name="quantize")

@@ -1,0 +1,33 @@
+"""`python -m training emotion search`: the numbers of recipe `best` by Optuna."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.vision.device import resolve_device
+from training.commands.emotion import DeviceOption
+from training.commands.options import Fer2013Option, LimitOption
+from training.emotion.data import load_fer2013
+from training.emotion.evaluate import VALIDATION_SPLIT
+from training.emotion.recipe import BEST
+
+
+def search(
+    data: Fer2013Option,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the study and its runs; goes on where it stopped.")],
+    trials: Annotated[int, typer.Option("--trials", min=1, help="So many together with earlier ones.")] = 20,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Of each trial.")] = 6,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Fixes all randomness.")] = 0,
+    device: DeviceOption = "auto",
+    limit: LimitOption = None,
+) -> None:
+    """Search learning rate, weight decay, dropout and FER+ share of recipe best by short runs, judged on PublicTest."""
+    from training.emotion.search import TRIALS, RecipeSearch  # an extra that only this command needs
+
+    splits = load_fer2013(data, ("Training", VALIDATION_SPLIT), limit)
+    short = dataclasses.replace(BEST, epochs=epochs)
+    study = RecipeSearch(short, splits["Training"], splits[VALIDATION_SPLIT], out, resolve_device(device), seed)
+    best = study.run(trials, typer.echo)
+    typer.echo(f"Best: trial {best.number}, {best.value:.2%} of PublicTest, {best.params}. All: {out / TRIALS}")
