@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from ultralytics.nn.tasks import DetectionModel
 
 from app.errors import DeviceUnavailable
 from app.vision.weights import DetectorCard, fill, load_state
@@ -16,7 +18,8 @@ from training.deployed import to_payload
 from training.detector.data import check_data, write_data_yaml
 from training.detector.evaluate import evaluate_detector, network_of
 from training.detector.export import payload_of_run
-from training.detector.train import ARCHITECTURE, DetectorRecipe, FaceModel, load_fitting, pick_device, train_detector
+from training.detector.recipe import WINDOWS
+from training.detector.train import ARCHITECTURE, FaceModel, load_fitting, pick_device, train_detector
 from training.errors import DataError, RunError
 
 
@@ -86,7 +89,7 @@ def test_start_weights_fill_what_fits(tmp_path: Path) -> None:
 
 def test_start_weights_that_cannot_be_used(tmp_path: Path, faces: Path) -> None:
     with pytest.raises(RunError, match="cannot be read"):
-        train_detector(faces, tmp_path / "run", DetectorRecipe(), tmp_path / "none.safetensors", "cpu")
+        train_detector(faces, tmp_path / "run", WINDOWS, tmp_path / "none.safetensors", "cpu")
     path = tmp_path / "other.safetensors"
     path.write_bytes(to_payload({"a": torch.zeros(1)}))
     with pytest.raises(RunError, match="Nothing in"):
@@ -103,17 +106,32 @@ def test_training_forward_gives_float32() -> None:
     assert {output.dtype for output in outputs} == {torch.float32}
 
 
+def test_validation_gives_the_boxes_of_float32() -> None:
+    torch.manual_seed(0)
+    fast, plain = FaceModel(ARCHITECTURE, nc=1, verbose=False).eval(), DetectionModel(ARCHITECTURE, nc=1, verbose=False)
+    plain.load_state_dict(fast.state_dict())
+    pictures = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        boxes, raw = fast(pictures)
+        expected, _ = plain.eval()(pictures)
+    torch.testing.assert_close(boxes, expected, atol=0.2, rtol=0.01)
+    assert {output.dtype for output in tensors(raw)} == {torch.float32}
+    assert not fast.model[-1].training
+
+
 def test_devices() -> None:
     assert pick_device("cpu") == "cpu"
     assert pick_device("auto") == ("0" if torch.cuda.is_available() else "cpu")
-    for name in ("tpu", "99", "cuda:99"):
+    for name in ("tpu", "99", "cuda:99", "0,1"):
         with pytest.raises(DeviceUnavailable):
             pick_device(name)
 
 
 def test_odd_sizes_are_refused(faces: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="multiple of 32"):
-        train_detector(faces, tmp_path / "run", DetectorRecipe(imgsz=100), None, "cpu")
+        replace(WINDOWS, imgsz=100)
+    with pytest.raises(RunError, match="multiple of 32"):
+        replace(WINDOWS, window_px=100)
     with pytest.raises(RunError, match="multiple of 32"):
         evaluate_detector(b"", faces, tmp_path, imgsz=100)
 
@@ -133,7 +151,7 @@ def test_train_evaluate_export(
 ) -> None:
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", faces, "--run", folder, "--device", "cpu", "--imgsz", 64)
-    run("detector", "train", *common, "--epochs", 1, "--batch", 4)
+    run("detector", "train", *common, "--window", 32, "--epochs", 1, "--batch", 4)
     assert torch.get_num_threads() == three_threads
     assert (folder / "curves.png").stat().st_size > 0
     run("detector", "train", *common)

@@ -3,8 +3,10 @@
 ultralytics takes seconds to import, so each command imports what needs it.
 """
 
+import dataclasses
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,13 +14,22 @@ from rich.progress import Progress
 
 from training.commands.options import WEIGHTS_DIR, FacesOption, WeightsDirOption
 from training.deployed import read_payload
+from training.detector.recipe import RECIPES
 from training.errors import RunError
 from training.plots import plot_detector_history, plot_precision_recall
+
+
+class RecipeName(StrEnum):
+    """The keys of RECIPES."""
+
+    WINDOWS = "windows"
+    WHOLE = "whole"
+
 
 app = typer.Typer(no_args_is_help=True, help="YOLOv8n, the face detector.")
 
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, results, figures.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, or CUDA indices such as 0 or 0,1.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, or the index of a CUDA device.")]
 SizeOption = Annotated[int, typer.Option("--imgsz", min=32, help="Side of the input in pixels, a multiple of 32.")]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures at once.")]
 ScoreOption = Annotated[float, typer.Option("--score-threshold", min=0, max=1, help="The server's lowest score.")]
@@ -29,18 +40,20 @@ NmsOption = Annotated[float, typer.Option("--iou-threshold", min=0, max=1, help=
 def train(
     data: FacesOption,
     run: RunOption,
+    recipe: Annotated[RecipeName, typer.Option("--recipe", help="All choices of the training.")] = RecipeName.WINDOWS,
     start: Annotated[Path | None, typer.Option("--start", help="Safetensors state of a YOLOv8n to start from.")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the train split.")] = None,
-    imgsz: Annotated[int | None, typer.Option("--imgsz", min=32, help="Side of the training pictures.")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Pictures a step.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Other number of epochs.")] = None,
+    imgsz: Annotated[int | None, typer.Option("--imgsz", min=32, help="Other side of the pictures.")] = None,
+    window: Annotated[int | None, typer.Option("--window", min=32, help="Other side of the windows.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Other number of windows a step.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train, or resume the run in the folder; what is not given is the recipe's."""
-    from training.detector.train import RESULTS, DetectorRecipe, train_detector
+    """Train, or resume the run in the folder by the recipe it was started with."""
+    from training.detector.train import RESULTS, train_detector
 
-    given = {"epochs": epochs, "imgsz": imgsz, "batch": batch}
-    recipe = DetectorRecipe(**{name: value for name, value in given.items() if value is not None})
-    best = train_detector(data, run, recipe, start, device)
+    given = {"epochs": epochs, "imgsz": imgsz, "window_px": window, "batch": batch}
+    other: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    best = train_detector(data, run, dataclasses.replace(RECIPES[recipe.value], **other), start, device)
     plot_detector_history(run / RESULTS, run / "curves.png", "YOLOv8n, one class: face")
     typer.echo(f"Best weights: {best}. Curves: {run / 'curves.png'}")
 

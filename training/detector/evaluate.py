@@ -19,9 +19,10 @@ from training.deployed import from_payload, write_json
 from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
 from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
+from training.detector.recipe import check_size
 from training.detector.served import detect_files, face_detector
 from training.detector.threads import kept_threads
-from training.detector.train import check_size, pick_device
+from training.detector.train import pick_device
 from training.errors import RunError
 
 EVALUATION = "evaluation.json"

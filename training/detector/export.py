@@ -1,5 +1,6 @@
 """From a run to what the server loads: yolov8n-face.safetensors, its manifest entry and its card."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ from ultralytics.nn.tasks import load_checkpoint
 from app.vision.weights import DetectorCard
 from training.deployed import to_payload, write_payload
 from training.detector.card import make_card
-from training.detector.train import BEST_CHECKPOINT, DetectorRecipe
+from training.detector.recipe import read_recipe
+from training.detector.train import BEST_CHECKPOINT
 from training.errors import RunError
 from training.manifest_entry import write_entry
 from training.model_card import write_detector_card
@@ -33,16 +35,15 @@ def payload_of_run(run_dir: Path) -> tuple[bytes, dict[str, Any]]:
         The safetensors file to serve, and what its card says of the run.
 
     Raises:
-        RunError: If the run has no checkpoint.
+        RunError: If the run has no checkpoint or no recipe.
     """
     path = run_dir / BEST_CHECKPOINT
     if not path.is_file():
         raise RunError(f"No {BEST_CHECKPOINT} in {run_dir}: train first.")
     network, checkpoint = load_checkpoint(path)
     arguments = checkpoint["train_args"]
-    recipe = {name: arguments[name] for name in DetectorRecipe.__annotations__}
     about: dict[str, Any] = {
-        "recipe": recipe,
+        "recipe": asdict(read_recipe(run_dir)),
         "optimizer": arguments["optimizer"],
         "ultralytics": checkpoint["version"],
     }

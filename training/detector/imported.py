@@ -8,7 +8,7 @@ from app.vision.weights import DetectorCard, sha256_of
 from training.deployed import to_payload, write_payload
 from training.detector.card import make_card
 from training.detector.evaluate import network_of
-from training.detector.train import check_size
+from training.detector.recipe import check_size
 from training.errors import RunError
 from training.manifest_entry import write_entry
 

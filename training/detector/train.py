@@ -1,27 +1,29 @@
 """Train YOLOv8n with one class, `face`, through ultralytics' own trainer.
 
-What is ours: weights come and go as safetensors, bfloat16 and channels-last on a CPU, and the folder of a run.
+What is ours: weights come and go as safetensors, bfloat16 and channels-last on a CPU, windows of the pictures, and the
+folder of a run.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 from torch import Tensor, nn
+from ultralytics.data.dataset import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
 from app.errors import DeviceUnavailable
 from app.vision.device import has_native_bf16
 from training.deployed import from_payload, read_payload
+from training.detector.augment import FaceDataset
 from training.detector.data import check_data, skip_font_download, write_data_yaml
+from training.detector.recipe import LARGEST_STRIDE, DetectorRecipe, read_recipe, write_recipe
 from training.detector.threads import kept_threads
 from training.errors import RunError
 
 ARCHITECTURE = "yolov8n.yaml"
-LARGEST_STRIDE = 32
 LAST_CHECKPOINT = Path("weights", "last.pt")
 BEST_CHECKPOINT = Path("weights", "best.pt")
 RESULTS = "results.csv"
@@ -29,50 +31,46 @@ RESULTS = "results.csv"
 console = Console()
 
 
-@dataclass(frozen=True)
-class DetectorRecipe:
-    """The choices of one detector run; names and units are ultralytics' own.
+class FaceModel(DetectionModel):
+    """YOLOv8 that computes in bfloat16 and channels-last where a CPU computes bfloat16 itself (about 3x as fast).
 
-    Attributes:
-        epochs: Passes over the train split.
-        imgsz: Side of the training pictures in pixels, a multiple of 32.
-        batch: Pictures a step.
-        lr0: First learning rate of AdamW.
-        lrf: Last learning rate as a share of the first, reached by a half cosine.
-        warmup_epochs: Linear warm-up.
-        close_mosaic: Last epochs without mosaic.
-        scale: Zoom of the pictures, 1 - scale to 1 + scale.
-        degrees: Largest rotation either way.
-        seed: Fixes order and augmentation.
+    So it trains and validates its epochs; the figures of a finished run are measured in float32.
     """
 
-    epochs: int = 5
-    imgsz: int = 416
-    batch: int = 16
-    lr0: float = 0.001
-    lrf: float = 0.02
-    warmup_epochs: float = 0.5
-    close_mosaic: int = 1
-    scale: float = 0.5
-    degrees: float = 10.0
-    seed: int = 0
-
-
-class FaceModel(DetectionModel):
-    """YOLOv8 that trains in bfloat16 and channels-last where a CPU computes bfloat16 itself (about 3x as fast)."""
-
     def _predict_once(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if not (self.training and x.device.type == "cpu" and has_native_bf16(x.device)):
+        if not (x.device.type == "cpu" and has_native_bf16(x.device)):
             return super()._predict_once(x, *args, **kwargs)
-        x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            return _to_float(super()._predict_once(x, *args, **kwargs))
+        head = self.model[-1]
+        head.training = True  # The flag of the head alone: it then gives back what it would make boxes of.
+        try:
+            with torch.autocast("cpu", torch.bfloat16):
+                raw = _to_float(super()._predict_once(x.contiguous(memory_format=torch.channels_last), *args, **kwargs))
+        finally:
+            head.training = self.training
+        return raw if self.training else (head._inference(raw), raw)  # bfloat16 would round the boxes by pixels
 
 
 class FaceTrainer(DetectionTrainer):
-    """ultralytics' detection trainer that starts from safetensors."""
+    """ultralytics' detection trainer that starts from safetensors and trains on windows.
 
-    start_weights: Path | None = None
+    Args:
+        recipe: How the train split is augmented; learning rates and sizes come in `overrides`.
+        start_weights: Safetensors state to start from.
+        overrides: ultralytics' settings.
+    """
+
+    def __init__(self, recipe: DetectorRecipe, start_weights: Path | None, overrides: dict[str, Any]) -> None:
+        self.recipe, self.start_weights = recipe, start_weights
+        super().__init__(overrides=overrides)
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> YOLODataset:
+        """Return the train split as windows, or the val split as ultralytics reads it."""
+        if mode != "train":
+            return super().build_dataset(img_path, mode, batch)
+        return FaceDataset(
+            recipe=self.recipe, img_path=img_path, data=self.data, imgsz=self.args.imgsz, hyp=self.args,
+            cache=self.args.cache, batch_size=batch, stride=LARGEST_STRIDE, augment=True,
+        )  # fmt: skip
 
     def get_model(self, cfg: Any = None, weights: nn.Module | None = None, verbose: bool = True) -> nn.Module:  # noqa: ARG002
         """Build YOLOv8n with one class and fill in what fits of a checkpoint or of `start_weights`."""
@@ -121,8 +119,7 @@ def train_detector(
         run_dir: Folder of this run: checkpoints, results.csv.
         recipe: What to do.
         start_weights: Safetensors state of a YOLOv8n to start from (any number of classes); None starts from scratch.
-        device: `auto` (CUDA where there is one), `cpu`, or an index or a list of CUDA devices as ultralytics writes
-            them.
+        device: `auto` (CUDA where there is one), `cpu`, or the index of a CUDA device.
 
     Returns:
         The checkpoint with the best fitness on the val split.
@@ -130,9 +127,8 @@ def train_detector(
     Raises:
         DataError: If the data set is not in YOLO format.
         DeviceUnavailable: If the device is not there.
-        RunError: If the start weights or the size cannot be used.
+        RunError: If the start weights cannot be used, or the run's folder lacks its recipe.
     """
-    check_size(recipe.imgsz)
     epochs_done = finished_epochs(run_dir)
     if epochs_done is None:
         console.print(f"The run in {run_dir} is already finished.", soft_wrap=True)
@@ -142,10 +138,13 @@ def train_detector(
         read_payload(start_weights)
     skip_font_download()
     run_dir.mkdir(parents=True, exist_ok=True)
+    if epochs_done:
+        recipe = read_recipe(run_dir)
+    else:
+        write_recipe(recipe, run_dir)
     overrides = _overrides(data_dir, run_dir, recipe, pick_device(device), resume=epochs_done > 0)
     with kept_threads() as restore_threads:
-        trainer = FaceTrainer(overrides=overrides)
-        trainer.start_weights = start_weights
+        trainer = FaceTrainer(recipe, start_weights, overrides)
         trainer.add_callback("on_train_start", restore_threads)
         trainer.add_callback("on_val_start", restore_threads)
         trainer.train()
@@ -166,7 +165,8 @@ def pick_device(device: str) -> str:
     """Turn a device option into ultralytics' words.
 
     Args:
-        device: `auto` (the first CUDA device where there is one, else the CPU), `cpu`, or CUDA indices as in `0,1`.
+        device: `auto` (the first CUDA device where there is one, else the CPU), `cpu`, or the index of a CUDA device.
+            Only one: ultralytics starts a process of its own for each of several, which would lack recipe and start.
 
     Raises:
         DeviceUnavailable: If the words are others, or such a device is not there.
@@ -176,22 +176,11 @@ def pick_device(device: str) -> str:
         return "0" if count else "cpu"
     if device == "cpu":
         return device
-    indices = device.split(",")
-    if not all(index.isdecimal() for index in indices):
-        raise DeviceUnavailable(f"Unknown device {device!r}; use auto, cpu, or CUDA indices such as 0 or 0,1.")
-    if max(map(int, indices)) >= count:
+    if not device.isdecimal():
+        raise DeviceUnavailable(f"Unknown device {device!r}; use auto, cpu, or the index of a CUDA device such as 0.")
+    if int(device) >= count:
         raise DeviceUnavailable(f"Device {device!r} was asked for, but this machine has {count} usable CUDA devices.")
     return device
-
-
-def check_size(imgsz: int) -> None:
-    """Refuse a side that ultralytics would round.
-
-    Raises:
-        RunError: If it is not a multiple of YOLOv8's largest stride.
-    """
-    if imgsz % LARGEST_STRIDE:
-        raise RunError(f"--imgsz {imgsz} is not a multiple of {LARGEST_STRIDE}.")
 
 
 def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: str, resume: bool) -> dict[str, Any]:
@@ -210,7 +199,8 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
         "amp": False if device == "cpu" else "bf16",
     }
     if not resume:
-        return {**overrides, **vars(recipe)}
+        named = ("epochs", "imgsz", "batch", "lr0", "lrf", "warmup_epochs", "seed")
+        return {**overrides, "close_mosaic": 0, **{name: getattr(recipe, name) for name in named}}
     last = str(run_dir / LAST_CHECKPOINT)
     console.print(f"Resuming {last}; the recipe it was started with goes on.", soft_wrap=True)
     return {**overrides, "model": last, "resume": last}

@@ -12,8 +12,8 @@ from app.vision.weights import sha256_of
 from training.deployed import write_json
 from training.detector.card import make_card
 from training.detector.evaluate import LOWEST_SCORE
+from training.detector.recipe import check_size
 from training.detector.served import detect_files, face_detector
-from training.detector.train import check_size
 from training.detector.wider import ScoredBoxes, average_precisions, read_lists
 from training.errors import DataError
 

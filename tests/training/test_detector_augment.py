@@ -1,0 +1,85 @@
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ultralytics.cfg import get_cfg
+
+from training.detector.augment import Degrade, FaceDataset, FacePerspective, add_noise, blur, darken, gray, lose_detail
+from training.detector.recipe import RECIPES, WINDOWS, DetectorRecipe, read_recipe, write_recipe
+from training.errors import RunError
+
+
+def affine(angle_deg: float, zoom: float = 1.0, shift: tuple[float, float] = (0, 0)) -> np.ndarray:
+    cos, sin = zoom * np.cos(np.radians(angle_deg)), zoom * np.sin(np.radians(angle_deg))
+    return np.array([[cos, sin, shift[0]], [-sin, cos, shift[1]], [0, 0, 1]], np.float32)
+
+
+def test_a_turned_round_face_keeps_its_box() -> None:
+    boxes = np.array([[10, 20, 50, 60]], np.float32)
+    turned = FacePerspective().apply_bboxes(boxes, affine(30))
+    np.testing.assert_allclose(turned[0, 2:] - turned[0, :2], [40, 40], rtol=1e-5)
+    moved = FacePerspective().apply_bboxes(boxes, affine(0, zoom=2, shift=(5, -7)))
+    np.testing.assert_allclose(moved, [[25, 33, 105, 113]], rtol=1e-5)
+    assert FacePerspective().apply_bboxes(np.zeros((0, 4), np.float32), affine(30)).shape == (0, 4)
+
+
+def test_a_turned_long_face_lies_in_its_box() -> None:
+    angles = np.linspace(0, 2 * np.pi, 10_000)
+    outline = np.stack([40 + 10 * np.cos(angles), 30 + 20 * np.sin(angles)])
+    map_ = affine(25, zoom=1.3, shift=(3, 4))
+    turned = map_[:2, :2] @ outline + map_[:2, 2:]
+    box = FacePerspective().apply_bboxes(np.array([[30, 10, 50, 50]], np.float32), map_)[0]
+    np.testing.assert_allclose(box, [*turned.min(1), *turned.max(1)], atol=1e-3)
+
+
+def test_faces_cut_off_by_the_edge_do_not_count() -> None:
+    before = np.array([[0, 0, 40, 40], [0, 0, 40, 40]], np.float32).T
+    after = np.array([[0, 0, 8, 40], [0, 0, 12, 40]], np.float32).T
+    assert FacePerspective().box_candidates(box1=before, box2=after, area_thr=0.1).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("change", [gray, blur, darken, add_noise, lose_detail])
+def test_each_degradation_changes_a_picture(change: object) -> None:
+    random.seed(0)
+    picture = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    changed = change(picture.copy())  # type: ignore[operator]
+    assert (changed.shape, changed.dtype) == (picture.shape, np.uint8)
+    assert (changed != picture).any()
+
+
+def test_shares_of_none_and_of_all() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    assert (Degrade(0.0).apply_image({"img": picture.copy()})["img"] == picture).all()
+    degraded = Degrade(1.0).apply_image({"img": picture.copy()})["img"].astype(float)
+    assert degraded.mean() < picture.mean()
+    assert degraded.std() < picture.std()
+
+
+@pytest.mark.parametrize("mosaic", [0.0, 1.0])
+def test_entries_are_windows_with_their_faces(faces: Path, mosaic: float) -> None:
+    random.seed(0)
+    torch.manual_seed(0)
+    recipe = DetectorRecipe(**{**vars(WINDOWS), "imgsz": 64, "window_px": 32, "mosaic": mosaic, "degrade": 0.0})
+    dataset = FaceDataset(
+        recipe=recipe, img_path=str(faces / "images" / "train"), data={"names": {0: "face"}, "channels": 3},
+        imgsz=64, hyp=get_cfg(), batch_size=4, stride=32, cache=False, augment=True,
+    )  # fmt: skip
+    entries = [dataset[index] for index in range(4) for _ in range(5)]
+    assert {entry["img"].shape for entry in entries} == {(3, 32, 32)}
+    boxes = torch.cat([entry["bboxes"] for entry in entries])
+    assert len(boxes) >= 5
+    assert boxes.min() >= 0
+    assert boxes.max() <= 1
+
+
+def test_a_recipe_is_kept_with_its_run(tmp_path: Path) -> None:
+    for recipe in RECIPES.values():
+        write_recipe(recipe, tmp_path)
+        assert read_recipe(tmp_path) == recipe
+    (tmp_path / "recipe.json").write_text('{"epochs": 5}')
+    with pytest.raises(RunError, match="train in a new folder"):
+        read_recipe(tmp_path)
+    with pytest.raises(RunError, match="train in a new folder"):
+        read_recipe(tmp_path / "none")

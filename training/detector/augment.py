@@ -1,0 +1,128 @@
+"""What the detector trains on: windows of pictures, turned, zoomed and degraded.
+
+ultralytics makes mosaics, flips and changes of colour; what faces need otherwise is here. Pictures are uint8, BGR,
+shape (H, W, 3), in the dictionary `labels` that ultralytics' transforms hand on.
+"""
+
+import random
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from ultralytics.data.augment import BaseTransform, Compose, Format, Mosaic, RandomFlip, RandomHSV, RandomPerspective
+from ultralytics.data.dataset import YOLODataset
+
+from training.detector.recipe import DetectorRecipe
+from training.jpeg import compress
+
+Picture = npt.NDArray[np.uint8]
+Boxes = npt.NDArray[np.float32]
+
+VISIBLE_SHARE = 0.25
+"""A face of which the window shows less is no face to be found."""
+
+
+class FacePerspective(RandomPerspective):
+    """Rotation, zoom and shift, with boxes that stay tight around turned faces."""
+
+    def apply_bboxes(self, bboxes: Boxes, M: npt.NDArray[np.float32]) -> Boxes:
+        """Return the boxes around the transformed ellipses that the boxes hold.
+
+        A box around the turned corners would be up to 1.4 times too large for a face, which is round.
+
+        Args:
+            bboxes: Left, top, right and bottom in pixels, shape (N, 4).
+            M: Affine map, shape (3, 3).
+
+        Returns:
+            The same form, shape (N, 4).
+        """
+        linear, shift = M[:2, :2], M[:2, 2]
+        centre_N2 = (bboxes[:, :2] + bboxes[:, 2:]) / 2 @ linear.T + shift
+        half_N2 = np.sqrt(((bboxes[:, 2:] - bboxes[:, :2]) / 2) ** 2 @ (linear**2).T)
+        return np.concatenate([centre_N2 - half_N2, centre_N2 + half_N2], axis=1).astype(bboxes.dtype)
+
+    def box_candidates(self, box1: Boxes, box2: Boxes, **limits: float) -> npt.NDArray[np.bool_]:
+        """Say which faces count, of shape (4, N) before and after: those that the window's edge leaves enough of."""
+        kept: npt.NDArray[np.bool_] = super().box_candidates(box1, box2, **{**limits, "area_thr": VISIBLE_SHARE})
+        return kept
+
+
+class Degrade(BaseTransform):
+    """Pictures as services get them: gray, blurred, dark, noisy, compressed.
+
+    Args:
+        probability: Share of the pictures for each of the five, 0..1.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def apply_image(self, labels: dict[str, Any], params: dict[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Change the picture; the boxes stay."""
+        for change in (gray, blur, darken, add_noise, lose_detail):
+            if random.random() < self.probability:  # noqa: S311  # the generator that ultralytics seeds
+                labels["img"] = change(labels["img"])
+        return labels
+
+
+def gray(picture: Picture) -> Picture:
+    """Take the colour away."""
+    changed: Picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return changed
+
+
+def blur(picture: Picture) -> Picture:
+    """Smooth by a Gaussian of 0.5 to 2.5 pixels."""
+    changed: Picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 2.5))  # noqa: S311
+    return changed
+
+
+def darken(picture: Picture) -> Picture:
+    """Make it as a dark room does, by a gamma of 1.5 to 3."""
+    curve = (np.arange(256) / 255) ** random.uniform(1.5, 3.0) * 255  # noqa: S311
+    changed: Picture = cv2.LUT(picture, curve.round().astype(np.uint8))
+    return changed
+
+
+def add_noise(picture: Picture) -> Picture:
+    """Add Gaussian noise with a standard deviation of 3 to 15 of 255."""
+    noise = np.empty(picture.shape, np.float32)
+    cv2.setRNGSeed(random.randrange(2**31))  # noqa: S311
+    cv2.randn(noise, 0, random.uniform(3, 15))  # noqa: S311
+    return (picture + noise).clip(0, 255).astype(np.uint8)
+
+
+def lose_detail(picture: Picture) -> Picture:
+    """Write it as JPEG of quality 20 to 75 and read it again."""
+    return compress(picture, random.randint(20, 75))  # noqa: S311
+
+
+class FaceDataset(YOLODataset):
+    """The train split as windows.
+
+    Args:
+        recipe: Zoom, rotation, share of mosaics and of degradations, and the window.
+        options: ultralytics' own.
+    """
+
+    def __init__(self, *, recipe: DetectorRecipe, **options: Any) -> None:
+        self.recipe = recipe
+        super().__init__(**options)
+
+    def build_transforms(self, hyp: Any) -> Compose:
+        """Return what makes a picture and its boxes an entry of a batch."""
+        recipe = self.recipe
+        window = (recipe.window_px, recipe.window_px)
+        return Compose(
+            [
+                Mosaic(self, imgsz=self.imgsz, p=recipe.mosaic),
+                FacePerspective(recipe.degrees, translate=hyp.translate, scale=recipe.zoom, size=window),
+                RandomHSV(hyp.hsv_h, hyp.hsv_s, hyp.hsv_v),
+                Degrade(recipe.degrade),
+                RandomFlip(p=hyp.fliplr, direction="horizontal"),
+                Format(bbox_format="xywh", normalize=True, batch_idx=True),
+            ]
+        )

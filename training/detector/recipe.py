@@ -1,0 +1,119 @@
+"""The ways to train the face detector, as plain values."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from training.errors import RunError
+
+RECIPE_FILE = "recipe.json"
+LARGEST_STRIDE = 32
+
+
+def check_size(side_px: int) -> None:
+    """Refuse a side that ultralytics would round.
+
+    Raises:
+        RunError: If it is not a multiple of YOLOv8's largest stride.
+    """
+    if side_px % LARGEST_STRIDE:
+        raise RunError(f"A side of {side_px} pixels is not a multiple of {LARGEST_STRIDE}.")
+
+
+@dataclass(frozen=True)
+class DetectorRecipe:
+    """The choices of one detector run.
+
+    Attributes:
+        name: What the command line calls it.
+        epochs: Passes over the train split.
+        imgsz: Longer side of the pictures in pixels, when they are loaded and when they are validated.
+        window_px: Side of what is cut out of them for a step. Smaller than `imgsz` it costs less at the same size of
+            the faces.
+        batch: Windows a step.
+        lr0: First learning rate of AdamW.
+        lrf: Last learning rate as a share of the first, reached by a half cosine.
+        warmup_epochs: Linear warm-up.
+        mosaic: Share of the windows out of four pictures put together.
+        zoom: Smallest and largest zoom.
+        degrees: Largest rotation either way.
+        degrade: Share of the windows that gets each of the degradations of `augment.Degrade`.
+        seed: Fixes order and augmentation.
+    """
+
+    name: str
+    epochs: int
+    imgsz: int
+    window_px: int
+    batch: int
+    lr0: float
+    lrf: float
+    warmup_epochs: float
+    mosaic: float
+    zoom: tuple[float, float]
+    degrees: float
+    degrade: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse sides that ultralytics would round.
+
+        Raises:
+            RunError: If one is not a multiple of YOLOv8's largest stride.
+        """
+        check_size(self.imgsz)
+        check_size(self.window_px)
+
+
+WINDOWS = DetectorRecipe(
+    name="windows",
+    epochs=40,
+    imgsz=640,
+    window_px=320,
+    batch=16,
+    lr0=0.001,
+    lrf=0.02,
+    warmup_epochs=0.5,
+    mosaic=1.0,
+    zoom=(0.3, 1.1),
+    degrees=30.0,
+    degrade=0.1,
+)
+"""Most of the training: a quarter of the pixels of a 640 px picture, at the sizes at which the server sees faces."""
+
+WHOLE = DetectorRecipe(
+    name="whole",
+    epochs=4,
+    imgsz=640,
+    window_px=640,
+    batch=8,
+    lr0=0.0002,
+    lrf=0.02,
+    warmup_epochs=0.1,
+    mosaic=0.3,
+    zoom=(0.6, 1.4),
+    degrees=20.0,
+    degrade=0.1,
+)
+"""The end, from the weights of `windows`: whole pictures, so that faces may fill them."""
+
+RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE)}
+
+
+def write_recipe(recipe: DetectorRecipe, run_dir: Path) -> None:
+    """Keep the recipe in the run's folder, for resuming it and for the model card."""
+    (run_dir / RECIPE_FILE).write_text(json.dumps(asdict(recipe), indent=2) + "\n")
+
+
+def read_recipe(run_dir: Path) -> DetectorRecipe:
+    """Return the recipe of a run.
+
+    Raises:
+        RunError: If the folder has none, or it is not of this version's form.
+    """
+    path = run_dir / RECIPE_FILE
+    try:
+        values = json.loads(path.read_text())
+        return DetectorRecipe(**{**values, "zoom": tuple(values["zoom"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{path} does not hold the recipe of a detector run: train in a new folder.") from error
