@@ -117,10 +117,10 @@ class Settings(BaseSettings):
         Raises:
             OSError: If the file cannot be read.
         """
-        text = self.api_keys.get_secret_value().split(",") if self.api_keys else []
+        named = _listed(self.api_keys.get_secret_value() if self.api_keys else None)
         lines = self.api_keys_file.read_text().splitlines() if self.api_keys_file else []
-        keys = [each.strip() for each in (*text, *(line.partition("#")[0] for line in lines))]
-        return tuple(key for key in keys if key)
+        in_file = (line.partition("#")[0].strip() for line in lines)
+        return (*named, *(key for key in in_file if key))
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from limits import parse as parse_rate
 from app import __version__
 from app.api import detect, health, metrics, source, stream
 from app.api.access import AccessMiddleware
-from app.api.api_keys import ApiKeysMiddleware
+from app.api.api_keys import ApiKeysMiddleware, describe_keys
 from app.api.body import BodyLimits
 from app.api.deps import Services
 from app.api.page import install_page
@@ -114,6 +114,8 @@ def create_app(
     api.include_router(source.router)
     install_page(api)
     install_problem_handlers(api)
+    if settings.all_api_keys:
+        describe_keys(api)
     _add_middleware(api, settings, counted)
     return api
 

@@ -24,6 +24,12 @@ def test_every_setting_is_documented(name):
     assert f"`{default}`" in rows[0] or default is None
 
 
+def test_compose_hands_on_every_setting_that_is_not_the_images_own():
+    lines = {line.strip() for line in (ROOT / "docker-compose.yml").read_text().splitlines()}
+    handed_on = {name for name in Settings.model_fields if f"- MIEN_{name.upper()}" in lines}
+    assert set(Settings.model_fields) - handed_on == {"host", "port", "device"}
+
+
 def test_settings_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("MIEN_PORT", "9001")
     assert Settings().port == 9001

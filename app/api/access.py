@@ -12,7 +12,7 @@ QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 SWITCHING_PROTOCOLS, CLIENT_CLOSED, FORBIDDEN, INTERNAL_ERROR = 101, 499, 403, 500
 
-logger = logging.getLogger("mien.access")
+logger = logging.getLogger(__name__)
 
 
 class AccessMiddleware:

@@ -5,7 +5,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable
+from typing import Any
 
+from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +17,28 @@ OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/source", "/docs", "/openapi.
 OPEN_FOLDER = "/web/"
 SUBPROTOCOL, KEY_SUBPROTOCOL = "mien", "key."
 """Browsers cannot set headers of a WebSocket: they offer the subprotocols `mien` and `key.<base64url of the key>`."""
+
+SCHEMES: dict[str, dict[str, str]] = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
+"""The same for programs, in OpenAPI's words; one of them is enough."""
+
+
+def describe_keys(api: FastAPI) -> None:
+    """Let the OpenAPI description say that a key is needed, so that /docs asks for one and sends it."""
+    describe = api.openapi
+
+    def with_keys() -> dict[str, Any]:
+        schema = describe()
+        schema["components"]["securitySchemes"] = SCHEMES
+        schema["security"] = [{name: []} for name in SCHEMES]
+        for path in OPEN_PATHS & schema["paths"].keys():
+            for operation in schema["paths"][path].values():
+                operation["security"] = []
+        return schema
+
+    api.openapi = with_keys  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
 
 
 class ApiKeysMiddleware:

@@ -72,6 +72,17 @@ def test_probes_page_and_source_stay_open(path):
         assert client.get(path).status_code == 200
 
 
+def test_the_description_asks_for_the_key_where_it_is_needed():
+    with connect(api_keys=KEY) as client:
+        schema = client.get("/openapi.json").json()
+        assert schema["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
+        assert schema["security"] == [{"key": []}, {"bearer": []}]
+        assert "security" not in schema["paths"]["/detect"]["post"]
+        assert schema["paths"]["/readyz"]["get"]["security"] == []
+    with connect() as client:
+        assert "security" not in client.get("/openapi.json").json()
+
+
 def test_streams_need_the_key_too():
     with connect(api_keys=KEY) as client:
         for offered in ([], ["mien"], ["mien", coded("wrong")], ["mien", "key.%%%"]):

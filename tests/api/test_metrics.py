@@ -110,7 +110,7 @@ def test_access_log_names_the_request_and_nothing_private(json_logs, counted_cli
     client.post("/detect", content=b"text")
     client.get("/secret-path-of-somebody")
     client.get("/livez")
-    lines = [line for line in json_logs() if line["logger"] == "mien.access"]
+    lines = [line for line in json_logs() if line["logger"] == "app.api.access"]
     assert [(line["route"], line["status"], line.get("code")) for line in lines] == [
         ("/detect", 200, None), ("/detect", 415, "unsupported_media"), ("unmatched", 404, "not_found"),
     ]  # fmt: skip
