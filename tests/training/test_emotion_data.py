@@ -8,7 +8,7 @@ from PIL import Image
 from app.vision.my_model import LABELS
 from tests.training.conftest import make_split
 from training.emotion.data import CSV_CLASSES, EmotionSplit, load_fer2013
-from training.emotion.train import soft_targets
+from training.emotion.targets import soft_targets
 from training.errors import DataError
 
 FERPLUS_HEAD = "path,ferplus_name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
@@ -26,6 +26,11 @@ def test_csv_and_folder_agree(fer2013: tuple[Path, Path]) -> None:
     for usage, split in from_csv.items():
         assert split.images_BCHW.shape == (2 * len(LABELS), 1, 48, 48)
         assert in_order(split) == in_order(from_folder[usage])
+
+
+def test_the_csv_is_found_in_its_folder(fer2013: tuple[Path, Path]) -> None:
+    table, _ = fer2013
+    assert len(load_fer2013(table.parent, ("PublicTest",))["PublicTest"]) == 2 * len(LABELS)
 
 
 def test_only_the_asked_splits_are_read(fer2013: tuple[Path, Path]) -> None:

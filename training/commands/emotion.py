@@ -159,11 +159,7 @@ def evaluate(
         plot_confusion(report.confusion, LABELS, out_dir / f"confusion-{name}.png", title)
         before, after = dataclasses.asdict(report.uncalibrated), dataclasses.asdict(report.calibrated)
         plot_reliability(before, after, out_dir / f"reliability-{name}.png", f"Reliability on {name}")
-        ferplus = "" if report.ferplus_accuracy is None else f", FER+ majority {report.ferplus_accuracy:.2%}"
-        typer.echo(
-            f"{name}: accuracy {report.accuracy:.2%}, macro-F1 {report.macro_f1:.2%}{ferplus}, "
-            f"ECE {report.calibrated.ece:.2%}, Brier {report.calibrated.brier:.4f} ({report.pictures} pictures)"
-        )
+        typer.echo(f"{name}: {report.summary}")
     for name, accuracies in evaluation.robustness.items():
         typer.echo(f"{name} under " + ", ".join(f"{what}: {share:.2%}" for what, share in accuracies.items()))
 
@@ -171,7 +167,9 @@ def evaluate(
 @app.command()
 def framing(
     data: Fer2013Option,
-    run: RunOption,
+    run: SomeRunOption = None,
+    weights: WeightsOption = None,
+    out: OutOption = None,
     weights_dir: WeightsDirOption = WEIGHTS_DIR,
     limit: LimitOption = None,
 ) -> None:
@@ -179,17 +177,17 @@ def framing(
     from training.emotion import framing as crops  # brings ultralytics, which takes seconds to import
 
     split = load_fer2013(data, (VALIDATION_SPLIT,), limit)[VALIDATION_SPLIT]
-    candidate, detector = candidate_of_run(run), crops.load_detector(weights_dir)
+    (candidate, out_dir), detector = _candidate(run, weights, out), crops.load_detector(weights_dir)
     results = crops.compare_rules(candidate.network(CPU), detector, split)
     shas = {"weights_sha256": candidate.sha256, "detector_sha256": detector.card.sha256}
-    write_json({**shas, **results}, run / FRAMING)
+    write_json({**shas, **results}, out_dir / FRAMING)
     typer.echo(
         f"{results['found']} of {results['pictures']} faces found; "
         f"margin {results['margin']:.3f}, shift {results['shift_y']:.3f}"
     )
     for name, row in results["rules"].items():
         typer.echo(f"{name}: margin {row['margin']:.2f}, shift {row['shift_y']:.2f}, accuracy {row['accuracy']:.2%}")
-    typer.echo(f"As FER2013 framed them: {results['as_framed']:.2%}. Written: {run / FRAMING}")
+    typer.echo(f"As FER2013 framed them: {results['as_framed']:.2%}. Written: {out_dir / FRAMING}")
 
 
 @app.command()

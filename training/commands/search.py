@@ -24,10 +24,10 @@ def search(
     limit: LimitOption = None,
 ) -> None:
     """Search learning rate, weight decay, dropout and FER+ share of recipe best by short runs, judged on PublicTest."""
-    from training.emotion.search import TRIALS, RecipeSearch  # an extra that only this command needs
+    from training.emotion.search import TRIALS, RecipeSearch, describe  # an extra that only this command needs
 
     splits = load_fer2013(data, ("Training", VALIDATION_SPLIT), limit)
     short = dataclasses.replace(BEST, epochs=epochs)
     study = RecipeSearch(short, splits["Training"], splits[VALIDATION_SPLIT], out, resolve_device(device), seed)
     best = study.run(trials, typer.echo)
-    typer.echo(f"Best: trial {best.number}, {best.value:.2%} of PublicTest, {best.params}. All: {out / TRIALS}")
+    typer.echo(f"Best: {describe(best)}. All: {out / TRIALS}")

@@ -84,10 +84,10 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES, limit: int | None
     """Read FER2013 and keep the five classes.
 
     Args:
-        path: The official `fer2013.csv`, or the folder that holds `train/<class>/*` and `test/<class>/*` with the
-            challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). FER+ votes are added by its own
-            `fer2013new.csv` beside the csv, row for row, or by a `ferplus.csv` in the folder, which has a column
-            `path` and the vote columns of FER+.
+        path: The official `fer2013.csv` or its folder, or the folder that holds `train/<class>/*` and `test/<class>/*`
+            with the challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). FER+ votes are added by
+            its own `fer2013new.csv` beside the csv, row for row, or by a `ferplus.csv` in the folder, which has a
+            column `path` and the vote columns of FER+.
         usages: The splits to read.
         limit: For rehearsals: keep so many pictures of each split; None keeps all.
 
@@ -97,8 +97,9 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES, limit: int | None
     Raises:
         DataError: If there is no such data, a split comes out empty, or the votes belong to other pictures.
     """
-    if path.is_file():
-        rows = _read_csv(path, usages)
+    table = path / "fer2013.csv" if path.is_dir() else path
+    if table.is_file():
+        rows = _read_csv(table, usages)
     elif path.is_dir():
         rows = _read_folder(path, usages)
     else:

@@ -71,7 +71,7 @@ class SplitReport:
         ferplus_pictures: Pictures whose FER+ majority is one of our labels.
         ferplus_accuracy: Share of hits against that majority; None where FER+ is not there.
         label_agreement: Share of those pictures whose FER2013 label is that majority too: how noisy the labels are.
-        agreed_accuracy: Share of hits where it is.
+        agreed_accuracy: Share of hits among the pictures whose label is that majority.
     """
 
     pictures: int
@@ -85,6 +85,17 @@ class SplitReport:
     ferplus_accuracy: float | None
     label_agreement: float | None
     agreed_accuracy: float | None
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        parts = [f"accuracy {self.accuracy:.2%}", f"macro-F1 {self.macro_f1:.2%}"]
+        if self.ferplus_accuracy is not None:
+            parts.append(f"FER+ majority {self.ferplus_accuracy:.2%}, which is the label of {self.label_agreement:.2%}")
+        if self.agreed_accuracy is not None:
+            parts.append(f"accuracy there {self.agreed_accuracy:.2%}")
+        parts += [f"ECE {self.calibrated.ece:.2%}", f"Brier {self.calibrated.brier:.4f} ({self.pictures} pictures)"]
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)

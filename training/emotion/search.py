@@ -8,12 +8,15 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
+from app.vision.device import has_native_bf16
 from training.emotion.data import EmotionSplit
+from training.emotion.history import EpochRow
 from training.emotion.recipe import Recipe
+from training.emotion.targets import check_votes
 from training.emotion.train import Trainer
 from training.errors import RunError
 
@@ -27,7 +30,7 @@ except ImportError as missing:
 
 JOURNAL = "study.log"
 TRIALS = "trials.csv"
-FOLDER = "folder"
+FOLDER, IDENTITY = "folder", "identity"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 SEARCHED: dict[str, tuple[float, float, bool]] = {
@@ -39,11 +42,22 @@ SEARCHED: dict[str, tuple[float, float, bool]] = {
 """Of each number of the recipe the lowest and the highest value, and whether it is drawn on a logarithmic scale."""
 
 
-class RecipeSearch:
-    """A study in one folder, which goes on where it was stopped: an interrupted trial after its last whole epoch.
+class EpochByEpoch(Protocol):
+    """What a search needs of a trainer."""
 
-    The first trial is the recipe itself; then Optuna's tree-structured Parzen estimator proposes, and a run that is
-    below the median of the earlier ones at the same epoch ends.
+    def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
+        """Train up to an epoch, unless it is reached already, and return the history."""
+
+
+TrainerFactory = Callable[[Recipe, EmotionSplit, EmotionSplit, Path, torch.device, int], EpochByEpoch]
+
+
+class RecipeSearch:
+    """A study in one folder, which goes on where it was stopped: a trial that broke off, after its last whole epoch.
+
+    The first trial is the recipe itself; then Optuna's tree-structured Parzen estimator proposes. After four whole
+    trials one whose best epoch so far is below the median of theirs at that epoch ends; epoch 1, the warm-up, ends
+    none. One process at a time works on a study.
 
     Args:
         recipe: What the trials change.
@@ -51,10 +65,12 @@ class RecipeSearch:
         val: The PublicTest split; its accuracy after the last epoch is what is maximised.
         out_dir: Of the study, and of one run for each trial.
         device: Where to compute.
-        seed: Of every run, and of the proposals.
+        seed: Of every run. Proposals also depend on where the study was interrupted.
+        make_trainer: What trains a trial.
 
     Raises:
-        RunError: If the folder holds a study of another recipe, seed or number of pictures.
+        RunError: If the folder holds a study of another recipe, seed, number of pictures or precision.
+        DataError: If the data has no FER+ votes.
 
     References:
         Akiba et al., "Optuna", arXiv:1907.10902; Bergstra et al., "Algorithms for Hyper-Parameter Optimization",
@@ -62,16 +78,24 @@ class RecipeSearch:
     """
 
     def __init__(
-        self, recipe: Recipe, train: EmotionSplit, val: EmotionSplit, out_dir: Path, device: torch.device, seed: int = 0
+        self,
+        recipe: Recipe,
+        train: EmotionSplit,
+        val: EmotionSplit,
+        out_dir: Path,
+        device: torch.device,
+        seed: int = 0,
+        make_trainer: TrainerFactory = Trainer,
     ) -> None:
         self.recipe, self.train, self.val = recipe, train, val
-        self.out_dir, self.device, self.seed = out_dir, device, seed
+        self.out_dir, self.device, self.seed, self.make_trainer = out_dir, device, seed, make_trainer
+        check_votes(recipe, train)
         out_dir.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        journal = JournalStorage(JournalFileBackend(str(out_dir / JOURNAL)))
         self.study = optuna.create_study(
-            storage=journal, study_name=recipe.name, direction="maximize", load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+            storage=JournalStorage(JournalFileBackend(str(out_dir / JOURNAL))), study_name="search",
+            direction="maximize", load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
         )  # fmt: skip
         # Each start draws on from a seed of its own, or a study that goes on would propose its beginning again.
         self.study.sampler = optuna.samplers.TPESampler(seed=seed + len(self.study.trials), n_startup_trials=5)
@@ -93,8 +117,7 @@ class RecipeSearch:
 
         def after(_: optuna.Study, trial: FrozenTrial) -> None:
             self._write_trials()
-            state = trial.state.name.lower()
-            tell(f"trial {trial.number}: {_accuracy(trial):.2%} of PublicTest, {state}, {trial.params}")
+            tell(describe(trial))
 
         self.study.optimize(self._objective, n_trials=max(0, trials - len(self.finished)), callbacks=[after])
         return self.study.best_trial
@@ -105,11 +128,12 @@ class RecipeSearch:
         }
         run_dir = self.out_dir / trial.user_attrs.get(FOLDER, f"trial-{trial.number:03}")
         trial.set_user_attr(FOLDER, run_dir.name)
-        trainer = Trainer(replace(self.recipe, **chosen), self.train, self.val, run_dir, self.device, self.seed)
+        recipe = replace(self.recipe, **chosen)
+        trainer = self.make_trainer(recipe, self.train, self.val, run_dir, self.device, self.seed)
         for epoch in range(1, self.recipe.epochs + 1):
             accuracy = trainer.fit(until_epoch=epoch)[epoch - 1].val_accuracy
             trial.report(accuracy, epoch)
-            if trial.should_prune():
+            if epoch < self.recipe.epochs and trial.should_prune():
                 raise optuna.TrialPruned
         return accuracy
 
@@ -117,16 +141,16 @@ class RecipeSearch:
         identity = {
             "recipe": repr(self.recipe),
             "seed": self.seed,
-            "pictures": [len(self.train), len(self.val)],
+            "number of pictures": [len(self.train), len(self.val)],
+            "precision": "bfloat16" if has_native_bf16(self.device) else "float32",
         }
-        known = self.study.user_attrs or identity
-        if known != identity:
+        known = self.study.user_attrs.get(IDENTITY)
+        if known is None:
+            self.study.enqueue_trial({name: getattr(self.recipe, name) for name in SEARCHED}, skip_if_exists=True)
+            self.study.set_user_attr(IDENTITY, identity)
+        elif known != identity:
             other = next(name for name in identity if known.get(name) != identity[name])
             raise RunError(f"{self.out_dir} holds a search with another {other}: use the same or a new folder.")
-        if not self.study.user_attrs:
-            for name, value in identity.items():
-                self.study.set_user_attr(name, value)
-            self.study.enqueue_trial({name: getattr(self.recipe, name) for name in SEARCHED})
 
     def _take_up_interrupted(self) -> None:
         """Queue the trials again that broke off, each in the folder it had."""
@@ -141,12 +165,20 @@ class RecipeSearch:
         """Write one CSV row a finished trial."""
         with (self.out_dir / TRIALS).open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["trial", "state", "epochs", "val_accuracy", *SEARCHED])
+            writer.writerow([FOLDER, "state", "epochs", "val_accuracy", *SEARCHED])
             for trial in self.finished:
                 numbers = [trial.params[name] for name in SEARCHED]
-                writer.writerow([trial.number, trial.state.name.lower(), trial.last_step, _accuracy(trial), *numbers])
+                state = trial.state.name.lower()
+                writer.writerow([trial.user_attrs[FOLDER], state, trial.last_step, _accuracy(trial), *numbers])
+
+
+def describe(trial: FrozenTrial) -> str:
+    """Say in one line where a trial's run lies, how far it came and what it changed."""
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in trial.params.items())
+    ended = f"{trial.state.name.lower()} after epoch {trial.last_step}"
+    return f"{trial.user_attrs[FOLDER]}: {_accuracy(trial):.2%} of PublicTest, {ended}: {numbers}"
 
 
 def _accuracy(trial: FrozenTrial) -> float:
-    """Of its last epoch; not a number where it ended before the first."""
+    """Of its last epoch; not a number where it broke off before the end of the first."""
     return float("nan") if trial.last_step is None else trial.intermediate_values[trial.last_step]

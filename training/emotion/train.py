@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from app.vision.device import has_native_bf16
@@ -28,7 +28,8 @@ from training.emotion.history import HISTORY, EpochRow, write_history
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.predict import forward_logits, predict_logits
 from training.emotion.recipe import Recipe, learning_rate
-from training.errors import DataError, RunError
+from training.emotion.targets import check_votes, soft_targets
+from training.errors import RunError
 
 CHECKPOINT = "checkpoint.pt"
 KEPT_WEIGHTS = "kept.pt"
@@ -84,11 +85,7 @@ class Trainer:
             self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay))
         self.optimizer = _make_optimizer(recipe, self.model)
         self.augment = AUGMENTATIONS[recipe.augmentation]()
-        if recipe.ferplus_weight > 0 and not train.votes_BK.any():
-            raise DataError(
-                f"Recipe {recipe.name} blends in FER+ votes, and the data has none: put FER+'s "
-                "fer2013new.csv beside fer2013.csv, or a ferplus.csv into the folder."
-            )
+        check_votes(recipe, train)
         self.targets_BK = soft_targets(train, recipe.ferplus_weight)
         self.history: list[EpochRow] = []
         self._resume()
@@ -217,23 +214,6 @@ class Trainer:
             self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history = [EpochRow(**row) for row in state["history"]]
-
-
-def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
-    """Blend the FER2013 label with the FER+ votes.
-
-    Args:
-        split: N pictures.
-        ferplus_weight: Share of the vote distribution over our five labels, 0..1. Where FER+ has no vote for any of
-            the five, the label alone counts.
-
-    Returns:
-        Probabilities, float, shape (N, 5); rows sum to 1.
-    """
-    hard_BK = F.one_hot(split.targets_B, len(LABELS)).float()
-    count_B1 = split.votes_BK.sum(1, keepdim=True)
-    share_BK = torch.where(count_B1 > 0, split.votes_BK / count_B1.clamp(min=1), hard_BK)
-    return (1 - ferplus_weight) * hard_BK + ferplus_weight * share_BK
 
 
 def _make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
