@@ -35,7 +35,7 @@ METHOD = """## How it is measured
 REPEAT = """## Repeat it
 
 ```sh
-pip install '.[bench]'
+pip install '.[bench,openvino]'
 python -m benchmarks --quick              # under 4 minutes on 2 cores: to see a break, not to quote
 python -m benchmarks --check              # everything but memory; exit code 1 if a target is missed
 python -m benchmarks memory --check       # adds 20,000 requests of mixed sizes to that run
@@ -78,7 +78,7 @@ def _machine(results: Results) -> str:
         f"{kind}{machine.date}, commit {machine.commit}: {machine.processor}, {machine.cores} cores, "
         f"{machine.memory_gb:.0f} GB, {machine.system}. The networks ran on {networks.device} by {networks.runtime} in "
         f"{networks.precision} with {networks.threads} threads; rounds: {len(results.rounds)}, "
-        f"{results.seconds / 60:.0f} minutes, {machine.busy_before:.1f} other processes busy before.\n\n"
+        f"{results.seconds / 60:.0f} minutes, load average {machine.busy_before:.1f} in the minute before.\n\n"
         f"Versions: {versions}.\n"
     )
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from ultralytics.nn.tasks import DetectionModel
 
 from app.errors import DeviceUnavailable
+from app.vision.device import has_native_bf16
 from app.vision.weights import DetectorCard, fill, load_state
 from app.vision.yolov8 import build_yolov8n
 from training.cli import main
@@ -18,8 +19,17 @@ from training.deployed import to_payload
 from training.detector.data import check_data, write_data_yaml
 from training.detector.evaluate import evaluate_detector, network_of
 from training.detector.export import payload_of_run
-from training.detector.recipe import WINDOWS
-from training.detector.train import ARCHITECTURE, FaceModel, load_fitting, pick_device, train_detector
+from training.detector.recipe import WHOLE, WINDOWS
+from training.detector.train import (
+    ARCHITECTURE,
+    RESULTS,
+    FaceModel,
+    FaceTrainer,
+    finished_epochs,
+    load_fitting,
+    pick_device,
+    train_detector,
+)
 from training.errors import DataError, RunError
 
 
@@ -106,6 +116,7 @@ def test_training_forward_gives_float32() -> None:
     assert {output.dtype for output in outputs} == {torch.float32}
 
 
+@pytest.mark.skipif(not has_native_bf16(torch.device("cpu")), reason="this CPU does not compute bfloat16 itself")
 def test_validation_gives_the_boxes_of_float32() -> None:
     torch.manual_seed(0)
     fast, plain = FaceModel(ARCHITECTURE, nc=1, verbose=False).eval(), DetectionModel(ARCHITECTURE, nc=1, verbose=False)
@@ -146,6 +157,37 @@ def three_threads() -> Iterator[int]:
 
 
 @pytest.mark.slow
+def test_an_interrupted_run_goes_on_by_its_own_recipe(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = replace(WINDOWS, epochs=2, imgsz=64, window_px=32, batch=4)
+    with monkeypatch.context() as patch:
+        save = FaceTrainer.save_model
+
+        def save_and_stop(trainer: FaceTrainer) -> None:
+            save(trainer)
+            raise KeyboardInterrupt
+
+        patch.setattr(FaceTrainer, "save_model", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train_detector(faces, tmp_path / "run", tiny, None, "cpu")
+    moved = (tmp_path / "run").rename(tmp_path / "moved")
+    shapes = []
+    preprocess = FaceTrainer.preprocess_batch
+
+    def look(trainer: FaceTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+        shapes.append(tuple(batch["img"].shape))
+        return preprocess(trainer, batch)
+
+    monkeypatch.setattr(FaceTrainer, "preprocess_batch", look)
+    assert train_detector(faces, moved, WHOLE, None, "cpu").parent.parent == moved
+    assert shapes == [(4, 3, 32, 32)]  # one batch of windows: the second epoch
+    assert finished_epochs(moved) is None
+    assert len((moved / RESULTS).read_text().splitlines()) == 3
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_train_evaluate_export(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], three_threads: int
 ) -> None:
@@ -170,7 +212,7 @@ def test_train_evaluate_export(
     assert card.parameters == sum(value.numel() for value in network.parameters())
     assert (card.score_threshold, card.iou_threshold) == (0.4, 0.5)
     assert card.training["epoch"] == 1
-    assert (weights_dir / card.file).read_bytes() == payload_of_run(folder)[0]
+    assert (weights_dir / card.file).read_bytes() == payload_of_run(folder)
     text = (weights_dir / "yolov8n-face.md").read_text()
     assert all(word in text for word in ("CC BY-NC-ND 4.0", "FFHQ", card.sha256, f"{evaluation['ap50']:.2%}"))
 

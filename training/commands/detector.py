@@ -83,7 +83,7 @@ def evaluate(
     out_dir = out or run
     if out_dir is None:
         raise RunError("With --weights, give --out for the results.")
-    payload = payload_of_run(run)[0] if weights is None and run is not None else read_payload(weights or out_dir)
+    payload = payload_of_run(run) if weights is None and run is not None else read_payload(weights or out_dir)
     if data is not None:
         _evaluate(payload, data, out_dir, imgsz, batch, score_threshold, iou_threshold, device)
     if wider is not None:
@@ -104,9 +104,9 @@ def export(
     """Write fp16 weights, manifest entry and card; measure on the val split first where that is not done yet."""
     from app.vision.weights import sha256_of
     from training.detector.evaluate import read_evaluation
-    from training.detector.export import export_detector, payload_of_run
+    from training.detector.export import export_detector, payload_of_run, training_of_run
 
-    payload, about = payload_of_run(run)
+    payload, about = payload_of_run(run), training_of_run(run)
     sha256 = sha256_of(payload)
     known = read_evaluation(run, sha256)
     wanted = {"imgsz": imgsz, "score_threshold": score_threshold, "iou_threshold": iou_threshold}

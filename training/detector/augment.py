@@ -13,14 +13,14 @@ import numpy.typing as npt
 from ultralytics.data.augment import BaseTransform, Compose, Format, Mosaic, RandomFlip, RandomHSV, RandomPerspective
 from ultralytics.data.dataset import YOLODataset
 
-from training.detector.recipe import DetectorRecipe
+from training.detector.recipe import LARGEST_STRIDE, DetectorRecipe
 from training.jpeg import compress
 
 Picture = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float32]
 
 VISIBLE_SHARE = 0.25
-"""A face of which the window shows less is no face to be found."""
+"""A face of which the window shows less is no face to be found: often a chin, or a forehead without eyes."""
 
 
 class FacePerspective(RandomPerspective):
@@ -29,7 +29,8 @@ class FacePerspective(RandomPerspective):
     def apply_bboxes(self, bboxes: Boxes, M: npt.NDArray[np.float32]) -> Boxes:
         """Return the boxes around the transformed ellipses that the boxes hold.
 
-        A box around the turned corners would be up to 1.4 times too large for a face, which is round.
+        A box around the turned corners would be up to 1.4 times too large for a face, which is round. Half the size
+        of the new box along axis i is the root of the sum over j of (M_ij h_j)^2, with h_j half that of the old one.
 
         Args:
             bboxes: Left, top, right and bottom in pixels, shape (N, 4).
@@ -43,9 +44,12 @@ class FacePerspective(RandomPerspective):
         half_N2 = np.sqrt(((bboxes[:, 2:] - bboxes[:, :2]) / 2) ** 2 @ (linear**2).T)
         return np.concatenate([centre_N2 - half_N2, centre_N2 + half_N2], axis=1).astype(bboxes.dtype)
 
-    def box_candidates(self, box1: Boxes, box2: Boxes, **limits: float) -> npt.NDArray[np.bool_]:
-        """Say which faces count, of shape (4, N) before and after: those that the window's edge leaves enough of."""
-        kept: npt.NDArray[np.bool_] = super().box_candidates(box1, box2, **{**limits, "area_thr": VISIBLE_SHARE})
+    def box_candidates(self, box1: Boxes, box2: Boxes, area_thr: float = VISIBLE_SHARE) -> npt.NDArray[np.bool_]:  # noqa: ARG002
+        """Say which faces count, of shape (4, N) before and after: those that the window's edge leaves enough of.
+
+        The caller's `area_thr` is ultralytics' own for boxes, a tenth, and is not heeded.
+        """
+        kept: npt.NDArray[np.bool_] = super().box_candidates(box1, box2, area_thr=VISIBLE_SHARE)
         return kept
 
 
@@ -104,13 +108,21 @@ class FaceDataset(YOLODataset):
     """The train split as windows.
 
     Args:
-        recipe: Zoom, rotation, share of mosaics and of degradations, and the window.
-        options: ultralytics' own.
+        recipe: Size of the pictures, zoom, rotation, share of mosaics and of degradations, and the window.
+        img_path: Folder of the pictures.
+        data: ultralytics' description of the data set.
+        hyp: ultralytics' settings: colour changes, flips and shifts.
+        cache: Where decoded pictures are kept: `ram`, or not at all.
     """
 
-    def __init__(self, *, recipe: DetectorRecipe, **options: Any) -> None:
+    def __init__(
+        self, recipe: DetectorRecipe, img_path: str, data: dict[str, Any], hyp: Any, cache: str | bool
+    ) -> None:
         self.recipe = recipe
-        super().__init__(**options)
+        super().__init__(
+            img_path=img_path, data=data, imgsz=recipe.imgsz, hyp=hyp, cache=cache, batch_size=recipe.batch,
+            stride=LARGEST_STRIDE, augment=True,
+        )  # fmt: skip
 
     def build_transforms(self, hyp: Any) -> Compose:
         """Return what makes a picture and its boxes an entry of a batch."""

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from ultralytics.nn.tasks import load_checkpoint
 
 from app.vision.weights import DetectorCard
@@ -26,29 +27,39 @@ DATA = (
 )
 
 
-def payload_of_run(run_dir: Path) -> tuple[bytes, dict[str, Any]]:
-    """Read the best epoch of a run: the moving average of its weights, un-fused.
+def payload_of_run(run_dir: Path) -> bytes:
+    """Return the safetensors file of a run's best epoch: the moving average of its weights, un-fused.
 
     A run's folder is trusted: its checkpoints are ultralytics' pickles.
 
-    Returns:
-        The safetensors file to serve, and what its card says of the run.
+    Raises:
+        RunError: If the run has no checkpoint.
+    """
+    network, _ = _best_checkpoint(run_dir)
+    return to_payload(network.state_dict())
+
+
+def training_of_run(run_dir: Path) -> dict[str, Any]:
+    """Return what the card says of a run: recipe, best epoch and versions.
 
     Raises:
         RunError: If the run has no checkpoint or no recipe.
     """
+    _, checkpoint = _best_checkpoint(run_dir)
+    return {
+        "recipe": asdict(read_recipe(run_dir)),
+        "optimizer": checkpoint["train_args"]["optimizer"],
+        "ultralytics": checkpoint["version"],
+        "epoch": _best_epoch(checkpoint),
+    }
+
+
+def _best_checkpoint(run_dir: Path) -> tuple[nn.Module, dict[str, Any]]:
     path = run_dir / BEST_CHECKPOINT
     if not path.is_file():
         raise RunError(f"No {BEST_CHECKPOINT} in {run_dir}: train first.")
     network, checkpoint = load_checkpoint(path)
-    arguments = checkpoint["train_args"]
-    about: dict[str, Any] = {
-        "recipe": asdict(read_recipe(run_dir)),
-        "optimizer": arguments["optimizer"],
-        "ultralytics": checkpoint["version"],
-    }
-    about["epoch"] = _best_epoch(checkpoint)
-    return to_payload(network.state_dict()), about
+    return network, checkpoint
 
 
 def _best_epoch(checkpoint: dict[str, Any]) -> int:
@@ -67,7 +78,7 @@ def export_detector(
 
     Args:
         payload: From `payload_of_run`.
-        about: The same.
+        about: From `training_of_run`.
         evaluation: evaluation.json of the same weights; its thresholds become the server's.
         weights_dir: Where to write.
 

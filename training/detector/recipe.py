@@ -22,7 +22,7 @@ def check_size(side_px: int) -> None:
 
 @dataclass(frozen=True)
 class DetectorRecipe:
-    """The choices of one detector run.
+    """The choices of one detector run; `imgsz`, `lr0`, `lrf` and their like are ultralytics' own names.
 
     Attributes:
         name: What the command line calls it.
@@ -30,10 +30,10 @@ class DetectorRecipe:
         imgsz: Longer side of the pictures in pixels, when they are loaded and when they are validated.
         window_px: Side of what is cut out of them for a step. Smaller than `imgsz` it costs less at the same size of
             the faces.
-        batch: Windows a step.
-        lr0: First learning rate of AdamW.
-        lrf: Last learning rate as a share of the first, reached by a half cosine.
-        warmup_epochs: Linear warm-up.
+        batch: Windows a step of the optimizer.
+        lr0: Peak of AdamW's learning rate.
+        lrf: Share of it that a half cosine over all epochs falls to; the last epoch is one step before that end.
+        warmup_epochs: Linear warm-up from 0.
         mosaic: Share of the windows out of four pictures put together.
         zoom: Smallest and largest zoom.
         degrees: Largest rotation either way.
@@ -79,7 +79,7 @@ WINDOWS = DetectorRecipe(
     degrees=30.0,
     degrade=0.1,
 )
-"""Most of the training: a quarter of the pixels of a 640 px picture, at the sizes at which the server sees faces."""
+"""Most of the training: the networks see a quarter of the pixels of a 640 px picture."""
 
 WHOLE = DetectorRecipe(
     name="whole",
@@ -95,7 +95,7 @@ WHOLE = DetectorRecipe(
     degrees=20.0,
     degrade=0.1,
 )
-"""The end, from the weights of `windows`: whole pictures, so that faces may fill them."""
+"""The end, from the weights of `windows`: mostly single whole pictures, so that faces may fill them."""
 
 RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE)}
 

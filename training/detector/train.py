@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+from ultralytics.utils.torch_utils import init_seeds
 
 from app.errors import DeviceUnavailable
 from app.vision.device import has_native_bf16
 from training.deployed import from_payload, read_payload
 from training.detector.augment import FaceDataset
 from training.detector.data import check_data, skip_font_download, write_data_yaml
-from training.detector.recipe import LARGEST_STRIDE, DetectorRecipe, read_recipe, write_recipe
+from training.detector.recipe import DetectorRecipe, read_recipe, write_recipe
 from training.detector.threads import kept_threads
 from training.errors import RunError
 
@@ -67,10 +68,7 @@ class FaceTrainer(DetectionTrainer):
         """Return the train split as windows, or the val split as ultralytics reads it."""
         if mode != "train":
             return super().build_dataset(img_path, mode, batch)
-        return FaceDataset(
-            recipe=self.recipe, img_path=img_path, data=self.data, imgsz=self.args.imgsz, hyp=self.args,
-            cache=self.args.cache, batch_size=batch, stride=LARGEST_STRIDE, augment=True,
-        )  # fmt: skip
+        return FaceDataset(self.recipe, img_path, self.data, self.args, self.args.cache)
 
     def get_model(self, cfg: Any = None, weights: nn.Module | None = None, verbose: bool = True) -> nn.Module:  # noqa: ARG002
         """Build YOLOv8n with one class and fill in what fits of a checkpoint or of `start_weights`."""
@@ -145,6 +143,7 @@ def train_detector(
     overrides = _overrides(data_dir, run_dir, recipe, pick_device(device), resume=epochs_done > 0)
     with kept_threads() as restore_threads:
         trainer = FaceTrainer(recipe, start_weights, overrides)
+        init_seeds(recipe.seed + 1 + epochs_done, trainer.args.deterministic)  # not the first epoch's windows again
         trainer.add_callback("on_train_start", restore_threads)
         trainer.add_callback("on_val_start", restore_threads)
         trainer.train()
@@ -200,10 +199,16 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
     }
     if not resume:
         named = ("epochs", "imgsz", "batch", "lr0", "lrf", "warmup_epochs", "seed")
-        return {**overrides, "close_mosaic": 0, **{name: getattr(recipe, name) for name in named}}
-    last = str(run_dir / LAST_CHECKPOINT)
+        return {
+            **overrides,
+            **{name: getattr(recipe, name) for name in named},
+            "nbs": recipe.batch,  # a step after each batch, not after about 64 pictures
+            "warmup_bias_lr": 0.0,  # its default of 0.1 is meant for SGD; AdamW would throw biases by as much a step
+            "close_mosaic": 0,
+        }
+    last, save_dir = str(run_dir / LAST_CHECKPOINT), str(run_dir.resolve())  # where the run lies now
     console.print(f"Resuming {last}; the recipe it was started with goes on.", soft_wrap=True)
-    return {**overrides, "model": last, "resume": last}
+    return {**overrides, "model": last, "resume": last, "save_dir": save_dir}
 
 
 def _to_float(value: Any) -> Any:
