@@ -67,7 +67,7 @@ class Degrade(BaseTransform):
     def apply_image(self, labels: dict[str, Any], params: dict[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
         """Change the picture; the boxes stay."""
         for change in (gray, blur, darken, add_noise, lose_detail):
-            if random.random() < self.probability:  # noqa: S311  # the generator that ultralytics seeds
+            if random.random() < self.probability:
                 labels["img"] = change(labels["img"])
         return labels
 
@@ -80,13 +80,13 @@ def gray(picture: Picture) -> Picture:
 
 def blur(picture: Picture) -> Picture:
     """Smooth by a Gaussian of 0.5 to 2.5 pixels."""
-    changed: Picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 2.5))  # noqa: S311
+    changed: Picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 2.5))
     return changed
 
 
 def darken(picture: Picture) -> Picture:
     """Make it as a dark room does, by a gamma of 1.5 to 3."""
-    curve = (np.arange(256) / 255) ** random.uniform(1.5, 3.0) * 255  # noqa: S311
+    curve = (np.arange(256) / 255) ** random.uniform(1.5, 3.0) * 255
     changed: Picture = cv2.LUT(picture, curve.round().astype(np.uint8))
     return changed
 
@@ -94,14 +94,14 @@ def darken(picture: Picture) -> Picture:
 def add_noise(picture: Picture) -> Picture:
     """Add Gaussian noise with a standard deviation of 3 to 15 of 255."""
     noise = np.empty(picture.shape, np.float32)
-    cv2.setRNGSeed(random.randrange(2**31))  # noqa: S311
-    cv2.randn(noise, 0, random.uniform(3, 15))  # noqa: S311
+    cv2.setRNGSeed(random.randrange(2**31))
+    cv2.randn(noise, 0, random.uniform(3, 15))
     return (picture + noise).clip(0, 255).astype(np.uint8)
 
 
 def lose_detail(picture: Picture) -> Picture:
     """Write it as JPEG of quality 20 to 75 and read it again."""
-    return compress(picture, random.randint(20, 75))  # noqa: S311
+    return compress(picture, random.randint(20, 75))
 
 
 class FaceDataset(YOLODataset):
