@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 from app.errors import InvalidRequest, VideoUnavailable
 from app.vision.live import LiveFaces
 from app.vision.types import DetectOptions
+from app.watch.interrupt import noticed_interrupts
 from app.watch.rows import RowWriter, is_csv
 from app.watch.run import Detector, Progress, watch
 from app.watch.source import Source, open_source
@@ -56,7 +57,13 @@ def watch_source(
         rows, live = RowWriter(file, as_csv), LiveFaces(tracking, smoothing_s)
         video = stack.enter_context(VideoWriter(annotate)) if annotate else None
         progress = Progress()
-        tell = stack.enter_context(_progress_bar(source, progress))
+        show = stack.enter_context(_progress_bar(source, progress))
+        check_interrupt = stack.enter_context(noticed_interrupts())
+
+        def tell() -> None:
+            show()
+            check_interrupt()
+
         return _sum_up(lambda: watch(detector, source, live, options, rows, video, progress, tell), source, progress)
 
 
