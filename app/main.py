@@ -114,8 +114,6 @@ def create_app(
     api.include_router(source.router)
     install_page(api)
     install_problem_handlers(api)
-    if settings.all_api_keys:
-        describe_keys(api)
     _add_middleware(api, settings, counted)
     return api
 
@@ -130,7 +128,10 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
     )
     if settings.rate_limit is not None:
         api.add_middleware(RateLimitMiddleware, rate=parse_rate(settings.rate_limit))
-    api.add_middleware(ApiKeysMiddleware, keys=settings.all_api_keys)
+    keys = settings.all_api_keys
+    if keys:
+        describe_keys(api)
+    api.add_middleware(ApiKeysMiddleware, keys=keys)
     api.add_middleware(ProblemMiddleware)
     if settings.all_cors_origins:
         api.add_middleware(

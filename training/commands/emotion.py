@@ -10,7 +10,7 @@ import typer
 
 from app.vision.device import resolve_device
 from app.vision.my_model import LABELS
-from training.commands.options import WEIGHTS_DIR, Fer2013Option, LimitOption, WeightsDirOption
+from training.commands.options import WEIGHTS_DIR, DeviceOption, Fer2013Option, LimitOption, WeightsDirOption
 from training.deployed import write_json
 from training.emotion.data import EmotionSplit, load_fer2013
 from training.emotion.distributed import join_group
@@ -66,7 +66,6 @@ RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: check
 SomeRunOption = Annotated[Path | None, typer.Option("--run", help="Folder of a run; the epoch that it kept is taken.")]
 WeightsOption = Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
 
 @app.command()

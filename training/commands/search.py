@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from app.vision.device import resolve_device
-from training.commands.emotion import DeviceOption
-from training.commands.options import Fer2013Option, LimitOption
+from training.commands.options import DeviceOption, Fer2013Option, LimitOption
 from training.emotion.data import load_fer2013
 from training.emotion.evaluate import VALIDATION_SPLIT
 from training.emotion.recipe import BEST

@@ -1,7 +1,7 @@
 """The ways to train the face detector, as plain values."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from training.errors import RunError
@@ -81,19 +81,17 @@ WINDOWS = DetectorRecipe(
 )
 """Most of the training: the networks see a quarter of the pixels of a 640 px picture."""
 
-WHOLE = DetectorRecipe(
+WHOLE = replace(
+    WINDOWS,
     name="whole",
     epochs=4,
-    imgsz=640,
     window_px=640,
     batch=8,
     lr0=0.0002,
-    lrf=0.02,
     warmup_epochs=0.1,
     mosaic=0.3,
     zoom=(0.6, 1.4),
     degrees=20.0,
-    degrade=0.1,
 )
 """The end, from the weights of `windows`: mostly single whole pictures, so that faces may fill them."""
 
