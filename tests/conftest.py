@@ -108,5 +108,7 @@ def photo_path(name: str) -> Path:
         "china": ("sklearn", "datasets/images/china.jpg"),
         "flower": ("sklearn", "datasets/images/flower.jpg"),
         "chelsea": ("skimage", "data/chelsea.png"),
+        "coffee": ("skimage", "data/coffee.png"),
+        "rocket": ("skimage", "data/rocket.jpg"),
     }[name]
     return Path(str(files(package))) / inside
