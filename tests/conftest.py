@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image as Pillow
+from PIL import ImageOps
 
 from app.config import Settings
 from app.main import create_app
@@ -112,3 +113,17 @@ def photo_path(name: str) -> Path:
         "rocket": ("skimage", "data/rocket.jpg"),
     }[name]
     return Path(str(files(package))) / inside
+
+
+ASTRONAUT_SIDE_PX = 512
+ASTRONAUT_FACE_PX = 105
+"""Width of the face's box in the photo of that side."""
+
+
+def astronaut(face_px: int, degrees: float = 0, *, mirrored: bool = False) -> Pillow.Image:
+    """The photo, scaled so that the face has this width, then turned counterclockwise."""
+    photo = Pillow.open(photo_path("astronaut")).convert("RGB")
+    if mirrored:
+        photo = ImageOps.mirror(photo)
+    side = round(ASTRONAUT_SIDE_PX * face_px / ASTRONAUT_FACE_PX)
+    return photo.resize((side, side), Pillow.Resampling.LANCZOS).rotate(degrees, Pillow.Resampling.BICUBIC)

@@ -5,14 +5,13 @@ import io
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from PIL import ImageOps
 
 from app.vision.image import decode_image
 from app.vision.my_model import LABELS
 from app.vision.pipeline import Pipeline
 from app.vision.types import DetectOptions
 from app.vision.weights import default_weights_dir, load_manifest
-from tests.conftest import photo_path
+from tests.conftest import ASTRONAUT_SIDE_PX, astronaut, photo_path
 
 # Read off the photos by eye: a point in the middle of each face, (x, y) in pixels.
 FACES = {
@@ -21,8 +20,6 @@ FACES = {
     "zidane": [(984, 188), (598, 350)],
 }
 FACELESS = ("china", "flower", "coffee", "rocket", "chelsea")
-ASTRONAUT_FACE_PX = 105
-"""Width of the face's box in the photo of 512 pixels."""
 
 pytestmark = pytest.mark.slow
 
@@ -63,15 +60,13 @@ def test_no_face_where_there_is_none(pipeline, photos, name):
 def test_a_face_of_any_size_is_found(pipeline, face_px, mirrored, degrees):
     if (face_px, mirrored, degrees) == (12, False, -30):
         pytest.skip("the one of these 30 pictures in which today's weights miss the face")
-    photo = Pillow.open(photo_path("astronaut"))
-    side = round(photo.width * face_px / ASTRONAUT_FACE_PX)
-    x, y = (np.array(FACES["astronaut"][0]) / photo.width - 0.5) * side
+    picture = astronaut(face_px, degrees, mirrored=mirrored)
+    x, y = (np.array(FACES["astronaut"][0]) / ASTRONAUT_SIDE_PX - 0.5) * picture.width
     if mirrored:
-        photo, x = ImageOps.mirror(photo), -x
-    turned = photo.resize((side, side), Pillow.Resampling.LANCZOS).rotate(degrees, Pillow.Resampling.BICUBIC)
+        x = -x
     sin, cos = np.sin(np.deg2rad(degrees)), np.cos(np.deg2rad(degrees))
-    x, y = side / 2 + x * cos + y * sin, side / 2 - x * sin + y * cos
-    boxes = [face.detection.xyxy for face in detect(pipeline, np.asarray(turned))]
+    x, y = picture.width / 2 + x * cos + y * sin, picture.height / 2 - x * sin + y * cos
+    boxes = [face.detection.xyxy for face in detect(pipeline, np.asarray(picture))]
     assert any(left < x < right and top < y < bottom for left, top, right, bottom in boxes)
 
 
