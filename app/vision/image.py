@@ -10,6 +10,8 @@ from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
+from app.vision.avif_frames import frame_pixels
+from app.vision.tiff_tiles import tile_pixels
 from app.vision.types import Image, Picture, Rectangle
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
@@ -68,13 +70,13 @@ def decode_picture(
         UnsupportedMedia: If it is none of the formats.
         PayloadTooLarge: If its header announces more pixels than allowed.
     """
-    with _opened(payload, max_pixels) as picture:
+    with _opened(payload, max_pixels) as (picture, unpacked):
         original = picture.size
         if long_side_px is not None:
             _reduce(picture, long_side_px)
         reduced = picture.size != original
         if admit is not None:
-            admit(picture.width * picture.height)
+            admit(max(picture.width * picture.height, unpacked))
         picture.load()
         if reduced and picture.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS:
             original = original[::-1]
@@ -102,17 +104,21 @@ def decode_parts(
     Raises:
         MienError: As `decode_picture`.
     """
-    with _opened(payload, max_pixels) as picture:
+    with _opened(payload, max_pixels) as (picture, unpacked):
         if admit is not None:
-            admit(picture.width * picture.height)
+            admit(max(picture.width * picture.height, unpacked))
         picture.load()
         upright = _upright_rgb(picture)
         return [np.array(upright.crop(part), dtype=np.uint8) for part in parts]
 
 
 @contextmanager
-def _opened(payload: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
-    """Open a picture, of which the header alone is read, and translate what its decoding raises."""
+def _opened(payload: bytes, max_pixels: int) -> Iterator[tuple[Pillow.Image, int]]:
+    """Open a picture, of which the header alone is read, and translate what its decoding raises.
+
+    Yields:
+        The picture, and how many pixels its tiles or frames unpack to, where that may differ from its own; else 0.
+    """
     if not payload:
         raise BadPayload("The file is empty.")
     if payload.startswith(JPEG_START) and count_scans(payload, MAX_JPEG_SCANS + 1) > MAX_JPEG_SCANS:
@@ -120,7 +126,7 @@ def _opened(payload: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
     try:
         with Pillow.open(io.BytesIO(payload), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
-            yield picture
+            yield picture, _check_unpacked(picture.format, payload, max_pixels)
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(f"This is not a picture in one of these formats: {', '.join(FORMATS)}.") from error
     except MienError:
@@ -177,6 +183,14 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise BadPayload("The picture has no pixels.")
     if width * height > max_pixels:
         raise PayloadTooLarge(f"The picture has {width} x {height} pixels; at most {max_pixels:,} are read.")
+
+
+def _check_unpacked(fmt: str | None, payload: bytes, max_pixels: int) -> int:
+    """Refuse what unpacks to more than the size in its header; an AVIF may hold its transparency as another frame."""
+    parts = [tile_pixels(payload)] if fmt == "TIFF" else frame_pixels(payload) if fmt == "AVIF" else [0]
+    if max(parts) > max_pixels or sum(parts) > 2 * max_pixels:
+        raise PayloadTooLarge(f"The {fmt} unpacks to {sum(parts):,} pixels; at most {max_pixels:,} are read.")
+    return sum(parts)
 
 
 def _upright_rgb(picture: Pillow.Image) -> Pillow.Image:
