@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from app.errors import MienError
+from training.commands.compare import compare
 from training.commands.detector import app as detector_app
 from training.commands.emotion import app as emotion_app
 from training.commands.quantize import app as quantize_app
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="Train, measure and export Mien's two networks.",
 )
 emotion_app.command()(search)
+emotion_app.command()(compare)
 app.add_typer(emotion_app, name="emotion")
 app.add_typer(detector_app, name="detector")
 app.add_typer(quantize_app, name="quantize")

@@ -1,0 +1,98 @@
+"""Runs of different networks beside each other: how many pictures right, how large, how fast."""
+
+import csv
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from app.vision.my_model import INPUT_SIZE_PX
+from training.emotion.export import candidate_of_run
+from training.emotion.history import HISTORY
+from training.errors import RunError
+
+COMPARISON = "comparison.csv"
+WARM_UP, MEASURED = 10, 100
+"""Forward passes before the clock counts, and those it counts."""
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One row of comparison.csv.
+
+    Attributes:
+        backbone: Which network.
+        recipe: By name.
+        epochs: Of the recipe as it was run.
+        kept_epoch: The epoch whose weights are compared.
+        val_accuracy: Theirs on PublicTest, 0..1, as the run measured it.
+        parameters: Of the network.
+        ms_per_face: Median of 100 forward passes of one 48x48 face in float32, in milliseconds.
+    """
+
+    backbone: str
+    recipe: str
+    epochs: int
+    kept_epoch: int
+    val_accuracy: float
+    parameters: int
+    ms_per_face: float
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.backbone}, {self.recipe}, {self.epochs} epochs: {self.val_accuracy:.2%} of PublicTest "
+            f"(epoch {self.kept_epoch}), {self.parameters:,} parameters, {self.ms_per_face:.2f} ms a face"
+        )
+
+
+def compare_run(run_dir: Path, device: torch.device) -> ComparedRun:
+    """Read what a run says of the epoch that it kept, and time its network.
+
+    Raises:
+        RunError: If there is no run in the folder, or its history lacks that epoch.
+    """
+    candidate = candidate_of_run(run_dir)
+    about, network = candidate.about, candidate.network(device)
+    return ComparedRun(
+        backbone=candidate.backbone,
+        recipe=about["recipe"]["name"],
+        epochs=about["recipe"]["epochs"],
+        kept_epoch=about["epoch"],
+        val_accuracy=_val_accuracy(run_dir / HISTORY, about["epoch"]),
+        parameters=sum(value.numel() for value in network.parameters()),
+        ms_per_face=_ms_per_face(network, device),
+    )
+
+
+def write_comparison(rows: Sequence[ComparedRun], path: Path) -> None:
+    """Write one CSV row a run, and make the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(ComparedRun.__annotations__))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+def _val_accuracy(history_csv: Path, epoch: int) -> float:
+    try:
+        with history_csv.open(newline="") as file:
+            return next(float(row["val_accuracy"]) for row in csv.DictReader(file) if int(row["epoch"]) == epoch)
+    except (OSError, StopIteration, KeyError, ValueError) as error:
+        raise RunError(f"{history_csv} does not tell the accuracy after epoch {epoch}, which the run kept.") from error
+
+
+@torch.inference_mode()
+def _ms_per_face(network: nn.Module, device: torch.device) -> float:
+    face_BCHW = torch.zeros(1, 1, INPUT_SIZE_PX, INPUT_SIZE_PX, device=device)
+    durations_s = []
+    for _ in range(WARM_UP + MEASURED):
+        started = time.perf_counter()
+        network(face_BCHW).cpu()  # waits for a GPU
+        durations_s.append(time.perf_counter() - started)
+    return statistics.median(durations_s[WARM_UP:]) * 1000
