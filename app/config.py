@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from limits import parse
+from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
 
 
 class Settings(BaseSettings):
@@ -86,7 +88,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_rate(cls, rate: str | None) -> str | None:
         if rate is not None:
-            parse(rate)
+            rates = parse_many(rate)
+            if len(rates) != 1 or rates[0].amount < 1:
+                raise ValueError("give one rate of at least one request, such as 60/minute")
         return rate
 
     @field_validator("cors_origins")
@@ -116,11 +120,15 @@ class Settings(BaseSettings):
 
         Raises:
             OSError: If the file cannot be read.
+            SettingsError: If keys are asked for and there is none: without any, everybody might ask.
         """
         named = _listed(self.api_keys.get_secret_value() if self.api_keys else None)
         lines = self.api_keys_file.read_text().splitlines() if self.api_keys_file else []
         in_file = (line.partition("#")[0].strip() for line in lines)
-        return (*named, *(key for key in in_file if key))
+        keys = (*named, *(key for key in in_file if key))
+        if not keys and (self.api_keys is not None or self.api_keys_file is not None):
+            raise SettingsError("MIEN_API_KEYS or MIEN_API_KEYS_FILE is set but holds no key: add one, or unset both.")
+        return keys
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

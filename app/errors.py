@@ -18,6 +18,7 @@ MienError
 ├── VideoUnavailable      command line: the video, camera or stream cannot be opened, or broke off
 ├── DeviceUnavailable     start-up: the device asked for is not there
 ├── RuntimeUnavailable    start-up: the runtime asked for is not installed, or does not fit the device
+├── SettingsError         start-up: settings are not what they must be
 └── WeightsError          start-up: weights are missing, altered or do not fit
 
 Every class carries an HTTP status and a stable `code`; `str(error)` is safe to show to a client. `retry_after_s` says
@@ -178,6 +179,13 @@ class RuntimeUnavailable(MienError):
 
     code = "runtime_unavailable"
     title = "The runtime is not available"
+
+
+class SettingsError(MienError):
+    """Settings cannot be used as they are."""
+
+    code = "settings_error"
+    title = "The settings cannot be used"
 
 
 class WeightsError(MienError):

@@ -17,21 +17,26 @@ from app.api.stream_sessions import Streams
 from app.config import Settings
 from app.serving.engine import Engine
 
+ANSWER_TIMEOUT_S = 30.0
+"""How long a client may take nothing of an answer that is larger than the buffers on its way."""
 FAREWELL_S = 15.0
 """From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose request headers are not complete in time; Uvicorn itself waits for ever.
+    """Closes a connection whose client does not go on sending or reading; Uvicorn itself waits for ever.
 
     Args:
-        header_timeout_s: Longest time from the connection, or from a request's first byte, to the end of the headers.
+        header_timeout_s: Longest time from the connection, from a request's first byte, or from an answer that did not
+            wait for the body, to the end of the next headers.
+        answer_timeout_s: Longest time in which nothing of an answer is taken.
     """
 
-    def __init__(self, *args: Any, header_timeout_s: float, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._header_timeout_s = header_timeout_s
+        self._header_timeout_s, self._answer_timeout_s = header_timeout_s, answer_timeout_s
         self._patience: asyncio.TimerHandle | None = None
+        self._until_cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
         """Start the clock."""
@@ -48,10 +53,33 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        """Start the clock if the rest of a body that nobody will read is still to come."""
+        is_unread = self.cycle.more_body and not self.pipeline  # with others behind it, the body was complete
+        super().on_response_complete()
+        if is_unread:
+            self._wait()
+
+    def pause_writing(self) -> None:
+        """Start the clock of the answer: the buffers are full."""
+        super().pause_writing()
+        self._until_cut = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop the clock of the answer."""
+        self._stop_cutting()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop all clocks."""
         self._stop_waiting()
+        self._stop_cutting()
         super().connection_lost(exc)
+
+    def _stop_cutting(self) -> None:
+        if self._until_cut is not None:
+            self._until_cut.cancel()
+            self._until_cut = None
 
     def _wait(self) -> None:
         self._stop_waiting()
@@ -120,7 +148,9 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
         api: What `create_app` made of the same settings and engine.
         engine: Told to drain when a signal asks to stop.
     """
-    protocol: Any = functools.partial(ImpatientProtocol, header_timeout_s=settings.header_timeout_s)
+    protocol: Any = functools.partial(
+        ImpatientProtocol, header_timeout_s=settings.header_timeout_s, answer_timeout_s=ANSWER_TIMEOUT_S
+    )
     config = uvicorn.Config(
         api,
         host=settings.host,

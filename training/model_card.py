@@ -39,7 +39,7 @@ def write_emotion_card(card: EmotionCard, evaluation: Mapping[str, Any], weights
         "Differences between groups of people were not measured.\n"
         "- Small, turned, covered or badly lit faces are recognised less well.",
         _data_section(card),
-        "## Metrics\n\n" + _emotion_metrics(evaluation),
+        "## Metrics\n\n" + _emotion_metrics(card, evaluation),
         _classes_section(card.labels, evaluation),
         *_robustness_sections(evaluation),
         _recipe_section(card),
@@ -86,6 +86,19 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
     return _write(sections, _card_path(card, weights_dir))
 
 
+def write_imported_card(card: DetectorCard, weights_dir: Path) -> Path:
+    """Write a card for somebody else's weights, of which only the origin is known; return its path."""
+    sections = [
+        f"# Imported face detector\n\nYOLOv8n with {len(card.labels)} class (`{card.labels[0]}`) and "
+        f"{card.parameters:,} parameters, letterboxed to {card.input_size_px} pixels. Defaults: score at least "
+        f"{card.score_threshold:g}, NMS at IoU {card.iou_threshold:g}. Nothing was measured here.",
+        _data_section(card),
+        _recipe_section(card),
+        _file_section(card),
+    ]
+    return _write(sections, _card_path(card, weights_dir))
+
+
 def add_int8_section(card: ModelCard, weights_dir: Path) -> None:
     """Put what the entry says of the network in integers at the end of its card, in the place of an earlier one."""
     assert card.int8 is not None  # noqa: S101 - who calls this has just made it
@@ -111,7 +124,7 @@ def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield f"AP50 as served, {what}", f"{_percent(size['ap50'])} ({size['faces']:,} faces)"
 
 
-def _emotion_metrics(evaluation: Mapping[str, Any]) -> str:
+def _emotion_metrics(card: EmotionCard, evaluation: Mapping[str, Any]) -> str:
     rows: list[Sequence[str]] = []
     for name, split in evaluation["splits"].items():
         ferplus = split["ferplus_accuracy"]
@@ -125,7 +138,10 @@ def _emotion_metrics(evaluation: Mapping[str, Any]) -> str:
         )  # fmt: skip
     head = ("split", "pictures", "accuracy", "macro-F1", "accuracy against the FER+ majority",
             "ECE before -> after the temperature", "Brier score")  # fmt: skip
-    chosen = "PublicTest chose the epoch and the temperature; only `evaluate --final` reads PrivateTest."
+    recipe = card.training.get("recipe")
+    keeps_last = isinstance(recipe, Mapping) and recipe.get("keep") == "last"
+    epoch = "The last epoch was kept. PublicTest chose" if keeps_last else "PublicTest chose the epoch,"
+    chosen = f"{epoch} the temperature and the crop rule; only `evaluate --final` reads PrivateTest."
     return f"{_table(head, rows)}\n\n{chosen}"
 
 

@@ -34,7 +34,8 @@ from app.vision.types import Image, ImageFaces
 SEND_TIMEOUT_S = 30.0
 """A client that takes nothing for so long is given up."""
 
-JPEG_QUALITY = 85
+JPEG_QUALITY, JPEG_MAX_SIDE_PX = 85, 65_500
+"""The largest side is libjpeg's."""
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -216,6 +217,8 @@ class StreamSession:
 
 
 def _draw(image: Image, found: ImageFaces) -> bytes:
+    if max(image.shape) > JPEG_MAX_SIDE_PX:
+        raise PayloadTooLarge(f"Annotated pictures are JPEGs, of at most {JPEG_MAX_SIDE_PX:,} pixels a side.")
     buffer = io.BytesIO()
     annotate_image(image, found).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()

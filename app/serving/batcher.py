@@ -44,7 +44,7 @@ class MicroBatcher(Generic[Item, Result]):
         max_batch_wait_ms: How long an incomplete batch waits for more while the function is idle.
         queue_size: Most items that wait; one more is refused.
         setup: Runs first on the thread; `started` tells how it ended. If it raises, the thread ends.
-        fatal: Exceptions of the function after which it must not be called again.
+        fatal: Exceptions of the function after which it must not be called again; they reach the callers as they are.
         on_batch: Told how many seconds each item of a batch waited, before the function is called.
         name: Of the thread.
     """
@@ -174,9 +174,10 @@ class MicroBatcher(Generic[Item, Result]):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items.")
         except BaseException as error:
             logger.exception("a batch of %d failed", len(batch))
+            told = error if isinstance(error, self._fatal) else InferenceFailed("The networks failed on this batch.")
             for entry in batch:
-                _settle(entry.future, error=InferenceFailed("The networks failed on this batch."))
-            if isinstance(error, self._fatal):
+                _settle(entry.future, error=told)
+            if told is error:
                 self._abandon_waiting()
             elif not isinstance(error, Exception):  # An ordinary failure costs its batch; anything else the thread.
                 raise

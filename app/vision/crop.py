@@ -68,15 +68,21 @@ def whole_picture(image: Image, device: torch.device) -> Tensor:
 
 
 def _crop(image: Image, centre_x: float, centre_y: float, side: float, device: torch.device) -> Tensor:
-    region, offset_x, offset_y = _region(image, centre_x, centre_y, side)
-    gray_BCHW = _to_gray(region, device)
-    height, width = region.shape[:2]
     oversampling = min(MAX_OVERSAMPLING, max(1, round(side / INPUT_SIZE_PX)))
     samples = INPUT_SIZE_PX * oversampling
     step_side = _steps(samples, device) * side
+    if side > 2 * samples:
+        columns, x = _beside(centre_x + step_side, image.shape[1])
+        rows, y = _beside(centre_y + step_side, image.shape[0])
+        region = image[rows[:, None], columns]
+    else:
+        region, offset_x, offset_y = _region(image, centre_x, centre_y, side)
+        x, y = centre_x - offset_x + step_side, centre_y - offset_y + step_side
+    gray_BCHW = _to_gray(region, device)
+    height, width = region.shape[:2]
     grid = torch.empty(1, samples, samples, 2, device=device)
-    grid[..., 0] = (centre_x - offset_x + step_side) * 2 / width - 1
-    grid[..., 1] = ((centre_y - offset_y + step_side) * 2 / height - 1)[:, None]
+    grid[..., 0] = x * 2 / width - 1
+    grid[..., 1] = (y * 2 / height - 1)[:, None]
     sampled = F.grid_sample(gray_BCHW, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return sampled if oversampling == 1 else F.avg_pool2d(sampled, oversampling)
 
@@ -85,6 +91,25 @@ def _crop(image: Image, centre_x: float, centre_y: float, side: float, device: t
 def _steps(samples: int, device: torch.device) -> Tensor:
     """Return where samples lie along a side of the square: -0.5..0.5, from its centre, in sides."""
     return (torch.arange(samples, device=device, dtype=torch.float32) + 0.5) / samples - 0.5
+
+
+def _beside(place_S: Tensor, length: int) -> tuple[np.ndarray, Tensor]:
+    """Return the pixels on both sides of each place, and where the places lie if only these pixels are kept.
+
+    A face of thousands of pixels a side then costs no more than one of 768.
+
+    Args:
+        place_S: Along one side of the image, in pixels, shape (S,).
+        length: Of that side.
+
+    Returns:
+        Indices of pixels, shape (2 * S,), and places among these alone, shape (S,).
+    """
+    inside_S = (place_S - 0.5).clamp(0, length - 1)  # from one pixel's centre to the last one's
+    first_S = inside_S.floor()
+    pairs_S2 = torch.stack([first_S, (first_S + 1).clamp(max=length - 1)], dim=1)
+    among_S = 2 * torch.arange(len(first_S), device=place_S.device) + inside_S - first_S + 0.5
+    return pairs_S2.flatten().long().cpu().numpy(), among_S
 
 
 def _region(image: Image, centre_x: float, centre_y: float, side: float) -> tuple[Image, int, int]:

@@ -107,6 +107,8 @@ class FaceDetector:
         picture_N, rank_N = (top_BN >= thresholds_B[:, None]).nonzero(as_tuple=True)
         anchor_N, scores_N = anchor_BN[picture_N, rank_N], top_BN[picture_N, rank_N]
         distances_N = distances_BCA.permute(0, 2, 1)[picture_N, anchor_N].float()
+        if not (scores_BA.isfinite().all() and distances_N.isfinite().all()):
+            raise FloatingPointError("The detector computed what is no number.")  # comparisons would call it no face
         shapes = [(canvas_BHWC.shape[1] // stride, canvas_BHWC.shape[2] // stride) for stride in STRIDES]
         xyxy_N4 = decode_boxes(distances_N, anchor_N, shapes)
         kept = batched_nms(xyxy_N4, scores_N, picture_N, self.card.iou_threshold)

@@ -87,7 +87,7 @@ class MyModel(nn.Module):
         dropout: Probability of zeroing a value after each stage, while training.
 
     References:
-        The project's origin, a student report of 2025 (see docs/architecture.md); dropout: Srivastava et al.,
+        The project's origin, a student report of 2025 (see docs/training.md); dropout: Srivastava et al.,
         "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014, section 4.
     """
 

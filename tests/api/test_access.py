@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 
 from app.config import Settings
+from app.errors import SettingsError
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from tests.conftest import FakePipeline, encode, gradient
@@ -64,6 +65,16 @@ def test_keys_come_from_a_file_too(tmp_path):
     assert settings.all_api_keys == ("third", KEY, "second")
     assert KEY not in repr(settings)
     assert "third" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "given", [{"api_keys": " , "}, {"api_keys_file": "keys"}, {"api_keys": ",", "api_keys_file": "keys"}]
+)
+def test_keys_that_are_none_do_not_open_to_everybody(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keys").write_text("# nobody yet\n\n")
+    with pytest.raises(SettingsError, match="holds no key"):
+        create_app(Settings(**given), Engine(FakePipeline, EngineLimits()))
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/source", "/docs", "/openapi.json"])
@@ -134,9 +145,10 @@ def test_each_key_has_its_own_rate():
     assert codes == [400, 429, 400]
 
 
-def test_a_wrong_rate_stops_the_start():
+@pytest.mark.parametrize("rate", ["often", "0/minute", "100/minute;5/second"])
+def test_a_wrong_rate_stops_the_start(rate):
     with pytest.raises(ValueError, match="rate_limit"):
-        Settings(rate_limit="often")
+        Settings(rate_limit=rate)
 
 
 @pytest.mark.parametrize("name", ["max_pixels_held", "max_body_bytes_held"])

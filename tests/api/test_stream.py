@@ -155,6 +155,18 @@ def test_annotated_picture_follows_its_result():
                 assert (annotated.format, annotated.size) == ("JPEG", (200, 160))
 
 
+def test_a_frame_too_wide_for_an_annotated_picture_is_refused_alone():
+    with serve() as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_json({"type": "session.update", "annotate": True})
+        session.receive_json()
+        session.send_bytes(encode(gradient(66_000, 10), "PNG"))
+        error = session.receive_json()
+        assert (error["type"], error["status"], error["code"]) == ("frame.error", 413, "payload_too_large")
+        session.send_bytes(encode(gradient(200, 160), "JPEG"))
+        assert session.receive_json()["annotated"]
+
+
 def test_bad_frames_cost_only_themselves():
     with serve() as client, client.websocket_connect(URL) as session:
         session.receive_json()

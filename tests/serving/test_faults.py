@@ -89,7 +89,7 @@ def test_a_lost_device_ends_the_engine():
     engine = Engine(Lost, EngineLimits())
 
     async def steps():
-        with pytest.raises(InferenceFailed):
+        with pytest.raises(DeviceLost):
             await engine.classify(encode(gradient()))
         await asyncio.to_thread(engine._batcher._thread.join)
         assert not engine.alive

@@ -78,12 +78,18 @@ def test_a_checkpoint_is_imported(tmp_path: Path) -> None:
     network = DetectionModel("yolov8n.yaml", nc=1, verbose=False)
     checkpoint, weights_dir = tmp_path / "theirs.pt", tmp_path / "weights"
     torch.save({"model": network, "train_args": {}}, checkpoint)
+    weights_dir.mkdir()
+    (weights_dir / "yolov8n-face.md").write_text("AP50 of other weights")
     run("detector", "import", checkpoint, "--trust", "--weights-dir", weights_dir, "--score-threshold", 0.3)
     card = json.loads((weights_dir / "manifest.json").read_text())["detector"]
     assert (card["score_threshold"], card["training"]["imported_from"]) == (0.3, "theirs.pt")
     state = from_payload((weights_dir / card["file"]).read_bytes())
     first = "model.0.conv.weight"
     torch.testing.assert_close(state[first], network.state_dict()[first].half().float())
+    told = (weights_dir / "yolov8n-face.md").read_text()
+    assert "AP50" not in told
+    assert "theirs.pt" in told
+    assert card["sha256"] in told
 
 
 def test_an_import_needs_trust_and_the_right_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,15 @@ def test_the_card_repeats_the_measured_figures(tmp_path: Path, candidate: Emotio
         assert figure in text
     assert "AGPL-3.0-or-later" in text
     assert all(word in text for word in ("Intended use", "Limits", "research use"))
+
+
+@pytest.mark.parametrize(
+    ("keep", "told"), [("best", "PublicTest chose the epoch,"), ("last", "The last epoch was kept.")]
+)
+def test_the_card_says_what_chose_the_epoch(tmp_path: Path, candidate: EmotionCandidate, keep: str, told: str) -> None:
+    about = {**ABOUT, "recipe": {"name": "tiny", "keep": keep}}
+    export(replace(candidate, about=about), tmp_path, tmp_path / "weights")
+    assert told in (tmp_path / "weights" / "my_model.md").read_text()
 
 
 def test_export_keeps_the_other_entry(tmp_path: Path, candidate: EmotionCandidate) -> None:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,38 @@ def test_extreme_boxes_give_finite_crops(box):
     assert crop.shape == (1, 1, 48, 48)
     assert torch.isfinite(crop).all()
     assert 0 <= crop.min() <= crop.max() <= 255
+
+
+@pytest.mark.parametrize("box", [(100, 150, 1300, 1350), (-700.3, 200.7, 1100.2, 1900), (-5000, -5000, 6000, 6000)])
+def test_large_faces_are_the_mean_of_samples_spread_over_them(box):
+    """Against a plain bilinear reading of 384 x 384 places; the last box is far larger than the picture."""
+    image = gray(np.random.default_rng(2).integers(0, 256, (1500, 1400)))
+    x, y, side = crop_square(box, PLAIN)
+    steps = ((np.arange(384) + 0.5) / 384 - 0.5) * side
+    columns, rows = (x + steps - 0.5).clip(0, 1399), (y + steps - 0.5).clip(0, 1499)
+    left, top = columns.astype(int), rows.astype(int)
+    right, bottom = (left + 1).clip(max=1399), (top + 1).clip(max=1499)
+    values, across, down = image[..., 0].astype(float), columns - left, (rows - top)[:, None]
+    upper = values[top][:, left] * (1 - across) + values[top][:, right] * across
+    lower = values[bottom][:, left] * (1 - across) + values[bottom][:, right] * across
+    expected = (upper * (1 - down) + lower * down).reshape(48, 8, 48, 8).mean(axis=(1, 3))
+    np.testing.assert_allclose(crop_faces(image, [box], PLAIN, CPU)[0, 0].numpy(), expected, atol=0.05)
+
+
+def test_a_face_of_twelve_megapixels_is_not_copied_whole():
+    image = np.zeros((3500, 3500, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        crop_faces(image, [(0, 0, 3500, 3500)], PLAIN, CPU)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000  # NumPy's; torch's are of the same sides
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1)])
+def test_a_line_is_a_picture_too(shape):
+    crop = whole_picture(np.full((*shape, 3), 77, np.uint8), CPU)
+    assert (crop - 77).abs().max() < 0.01
 
 
 def test_no_boxes():

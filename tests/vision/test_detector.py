@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -57,3 +59,16 @@ def test_threshold_is_each_pictures_own(detector):
 def test_scores_fall(detector):
     scores = [each.score for each in detector([gradient()], [0.0])[0]]
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("which", ["boxes", "scores"])
+def test_what_is_no_number_is_an_error_and_not_an_empty_picture(detector, which):
+    def broken(canvas_BHWC):
+        boxes, scores = detector.network(canvas_BHWC)
+        (boxes if which == "boxes" else scores).fill_(float("nan"))
+        return boxes, scores
+
+    broken_detector = copy.copy(detector)
+    broken_detector.network = broken
+    with pytest.raises(FloatingPointError):
+        broken_detector([gradient()], [0.0])

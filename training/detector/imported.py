@@ -11,12 +11,13 @@ from training.detector.evaluate import network_of
 from training.detector.recipe import check_size
 from training.errors import RunError
 from training.manifest_entry import write_entry
+from training.model_card import write_imported_card
 
 
 def import_detector(
     checkpoint: Path, weights_dir: Path, imgsz: int, score_threshold: float, iou_threshold: float
 ) -> DetectorCard:
-    """Write the checkpoint's network as safetensors, with its manifest entry.
+    """Write the checkpoint's network as safetensors, with its manifest entry and a card.
 
     The checkpoint is a pickle: reading it runs whatever code it holds, so its source must be trusted.
 
@@ -47,4 +48,5 @@ def import_detector(
     card = make_card(payload, imgsz, score_threshold, iou_threshold, training=origin, data=data)
     write_payload(payload, weights_dir / card.file)
     write_entry(weights_dir, card)
+    write_imported_card(card, weights_dir)
     return card

@@ -1,0 +1,99 @@
+"""The protocol behind every connection, with clients that stop sending or reading."""
+
+import asyncio
+import contextlib
+import socket
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from app.server import ImpatientProtocol
+
+IMPATIENT_S = 0.2
+PATIENT_S = 60.0
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
+
+
+@contextlib.asynccontextmanager
+async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S):
+    """Serve an ASGI application and yield its address."""
+    config, state, loop = uvicorn.Config(app, ws="none", lifespan="off"), ServerState(), asyncio.get_running_loop()
+    config.load()
+
+    def protocol():
+        return ImpatientProtocol(
+            config=config, server_state=state, app_state={},
+            header_timeout_s=header_timeout_s, answer_timeout_s=answer_timeout_s,
+        )  # fmt: skip
+
+    server = await loop.create_server(protocol, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()
+
+
+async def refuse(_scope, _receive, send):
+    """Answer without a look at the body."""
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body"})
+
+
+def test_a_client_who_does_not_read_is_cut_off():
+    async def run():
+        given_up = asyncio.Event()
+
+        async def app(_scope, _receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(100):
+                await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+            given_up.set()
+
+        async with listening(app, answer_timeout_s=IMPATIENT_S) as address:
+            with socket.create_connection(address) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await asyncio.wait_for(given_up.wait(), 30)
+
+    asyncio.run(run())
+
+
+def test_an_answer_larger_than_all_buffers_arrives_whole():
+    async def run():
+        async def app(_scope, _receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20000000")]})
+            for _ in range(20):
+                await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+            await send({"type": "http.response.body"})
+
+        async with listening(app, answer_timeout_s=PATIENT_S) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            assert len(await asyncio.wait_for(reader.readexactly(20_000_000), 30)) == 20_000_000
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_body_that_dribbles_on_after_the_answer_does_not_keep_the_connection():
+    async def run():
+        async with listening(refuse, header_timeout_s=IMPATIENT_S) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(HEAD + b"half")
+            assert b" 401 " in await reader.readuntil(b"\r\n\r\n")
+            writer.write(b".")  # this alone would stop Uvicorn's own clock
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_body_that_arrives_after_the_answer_leaves_the_connection_for_the_next_request():
+    async def run():
+        async with listening(refuse) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            for _ in range(3):
+                writer.write(HEAD)
+                assert b" 401 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+                writer.write(bytes(1000))
+            writer.close()
+
+    asyncio.run(run())
