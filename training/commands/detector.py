@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from training.commands.options import WEIGHTS_DIR, FacesOption, WeightsDirOption
 from training.deployed import read_payload
-from training.detector.recipe import RECIPES
+from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, RECIPES
 from training.errors import RunError
 from training.plots import plot_detector_history, plot_precision_recall
 
@@ -66,8 +66,8 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")] = None,
     imgsz: SizeOption = 640,
     batch: BatchOption = 16,
-    score_threshold: ScoreOption = 0.4,
-    iou_threshold: NmsOption = 0.5,
+    score_threshold: ScoreOption = DEFAULT_SCORE_THRESHOLD,
+    iou_threshold: NmsOption = DEFAULT_IOU_THRESHOLD,
     wider: Annotated[
         Path | None, typer.Option("--wider", help="WIDER FACE: its folder with WIDER_val/ and the .mat lists.")
     ] = None,
@@ -97,8 +97,8 @@ def export(
     weights_dir: WeightsDirOption = WEIGHTS_DIR,
     imgsz: SizeOption = 640,
     batch: BatchOption = 16,
-    score_threshold: ScoreOption = 0.4,
-    iou_threshold: NmsOption = 0.5,
+    score_threshold: ScoreOption = DEFAULT_SCORE_THRESHOLD,
+    iou_threshold: NmsOption = DEFAULT_IOU_THRESHOLD,
     device: DeviceOption = "auto",
 ) -> None:
     """Write fp16 weights, manifest entry and card; measure on the val split first where that is not done yet."""
@@ -122,8 +122,8 @@ def import_(
     checkpoint: Annotated[Path, typer.Argument(help="An ultralytics .pt file of a YOLOv8n with one class.")],
     weights_dir: WeightsDirOption = WEIGHTS_DIR,
     imgsz: SizeOption = 640,
-    score_threshold: ScoreOption = 0.4,
-    iou_threshold: NmsOption = 0.5,
+    score_threshold: ScoreOption = DEFAULT_SCORE_THRESHOLD,
+    iou_threshold: NmsOption = DEFAULT_IOU_THRESHOLD,
     trust: Annotated[bool, typer.Option("--trust", help="Run the code that the file may hold.")] = False,
 ) -> None:
     """Turn somebody's checkpoint into the server's weights; the file is a pickle and can run code: trust its source."""

@@ -19,7 +19,7 @@ from training.deployed import from_payload, write_json
 from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
 from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
-from training.detector.recipe import check_size
+from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, check_size
 from training.detector.served import detect_files, face_detector
 from training.detector.threads import kept_threads
 from training.detector.train import pick_device
@@ -89,8 +89,8 @@ def evaluate_detector(
     imgsz: int = 640,
     batch: int = 16,
     device: str = "auto",
-    score_threshold: float = 0.4,
-    iou_threshold: float = 0.5,
+    score_threshold: float = DEFAULT_SCORE_THRESHOLD,
+    iou_threshold: float = DEFAULT_IOU_THRESHOLD,
 ) -> DetectorEvaluation:
     """Measure the weights on the val split; write evaluation.json and curves.csv.
 
