@@ -4,6 +4,7 @@ import asyncio
 import functools
 import math
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -18,7 +19,7 @@ from app.config import Settings
 from app.serving.engine import Engine
 
 ANSWER_TIMEOUT_S = 30.0
-"""How long a client may take nothing of an answer that is larger than the buffers on its way."""
+"""How long a client may take nothing of an answer."""
 FAREWELL_S = 15.0
 """From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
 
@@ -39,8 +40,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._until_cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
-        """Start the clock."""
+        """Start the clock, and let `pause_writing` tell of everything that is not taken at once."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)
         self._wait()
 
     def on_message_begin(self) -> None:
@@ -53,6 +55,11 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over to the stream's protocol, which has clocks of its own, with the usual buffer."""
+        self.transport.set_write_buffer_limits()
+        super().handle_websocket_upgrade()
+
     def on_response_complete(self) -> None:
         """Start the clock if the rest of a body that nobody will read is still to come."""
         is_unread = self.cycle.more_body and not self.pipeline  # with others behind it, the body was complete
@@ -61,12 +68,12 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._wait()
 
     def pause_writing(self) -> None:
-        """Start the clock of the answer: the buffers are full."""
+        """Start the clock of the answer."""
         super().pause_writing()
-        self._until_cut = self.loop.call_later(self._answer_timeout_s, self.transport.abort)
+        self._watch_answer(before=sys.maxsize)
 
     def resume_writing(self) -> None:
-        """Stop the clock of the answer."""
+        """Stop the clock of the answer: all of it is on its way."""
         self._stop_cutting()
         super().resume_writing()
 
@@ -75,6 +82,14 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._stop_cutting()
         super().connection_lost(exc)
+
+    def _watch_answer(self, before: int) -> None:
+        """Cut the connection if nothing more was taken, or look again later."""
+        left = self.transport.get_write_buffer_size()
+        if left >= before:
+            self.transport.abort()
+            return
+        self._until_cut = self.loop.call_later(self._answer_timeout_s, self._watch_answer, left)
 
     def _stop_cutting(self) -> None:
         if self._until_cut is not None:

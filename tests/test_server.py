@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 
+import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
@@ -31,6 +32,12 @@ async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S)
         yield server.sockets[0].getsockname()
 
 
+async def finish(writer):
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 async def refuse(_scope, _receive, send):
     """Answer without a look at the body."""
     await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
@@ -55,6 +62,46 @@ def test_a_client_who_does_not_read_is_cut_off():
     asyncio.run(run())
 
 
+class SlowTransport(asyncio.Transport):
+    """A connection whose client takes so much that these numbers of bytes are left, look by look."""
+
+    def __init__(self, left):
+        super().__init__()
+        self.left, self.looks, self.aborted = left, 0, asyncio.Event()
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        self.limits = (high, low)
+
+    def get_write_buffer_size(self):
+        self.looks += 1
+        return self.left[min(self.looks, len(self.left)) - 1]
+
+    def abort(self):
+        self.aborted.set()
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(("left", "looks"), [([70], 2), ([70, 50, 10, 10], 4), ([70, 69, 68, 67, 68], 5)])
+def test_only_a_client_who_takes_nothing_more_is_cut_off(left, looks):
+    async def run():
+        config = uvicorn.Config(refuse, ws="none", lifespan="off")
+        config.load()
+        protocol = ImpatientProtocol(
+            config=config, server_state=ServerState(), app_state={}, header_timeout_s=PATIENT_S, answer_timeout_s=0.01
+        )
+        transport = SlowTransport(left)
+        protocol.connection_made(transport)
+        assert transport.limits == (0, None)  # or a rest below the usual 64 kB would never be watched
+        protocol.pause_writing()
+        await asyncio.wait_for(transport.aborted.wait(), 30)
+        assert transport.looks == looks
+        protocol.connection_lost(None)
+
+    asyncio.run(run())
+
+
 def test_an_answer_larger_than_all_buffers_arrives_whole():
     async def run():
         async def app(_scope, _receive, send):
@@ -68,7 +115,7 @@ def test_an_answer_larger_than_all_buffers_arrives_whole():
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await reader.readuntil(b"\r\n\r\n")
             assert len(await asyncio.wait_for(reader.readexactly(20_000_000), 30)) == 20_000_000
-            writer.close()
+            await finish(writer)
 
     asyncio.run(run())
 
@@ -81,7 +128,7 @@ def test_a_body_that_dribbles_on_after_the_answer_does_not_keep_the_connection()
             assert b" 401 " in await reader.readuntil(b"\r\n\r\n")
             writer.write(b".")  # this alone would stop Uvicorn's own clock
             assert await asyncio.wait_for(reader.read(), 30) == b""
-            writer.close()
+            await finish(writer)
 
     asyncio.run(run())
 
@@ -94,6 +141,6 @@ def test_a_body_that_arrives_after_the_answer_leaves_the_connection_for_the_next
                 writer.write(HEAD)
                 assert b" 401 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
                 writer.write(bytes(1000))
-            writer.close()
+            await finish(writer)
 
     asyncio.run(run())

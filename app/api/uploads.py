@@ -74,6 +74,7 @@ class _Upload:
         self._receive, self._send, self._hold, self._complete = receive, send, hold, complete
         self._timeout_s = timeout_s
         self._deadline = asyncio.get_running_loop().time() + timeout_s
+        self._timed_out = False
         self.bytes_held = 0
 
     async def receive(self) -> Message:
@@ -84,6 +85,7 @@ class _Upload:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError as error:
+            self._timed_out = True
             raise UploadTimeout(f"The body was not complete after {self._timeout_s:g} s.") from error
         if message["type"] == "http.request":
             count = len(message.get("body", b""))
@@ -93,7 +95,11 @@ class _Upload:
         return message
 
     async def send(self, message: Message) -> None:
-        """Hand on the answer; if the body is not complete, close the connection rather than wait for the rest."""
-        if message["type"] == "http.response.start" and not self._complete:
+        """Hand on the answer; where the body took too long, close the connection.
+
+        After another refusal the rest of the body may still come, for a while: a connection that is closed while the
+        client sends is reset, and the answer lost.
+        """
+        if message["type"] == "http.response.start" and self._timed_out:
             MutableHeaders(scope=message)["Connection"] = "close"
         await self._send(message)

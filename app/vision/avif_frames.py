@@ -1,47 +1,131 @@
-"""How large the frames inside an AVIF may be.
+"""How many pixels an AVIF makes its decoder unpack, from its boxes and headers alone.
 
-The size that an AVIF announces is that of the picture; its decoder takes the memory for the AV1 frames that it finds,
-and scales them.
+The size that an AVIF announces need not be that of the AV1 frames in it, nor of what is put together from several: the
+decoder takes the memory for all of them. And it looks through the tables of items so often that long ones would take it
+minutes. So this comes before it, and refuses what it cannot vouch for.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from app.errors import BadPayload, UnsupportedMedia
+from app.vision.av1_header import frame_size, sequence_headers
 
-SEQUENCE_HEADER = 1
-"""Type of the OBU that bounds a frame's size: AV1 bitstream specification, section 6.2.2."""
-LONGEST_HEADER_BYTES = 512
-"""Of a sequence header up to the size, with 32 operating points, at most 400 are needed."""
-LONGEST_CODE = 32
-"""Zeros at the start of a number of variable length from which on decoders disagree."""
+MAX_SHARED = 4
+"""How often, on average, a byte may belong to an item: equal tiles share theirs."""
 MAX_PIECES = 10_000
-"""Boxes of an AVIF and OBUs of its items together; an encoder writes some dozens."""
+"""Boxes and parts of items together; an encoder writes some dozens."""
+TABLES, MAX_TABLE_BYTES = (b"iinf", b"iloc", b"iref", b"ipma"), 64_000
+"""Enough for a thousand tiles."""
 DAMAGED = "The AVIF is truncated or damaged."
+Size = tuple[int, int]
 
 
-def frame_pixels(payload: bytes) -> list[int]:
-    """Return the most pixels that each AV1 frame of an AVIF can have: of picture, tiles, transparency, thumbnail.
+def unpacked_pixels(payload: bytes) -> int:
+    """Return the most pixels that all frames of an AVIF, and what is put together from them, can have.
 
     Args:
         payload: An AVIF.
 
     Raises:
-        UnsupportedMedia: If it is an animation, whose frames lie elsewhere.
-        BadPayload: If it is damaged, or in more pieces than any encoder writes.
+        UnsupportedMedia: If it is an animation, whose frames lie elsewhere, or has no picture of AV1.
+        BadPayload: If it has more pieces than any encoder writes, or frames of another size than it says.
+        ValueError: If it is damaged.
 
     References:
-        ISO/IEC 14496-12, sections 4.2 (boxes) and 8.11.3 (`iloc`); AV1 bitstream specification, sections 5.3 and 5.5.
+        ISO/IEC 14496-12, sections 4.2 (boxes), 8.11.3 (`iloc`), 8.11.6 (`iinf`), 8.11.14 (`ipma`); ISO/IEC 23008-12,
+        6.6.2.3 (`grid`).
     """
-    pieces, frames = iter(range(MAX_PIECES)), []
-    for kind, start, end in _boxes(payload, 0, len(payload), pieces):
-        if kind == b"moov":
-            raise UnsupportedMedia("Animated AVIF is not read: send a still picture.")
-        if kind == b"meta":
-            for item in _items(payload, start + 4, end, pieces):
-                frames += [_largest_frame(header) for header in _sequence_headers(item, pieces)]
-    if not frames:
-        raise BadPayload("The AVIF has no picture.")
-    return frames
+    pieces, pixels = iter(range(MAX_PIECES)), 0
+    try:
+        for kind, start, end in _boxes(payload, 0, len(payload), pieces):
+            if kind == b"moov":
+                raise UnsupportedMedia("Animated AVIF is not read: send a still picture.")
+            if kind == b"meta":
+                pixels += _Items(payload, start + 4, end, pieces).pixels()
+    except _OutOfBox:
+        if not pixels:  # what follows the picture is nobody's matter
+            raise
+    if not pixels:
+        raise UnsupportedMedia("The file has no AV1 picture in it; HEIC is not read.")
+    return pixels
+
+
+class _OutOfBox(ValueError):
+    """A box is larger than what it lies in."""
+
+
+class _Items:
+    """The items of a `meta` box.
+
+    Args:
+        payload: The file.
+        start: Where the boxes inside begin.
+        end: Where they end.
+        pieces: What may still be looked at.
+    """
+
+    def __init__(self, payload: bytes, start: int, end: int, pieces: Iterator[int]) -> None:
+        self._payload, self._pieces = payload, pieces
+        self._types: dict[int, set[bytes]] = defaultdict(set)
+        self._sizes: dict[int, set[Size]] = defaultdict(set)
+        self._places: list[tuple[int, bool, list[tuple[int, int]]]] = []
+        self._inside = b""
+        for kind, first, last in _boxes(payload, start, end, pieces):
+            if kind == b"iinf":
+                self._read_types(first, last)
+            elif kind == b"iprp":
+                self._read_sizes(first, last)
+            elif kind == b"iloc":
+                self._places += _locations(_Bytes(payload[first:last]), pieces)
+            elif kind == b"idat":
+                self._inside += payload[first:last]
+
+    def pixels(self) -> int:
+        """Return the most pixels of all frames and grids together."""
+        pixels, left = 0, MAX_SHARED * len(self._payload)
+        for item, in_idat, extents in self._places:
+            source = self._inside if in_idat else self._payload
+            left -= sum(length for _, length in extents)
+            if left < 0:
+                raise BadPayload("The AVIF's items overlap.")
+            data = b"".join(source[at : at + length] for at, length in extents)
+            if b"av01" in self._types[item]:
+                pixels += self._frame_pixels(data, self._sizes[item])
+            if b"grid" in self._types[item]:
+                pixels += _grid_pixels(data)
+        return pixels
+
+    def _frame_pixels(self, data: bytes, announced: set[Size]) -> int:
+        most = 0
+        for header in sequence_headers(data):
+            size, pixels = frame_size(header)
+            if announced != {size}:
+                raise BadPayload("The AVIF's frames are not of the size that it announces.")
+            most = max(most, pixels)
+        return most
+
+    def _read_types(self, start: int, end: int) -> None:
+        start += 6 if self._payload[start : start + 1] == b"\0" else 8  # version, number of entries
+        for _, first, last in _boxes(self._payload, start, end, self._pieces):
+            read = _Bytes(self._payload[first:last])
+            wide = read.number(4) >> 24 > 2
+            item = read.number(4 if wide else 2)
+            read.number(2)
+            self._types[item].add(read.number(4).to_bytes(4, "big"))
+
+    def _read_sizes(self, start: int, end: int) -> None:
+        children = list(_boxes(self._payload, start, end, self._pieces))
+        sizes: dict[int, Size] = {}
+        for _, first, last in (child for child in children if child[0] == b"ipco"):
+            for index, (kind, inside, _) in enumerate(_boxes(self._payload, first, last, self._pieces), 1):
+                if kind == b"ispe":
+                    read = _Bytes(self._payload[inside + 4 : inside + 12])
+                    sizes[index] = read.number(4), read.number(4)
+        for _, first, last in (child for child in children if child[0] == b"ipma"):
+            for item, index in _associations(_Bytes(self._payload[first:last])):
+                if index in sizes:
+                    self._sizes[item].add(sizes[index])
 
 
 def _boxes(payload: bytes, start: int, end: int, pieces: Iterator[int]) -> Iterator[tuple[bytes, int, int]]:
@@ -54,112 +138,46 @@ def _boxes(payload: bytes, start: int, end: int, pieces: Iterator[int]) -> Itera
         elif size == 0:
             size = end - start
         if size < header or start + size > end:
-            raise BadPayload(DAMAGED)
+            raise _OutOfBox(DAMAGED)
+        if kind in TABLES and size > MAX_TABLE_BYTES:
+            raise BadPayload("The AVIF has too many items.")
         yield kind, start + header, start + size
         start += size
 
 
-def _items(payload: bytes, start: int, end: int, pieces: Iterator[int]) -> Iterator[bytes]:
-    """Yield the bytes of each item of a `meta` box."""
-    children = list(_boxes(payload, start, end, pieces))
-    inside = b"".join(payload[first:last] for kind, first, last in children if kind == b"idat")
-    left = len(payload)
-    for _, first, last in (child for child in children if child[0] == b"iloc"):
-        for in_idat, extents in _locations(payload[first:last]):
-            source = inside if in_idat else payload
-            parts = [source[at : at + length] if length else source[at:] for at, length in extents]
-            left -= sum(map(len, parts))
-            if left < 0:
-                raise BadPayload("The AVIF's items overlap.")
-            yield b"".join(parts)
-
-
-def _locations(iloc: bytes) -> Iterator[tuple[bool, list[tuple[int, int]]]]:
-    """Yield of each item whether it lies in the `idat` box, and (offset, length) of its parts; length 0: the rest."""
-    read = _Bytes(iloc)
-    version = read.number(1)
-    read.number(3)
+def _locations(read: "_Bytes", pieces: Iterator[int]) -> Iterator[tuple[int, bool, list[tuple[int, int]]]]:
+    """Yield of each item its number, whether it lies in the `idat` box, and (offset, length) of its parts."""
+    version = read.number(4) >> 24
     sizes = read.number(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     for _ in range(read.number(4 if version == 2 else 2)):
-        read.number(4 if version == 2 else 2)
+        item = read.number(4 if version == 2 else 2)
         method = read.number(2) & 15 if version else 0
         read.number(2)
         base, extents = read.number(base_size), []
         for _ in range(read.number(2)):
+            _count(pieces)
             read.number(index_size if version else 0)
             extents.append((base + read.number(offset_size), read.number(length_size)))
-        yield method == 1, extents
+        yield item, method == 1, extents
 
 
-def _sequence_headers(item: bytes, pieces: Iterator[int]) -> Iterator[bytes]:
-    """Yield the content of the sequence headers in a run of OBUs; what is no such run has none."""
-    at = 0
-    while at < len(item):
-        _count(pieces)
-        header = item[at]  # whose highest bit should be 0, but decoders do not look at it
-        at += 2 if header & 4 else 1  # an extension
-        size = len(item) - at
-        if header & 2:
-            size, at = _leb128(item, at)
-        if header >> 3 & 15 == SEQUENCE_HEADER:
-            yield item[at : at + min(size, LONGEST_HEADER_BYTES)]
-        at += size
+def _associations(read: "_Bytes") -> Iterator[tuple[int, int]]:
+    """Yield the number of an item and the index, from 1, of each of its properties."""
+    version = read.number(1)
+    wide = read.number(3) & 1
+    for _ in range(read.number(4)):
+        item = read.number(4 if version else 2)
+        for _ in range(read.number(1)):
+            yield item, read.number(2) & 0x7FFF if wide else read.number(1) & 0x7F
 
 
-def _largest_frame(sequence_header: bytes) -> int:
-    """Return the most pixels of the frames after a sequence header.
-
-    In one of a still picture that is the size itself; elsewhere a frame may have its own, in so many bits.
-    """
-    read = _Bits(sequence_header)
-    read.number(4)  # profile, still picture
-    if reduced := read.number(1):
-        read.number(5)
-    else:
-        _skip_to_size(read)
-    width_bits, height_bits = read.number(4) + 1, read.number(4) + 1
-    width, height = read.number(width_bits) + 1, read.number(height_bits) + 1
-    return width * height if reduced else 1 << (width_bits + height_bits)
-
-
-def _skip_to_size(read: "_Bits") -> None:
-    """Skip timing and operating points: AV1 bitstream specification, section 5.5.1."""
-    delay_bits = 0
-    if read.number(1):  # timing
-        read.number(64)
-        if read.number(1):
-            zeros = 0
-            while not read.number(1):
-                zeros += 1
-            if zeros >= LONGEST_CODE:
-                raise BadPayload(DAMAGED)
-            read.number(zeros)
-        if read.number(1):  # decoder model
-            delay_bits = read.number(5) + 1
-            read.number(42)
-    display_delay = read.number(1)
-    for _ in range(read.number(5) + 1):
-        read.number(12)
-        if read.number(5) > 7:
-            read.number(1)
-        if delay_bits and read.number(1):
-            read.number(2 * delay_bits + 1)
-        if display_delay and read.number(1):
-            read.number(4)
-
-
-def _leb128(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number of up to 8 bytes, lowest 7 bits first, and where it ends."""
-    value = 0
-    for place in range(8):
-        if at >= len(data):
-            break
-        byte, at = data[at], at + 1
-        value |= (byte & 127) << (7 * place)
-        if byte < 128:
-            return value, at
-    raise BadPayload(DAMAGED)
+def _grid_pixels(item: bytes) -> int:
+    """Return the pixels of a picture put together from tiles."""
+    read = _Bytes(item)
+    side_bytes = 4 if read.number(2) & 1 else 2
+    read.number(2)  # rows and columns
+    return read.number(side_bytes) * read.number(side_bytes)
 
 
 def _count(pieces: Iterator[int]) -> None:
@@ -177,28 +195,9 @@ class _Bytes:
         """Return the next number.
 
         Raises:
-            BadPayload: If the data end before.
+            ValueError: If the data end before.
         """
         self._at += size
         if self._at > len(self._data):
-            raise BadPayload(DAMAGED)
+            raise ValueError(DAMAGED)
         return int.from_bytes(self._data[self._at - size : self._at], "big")
-
-
-class _Bits:
-    """Reads numbers of bits, highest first."""
-
-    def __init__(self, data: bytes) -> None:
-        self._left = 8 * len(data)
-        self._value = int.from_bytes(data, "big")
-
-    def number(self, bits: int) -> int:
-        """Return the next number.
-
-        Raises:
-            BadPayload: If the data end before.
-        """
-        self._left -= bits
-        if self._left < 0:
-            raise BadPayload(DAMAGED)
-        return self._value >> self._left & ((1 << bits) - 1)

@@ -10,18 +10,24 @@ from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
-from app.vision.avif_frames import frame_pixels
+from app.vision.avif_frames import unpacked_pixels
 from app.vision.tiff_tiles import tile_pixels
 from app.vision.types import Image, Picture, Rectangle
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 """What is read, by content; names and media types are not trusted. Other parsers of Pillow stay unreachable."""
 
+AVIF_STARTS = tuple(b"ftyp" + brand for brand in (b"avif", b"avis", b"mif1", b"msf1"))
+"""From byte 4; the brands that Pillow takes for AVIF."""
+
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` below takes the place of Pillow's own, process-wide limit.
 
 
 MAX_JPEG_SCANS = 100
 """A progressive JPEG of a few kilobytes can repeat its scans until decoding takes minutes; cameras write about ten."""
+
+MAX_JPEG_SEGMENTS = 500
+"""Pillow joins EXIF segments one by one, in quadratic time; depth maps and large profiles take some hundred."""
 
 JPEG_START = b"\xff\xd8"
 JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
@@ -121,12 +127,17 @@ def _opened(payload: bytes, max_pixels: int) -> Iterator[tuple[Pillow.Image, int
     """
     if not payload:
         raise BadPayload("The file is empty.")
-    if payload.startswith(JPEG_START) and count_scans(payload, MAX_JPEG_SCANS + 1) > MAX_JPEG_SCANS:
-        raise BadPayload(f"The JPEG has more than {MAX_JPEG_SCANS} scans.")
     try:
+        if payload.startswith(JPEG_START):
+            _check_markers(payload)
+        unpacked = unpacked_pixels(payload) if payload[4:12] in AVIF_STARTS else 0
+        _check_unpacked(unpacked, max_pixels)  # before Pillow lets libavif look at it
         with Pillow.open(io.BytesIO(payload), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
-            yield picture, _check_unpacked(picture.format, payload, max_pixels)
+            if picture.format == "TIFF":
+                unpacked = tile_pixels(payload)
+                _check_unpacked(unpacked, max_pixels)
+            yield picture, unpacked
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(f"This is not a picture in one of these formats: {', '.join(FORMATS)}.") from error
     except MienError:
@@ -135,22 +146,30 @@ def _opened(payload: bytes, max_pixels: int) -> Iterator[tuple[Pillow.Image, int
         raise BadPayload("The picture is truncated or damaged.") from error
 
 
-def count_scans(payload: bytes, most: int) -> int:
-    """Count the scans of a JPEG up to its end; phones append videos, thumbnails hide in segments: neither counts.
+def _check_markers(payload: bytes) -> None:
+    scans = 0
+    for count, marker in enumerate(jpeg_markers(payload), 1):
+        scans += marker == JPEG_SCAN
+        if scans > MAX_JPEG_SCANS:
+            raise BadPayload(f"The JPEG has more than {MAX_JPEG_SCANS} scans.")
+        if count > MAX_JPEG_SEGMENTS:
+            raise BadPayload(f"The JPEG has more than {MAX_JPEG_SEGMENTS} segments.")
+
+
+def jpeg_markers(payload: bytes) -> Iterator[int]:
+    """Yield the markers of a JPEG up to its end; phones append videos, thumbnails hide in segments: neither counts.
 
     Args:
         payload: A JPEG, possibly damaged.
-        most: Stop counting here.
     """
-    count, place = 0, len(JPEG_START)
-    while count < most and (found := JPEG_MARKER.search(payload, place)):
+    place = len(JPEG_START)
+    while found := JPEG_MARKER.search(payload, place):
         marker, place = found[1][0], found.end()
         if marker == JPEG_END:
-            break
-        count += marker == JPEG_SCAN
+            return
+        yield marker
         if marker not in JPEG_WITHOUT_LENGTH:
             place += int.from_bytes(payload[place : place + 2], "big")
-    return count
 
 
 def reduction(size: tuple[int, int], long_side_px: int) -> int:
@@ -185,12 +204,9 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise PayloadTooLarge(f"The picture has {width} x {height} pixels; at most {max_pixels:,} are read.")
 
 
-def _check_unpacked(fmt: str | None, payload: bytes, max_pixels: int) -> int:
-    """Refuse what unpacks to more than the size in its header; an AVIF may hold its transparency as another frame."""
-    parts = [tile_pixels(payload)] if fmt == "TIFF" else frame_pixels(payload) if fmt == "AVIF" else [0]
-    if max(parts) > max_pixels or sum(parts) > 2 * max_pixels:
-        raise PayloadTooLarge(f"The {fmt} unpacks to {sum(parts):,} pixels; at most {max_pixels:,} are read.")
-    return sum(parts)
+def _check_unpacked(pixels: int, max_pixels: int) -> None:
+    if pixels > max_pixels:
+        raise PayloadTooLarge(f"The file unpacks to {pixels:,} pixels; at most {max_pixels:,} are read.")
 
 
 def _upright_rgb(picture: Pillow.Image) -> Pillow.Image:

@@ -10,6 +10,7 @@ import { detect } from "./server.js";
 import { Stage } from "./stage.js";
 
 const byId = (id) => document.getElementById(id);
+const LONGEST_WAIT_S = 30;
 const ANOTHER = { picture: "anotherPicture", video: "anotherVideo" };
 
 const stage = new Stage();
@@ -60,8 +61,9 @@ async function showPicture(file) {
   stage.busy = true;
   announce(text("working"));
   const bitmap = await createImageBitmap(file).catch(() => null);
-  if (signal.aborted) return;
+  if (signal.aborted) return bitmap?.close();
   if (bitmap) stage.showStill({ width: bitmap.width, height: bitmap.height, bitmap });
+  bitmap?.close();
   const sentAt = performance.now();
   const answer = await ask(file, signal);
   if (signal.aborted || !answer) return;
@@ -85,7 +87,8 @@ async function ask(file, signal) {
       if (signal.aborted) return null;
       if (!(failure instanceof Failure)) throw failure;
       stage.busy = false;
-      await untilRetry(failure, failure.passing ? Math.max(failure.retryAfterS, 2 ** failures) : Infinity);
+      const waitS = Math.max(failure.retryAfterS, Math.min(LONGEST_WAIT_S, 2 ** failures));
+      await untilRetry(failure, failure.passing ? waitS : Infinity);
     } finally {
       if (!signal.aborted) stage.busy = false;
     }
@@ -108,12 +111,17 @@ async function startCamera(deviceId = "") {
     await video.play();
     byId("stop").hidden = false;
     byId("stop").focus();
-    await offerCameras(stream);
+    await offerCameras(stream, signal);
+    if (signal.aborted) return;
     const { facingMode } = stream.getVideoTracks()[0].getSettings();
     await runStream(signal, { mirrored: facingMode !== "environment", controls: false });
   } catch (failure) {
     if (signal.aborted) return;
-    if (!(failure instanceof Failure)) throw failure;
+    if (!(failure instanceof Failure)) {
+      end();
+      stage.invite("camera");
+      throw failure;
+    }
     notice.show(failure, { again: failure.kind === "insecure" ? null : () => startCamera(deviceId) });
   }
 }
@@ -167,8 +175,9 @@ function offerAnother() {
   byId("another").textContent = text(ANOTHER[source]);
 }
 
-async function offerCameras(stream) {
+async function offerCameras(stream, signal) {
   const cameras = await listCameras();
+  if (signal.aborted) return;
   const used = stream.getVideoTracks()[0].getSettings().deviceId;
   byId("camera-choice").hidden = cameras.length < 2;
   byId("camera-list").replaceChildren(

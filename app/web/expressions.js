@@ -4,6 +4,8 @@ import { percent, text } from "./language.js";
 /** The five expressions, in the order of the server's labels. */
 export const EXPRESSIONS = ["angry", "happy", "sad", "surprise", "neutral"];
 
+const MOST_READ_OUT = 5; // of a crowd: more would still be read when the next is said
+
 /** The number of each face: its track in a stream; those without a track are counted on from there, or from 1. */
 export function numbersOf(faces) {
   let last = Math.max(0, ...faces.map((face) => face.track_id ?? 0));
@@ -19,9 +21,11 @@ export function labelsOf(faces) {
   });
 }
 
-/** All faces in one sentence. */
+/** The largest faces in one sentence. */
 export function summaryOf(faces) {
   if (!faces.length) return text("summaryNone");
-  const list = faces.map((face) => `${text(face.emotion).toLowerCase()} ${percent(face.confidence)}`).join(", ");
+  const largest = faces.slice(0, MOST_READ_OUT);
+  const list = largest.map((face) => `${text(face.emotion).toLowerCase()} ${percent(face.confidence)}`).join(", ")
+    + (faces.length > MOST_READ_OUT ? " …" : "");
   return text(faces.length === 1 ? "summaryOne" : "summaryMany", { count: faces.length, list });
 }

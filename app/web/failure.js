@@ -5,6 +5,7 @@ const KINDS = {
   413: "tooLarge",
   415: "badFile",
   429: "busy",
+  502: "busy", // of a proxy, while the server behind it starts
   503: "busy",
   504: "busy",
 };

@@ -61,6 +61,7 @@ export class Notice {
   /** Take the message away. */
   hide() {
     clearInterval(this.#timer);
+    this.#keepFocus();
     this.#root.hidden = true;
     this.#failure = null;
     this.#again = null;
@@ -89,11 +90,17 @@ export class Notice {
     this.#countdown.textContent = Number.isFinite(seconds) ? text("countdown", { seconds: Math.max(1, seconds) }) : "";
   }
 
+  /** What has the focus must not vanish with it: a keyboard would begin at the top of the page again. */
+  #keepFocus() {
+    if (this.#root.contains(document.activeElement)) document.getElementById("main").focus();
+  }
+
   #finish() {
     const again = this.#again;
     clearInterval(this.#timer);
     this.#again = null;
     this.#endsAt = Infinity;
+    this.#keepFocus();
     this.#retry.hidden = true;
     this.#countdown.textContent = again ? text("connecting") : "";
     again?.();

@@ -2,6 +2,7 @@
 import { EXPRESSIONS, numbersOf } from "./expressions.js";
 
 const MOST_FRAMES = 20_000; // half an hour at 11 frames a second; then the oldest go
+const MOST_FACES = 200_000; // of crowds; more would not fit into one string for a download
 const COLUMNS = [
   "frame", "time_s", "face", "emotion", "confidence", ...EXPRESSIONS,
   "x", "y", "width", "height", "detection_confidence", "image_width", "image_height",
@@ -10,12 +11,14 @@ const COLUMNS = [
 /** The frames of one source. */
 export class Records {
   #frames = [];
+  #faces = 0;
   #source = "";
   #model = null;
 
   /** Start anew: "camera", "picture" or "video". */
   begin(source) {
     this.#frames = [];
+    this.#faces = 0;
     this.#source = source;
     this.#model = null;
   }
@@ -33,7 +36,10 @@ export class Records {
   /** Keep one answer; `timeS` is the time in the video, or since the start of the camera. */
   add({ frame, timeS, image, faces }) {
     this.#frames.push({ frame, time_s: Number(timeS.toFixed(3)), image, faces });
-    if (this.#frames.length > MOST_FRAMES) this.#frames.shift();
+    this.#faces += faces.length;
+    while (this.#frames.length > MOST_FRAMES || (this.#faces > MOST_FACES && this.#frames.length > 1)) {
+      this.#faces -= this.#frames.shift().faces.length;
+    }
   }
 
   /** One row a face; frames without faces have none. */

@@ -14,7 +14,7 @@ const CAN_BE_A_KEY = /^[\x21-\x7e]*$/; // a header takes no other letters
 export async function detect(picture, { key = "", signal } = {}) {
   const headers = { "Content-Type": picture.type || "application/octet-stream" };
   const response = await post(picture, headers, key, signal);
-  if (response.ok) return response.json();
+  if (response.ok) return response.json().catch((error) => { throw error.name === "AbortError" ? error : new Failure("lost"); });
   throw await refusal(response, key);
 }
 

@@ -9,7 +9,10 @@ import zlib
 import pytest
 from PIL import Image as Pillow
 
+from app.errors import BadPayload, PayloadTooLarge
+from app.vision.image import decode_image
 from tests.conftest import encode, gradient
+from tests.hostile.avif import avif, grid, still
 
 MAX_PIXELS = 1_000_000
 MAX_MEMORY_BYTES = 30_000_000
@@ -38,7 +41,7 @@ def decode(payload):
 
     Pillow and its libraries take their memory without Python, so tracemalloc would see nothing of it.
     """
-    done = subprocess.run([sys.executable, "-c", DECODE], input=payload, capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", DECODE], input=payload, capture_output=True, check=True, timeout=30)
     taken, outcome = done.stdout.decode().split(maxsplit=1)
     return int(taken), outcome.strip()
 
@@ -104,6 +107,48 @@ def avif_frame_bomb():
     return bytes(payload)
 
 
+def avif_grid_bomb():
+    """A picture of 16 x 16 that is put together to 6000 x 6000, out of one tile of 64 x 64."""
+    return avif((b"grid", grid(6000, 6000), (16, 16)), (b"av01", still(64, 64), (64, 64)))
+
+
+def avif_scaled_bomb():
+    """A frame of 64 x 64 that is to be enlarged to 6000 x 6000."""
+    return avif((b"av01", still(64, 64), (6000, 6000)))
+
+
+def avif_long_tables():
+    """Items that libavif would look for one by one, for minutes."""
+    return avif((b"av01", still(64, 64), (64, 64)), extra_locations=(65_000, bytes(6 * 65_000)))
+
+
+def avif_free_parts():
+    """65,535 parts of an item that take no byte in the file and gigabytes in libavif's memory."""
+    part = (b"av01", still(64, 64), (64, 64))
+    return avif(part, extra_locations=(200, struct.pack(">HHH", 7, 0, 65_535) * 200), location_sizes=0)
+
+
+def avif_overlap():
+    """A thousand items that are all of the file."""
+    place = struct.pack(">HHHII", 7, 0, 1, 0, 1_000_000)
+    return avif((b"av01", still(64, 64), (64, 64)), extra_locations=(1000, place * 1000)) + bytes(1_000_000)
+
+
+def jpeg_segments():
+    """EXIF in pieces, which Pillow would join in quadratic time."""
+    payload = encode(gradient(), "JPEG")
+    return payload[:2] + (b"\xff\xe1\x00\x12Exif\0\0" + bytes(10)) * 100_000 + payload[2:]
+
+
+def tiff_far_tile():
+    """The tile's sides are 64-bit numbers elsewhere in the file, which libtiff reads although this is no BigTIFF."""
+    data, side = zlib.compress(bytes(8192 * 8192), 9), struct.pack("<Q", 8192)
+    tags = [(256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1),
+            (322, 16, 8), (323, 16, 8), (324, 4, 16), (325, 4, len(data))]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    return b"II*\0" + struct.pack("<I", 16 + len(data)) + side + data + struct.pack("<H", 10) + entries + bytes(4)
+
+
 def tiff_tile_bomb(order="<", twice=False):
     """A picture of 16 x 16 pixels in one tile of 8192 x 8192; with `twice` the last width of the tile is harmless."""
     side, data = 8192, zlib.compress(bytes(8192 * 8192), 9)
@@ -133,6 +178,13 @@ BOMBS = {
     "TIFF, two widths": lambda: tiff_tile_bomb(twice=True),
     "AVIF, 3600 Mpx": avif_bomb,
     "AVIF, a frame of 36 Mpx": avif_frame_bomb,
+    "AVIF, a grid of 36 Mpx": avif_grid_bomb,
+    "AVIF, enlarged to 36 Mpx": avif_scaled_bomb,
+    "AVIF, long tables": avif_long_tables,
+    "AVIF, parts without bytes": avif_free_parts,
+    "AVIF, items all over the file": avif_overlap,
+    "JPEG, 100,000 segments": jpeg_segments,
+    "TIFF, sides elsewhere": tiff_far_tile,
 }
 
 
@@ -143,6 +195,16 @@ def test_bombs_are_refused_before_they_unpack(name):
     taken, outcome = decode(payload)
     assert outcome in ("payload_too_large", "bad_payload", "unsupported_media")
     assert taken < MAX_MEMORY_BYTES
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(avif_grid_bomb, "unpacks to"), (avif_scaled_bomb, "announces"), (avif_long_tables, "too many items"),
+     (avif_free_parts, "pieces"), (avif_overlap, "overlap"), (jpeg_segments, "segments")],
+)  # fmt: skip
+def test_bombs_are_refused_for_what_they_are(make, words):
+    with pytest.raises((PayloadTooLarge, BadPayload), match=words):
+        decode_image(make(), MAX_PIXELS)
 
 
 def test_compressed_text_is_not_unpacked():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
-from app.vision.image import FORMATS, count_scans, decode_picture
+from app.vision.image import FORMATS, decode_picture, jpeg_markers
 from tests.hostile.pictures import mutate, seeds
 
 MAX_PIXELS = 1_000_000
@@ -87,7 +87,7 @@ def test_truncation_at_every_part(fmt, payload):
 def test_the_search_for_scans_takes_linear_time(filling):
     """With quadratic time two megabytes would take hours."""
     payload = b"\xff\xd8" + filling * (2_000_000 // len(filling))
-    assert count_scans(payload, 10**9) <= len(payload)
+    assert sum(1 for _ in jpeg_markers(payload)) <= len(payload)
     assert not check(payload)
 
 
