@@ -14,12 +14,11 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from app.api.stream import SEND_TIMEOUT_S
 from app.api.stream_sessions import Streams
 from app.config import Settings
 from app.serving.engine import Engine
 
-ANSWER_TIMEOUT_S = 30.0
-"""How long a client may take nothing of an answer."""
 FAREWELL_S = 15.0
 """From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
 
@@ -52,7 +51,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Stop the clock."""
-        self._stop_waiting()
+        _stop(self._patience)
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -74,13 +73,13 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """Stop the clock of the answer: all of it is on its way."""
-        self._stop_cutting()
+        _stop(self._until_cut)
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks."""
-        self._stop_waiting()
-        self._stop_cutting()
+        _stop(self._patience)
+        _stop(self._until_cut)
         super().connection_lost(exc)
 
     def _watch_answer(self, before: int) -> None:
@@ -91,19 +90,14 @@ class ImpatientProtocol(HttpToolsProtocol):
             return
         self._until_cut = self.loop.call_later(self._answer_timeout_s, self._watch_answer, left)
 
-    def _stop_cutting(self) -> None:
-        if self._until_cut is not None:
-            self._until_cut.cancel()
-            self._until_cut = None
-
     def _wait(self) -> None:
-        self._stop_waiting()
+        _stop(self._patience)
         self._patience = self.loop.call_later(self._header_timeout_s, self.transport.close)
 
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+
+def _stop(clock: asyncio.TimerHandle | None) -> None:
+    if clock is not None:
+        clock.cancel()
 
 
 class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
@@ -164,7 +158,7 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
         engine: Told to drain when a signal asks to stop.
     """
     protocol: Any = functools.partial(
-        ImpatientProtocol, header_timeout_s=settings.header_timeout_s, answer_timeout_s=ANSWER_TIMEOUT_S
+        ImpatientProtocol, header_timeout_s=settings.header_timeout_s, answer_timeout_s=SEND_TIMEOUT_S
     )
     config = uvicorn.Config(
         api,

@@ -81,9 +81,7 @@ def decode_picture(
         if long_side_px is not None:
             _reduce(picture, long_side_px)
         reduced = picture.size != original
-        if admit is not None:
-            admit(max(picture.width * picture.height, unpacked))
-        picture.load()
+        _load(picture, unpacked, admit)
         if reduced and picture.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS:
             original = original[::-1]
         image = np.array(_upright_rgb(picture), dtype=np.uint8)
@@ -111,11 +109,16 @@ def decode_parts(
         MienError: As `decode_picture`.
     """
     with _opened(payload, max_pixels) as (picture, unpacked):
-        if admit is not None:
-            admit(max(picture.width * picture.height, unpacked))
-        picture.load()
+        _load(picture, unpacked, admit)
         upright = _upright_rgb(picture)
         return [np.array(upright.crop(part), dtype=np.uint8) for part in parts]
+
+
+def _load(picture: Pillow.Image, unpacked: int, admit: Callable[[int], None] | None) -> None:
+    """Decode the pixels, once there is room for them."""
+    if admit is not None:
+        admit(max(picture.width * picture.height, unpacked))
+    picture.load()
 
 
 @contextmanager

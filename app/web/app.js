@@ -1,6 +1,6 @@
 // The page: connects its parts and starts one source at a time.
 import { listCameras, openCamera } from "./camera.js";
-import { Failure } from "./failure.js";
+import { backOffS, Failure } from "./failure.js";
 import { Frames } from "./frames.js";
 import { preferredLanguage, text, useLanguage } from "./language.js";
 import { runLive } from "./live.js";
@@ -10,7 +10,6 @@ import { detect } from "./server.js";
 import { Stage } from "./stage.js";
 
 const byId = (id) => document.getElementById(id);
-const LONGEST_WAIT_S = 30;
 const ANOTHER = { picture: "anotherPicture", video: "anotherVideo" };
 
 const stage = new Stage();
@@ -87,7 +86,7 @@ async function ask(file, signal) {
       if (signal.aborted) return null;
       if (!(failure instanceof Failure)) throw failure;
       stage.busy = false;
-      const waitS = Math.max(failure.retryAfterS, Math.min(LONGEST_WAIT_S, 2 ** failures));
+      const waitS = Math.max(failure.retryAfterS, backOffS(failures));
       await untilRetry(failure, failure.passing ? waitS : Infinity);
     } finally {
       if (!signal.aborted) stage.busy = false;

@@ -10,6 +10,11 @@ const KINDS = {
   504: "busy",
 };
 
+const LONGEST_WAIT_S = 30;
+
+/** Seconds before a new try, after so many failures before this one: twice as long each time. */
+export const backOffS = (failures) => Math.min(LONGEST_WAIT_S, 2 ** failures);
+
 /** A failure that is shown to the user. */
 export class Failure extends Error {
   /**

@@ -1,9 +1,6 @@
 // Sends the frames of a video to the server and keeps the connection alive.
-import { Failure, failureOf } from "./failure.js";
+import { backOffS, Failure, failureOf } from "./failure.js";
 import { Stream } from "./stream.js";
-
-const FIRST_WAIT_S = 1;
-const LONGEST_WAIT_S = 30;
 
 /**
  * Run until the signal ends it; another choice of `smoothing` opens a new session.
@@ -65,10 +62,9 @@ async function converse(stream, frames, { isWanted, onAnswer }) {
   }
 }
 
-/** Twice as long after each failure, with some chance in it so that not all pages come back at once. */
+/** The back-off with some chance in it, so that not all pages come back at once. */
 function waitBefore(failures, failure) {
-  const wait = Math.min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (failures - 1));
-  return Math.max(failure.retryAfterS, Math.ceil(wait * (1 + Math.random() / 4)));
+  return Math.max(failure.retryAfterS, Math.ceil(backOffS(failures - 1) * (1 + Math.random() / 4)));
 }
 
 function pause(ms) {

@@ -14,7 +14,7 @@ const CAN_BE_A_KEY = /^[\x21-\x7e]*$/; // a header takes no other letters
 export async function detect(picture, { key = "", signal } = {}) {
   const headers = { "Content-Type": picture.type || "application/octet-stream" };
   const response = await post(picture, headers, key, signal);
-  if (response.ok) return response.json().catch((error) => { throw error.name === "AbortError" ? error : new Failure("lost"); });
+  if (response.ok) return response.json().catch((error) => { throw lostUnlessEnded(error); });
   throw await refusal(response, key);
 }
 
@@ -40,9 +40,13 @@ async function post(body, headers, key, signal) {
     const all = key ? { ...headers, "X-API-Key": key } : headers;
     return await fetch("detect", { method: "POST", body, headers: all, signal });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Failure("lost");
+    throw lostUnlessEnded(error);
   }
+}
+
+/** What a broken connection means, unless the page itself ended it. */
+function lostUnlessEnded(error) {
+  return error.name === "AbortError" ? error : new Failure("lost");
 }
 
 async function refusal(response, key) {

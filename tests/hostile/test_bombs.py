@@ -1,5 +1,6 @@
 """Small files that unpack to a lot: refused from the header, before the memory is taken."""
 
+import functools
 import io
 import struct
 import subprocess
@@ -91,20 +92,21 @@ def bmp_bomb():
     return bytes(payload)
 
 
-def avif_bomb():
+def avif_that_announces(side, payload):
     """The size stands in the `ispe` box."""
-    payload = bytearray(encode(gradient(), "AVIF"))
-    at = payload.index(b"ispe") + 8
-    payload[at : at + 8] = struct.pack(">II", 60_000, 60_000)
-    return bytes(payload)
+    changed = bytearray(payload)
+    at = changed.index(b"ispe") + 8
+    changed[at : at + 8] = struct.pack(">II", side, side)
+    return bytes(changed)
+
+
+def avif_bomb():
+    return avif_that_announces(60_000, encode(gradient(), "AVIF"))
 
 
 def avif_frame_bomb():
     """A frame of 36 megapixels that says it is a picture of 16 x 16."""
-    payload = bytearray(encode(Pillow.new("L", (6000, 6000)), "AVIF", speed=10))
-    at = payload.index(b"ispe") + 8
-    payload[at : at + 8] = struct.pack(">II", 16, 16)
-    return bytes(payload)
+    return avif_that_announces(16, encode(Pillow.new("L", (6000, 6000)), "AVIF", speed=10))
 
 
 def avif_grid_bomb():
@@ -140,29 +142,41 @@ def jpeg_segments():
     return payload[:2] + (b"\xff\xe1\x00\x12Exif\0\0" + bytes(10)) * 100_000 + payload[2:]
 
 
+def tiff(tile, data, order="<", before=b""):
+    """A gray picture of 16 x 16 pixels, deflated, with these tags (number, type, value) for the sides of its tile."""
+    place = 8 + len(before)
+    tags = [(256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1),
+            *tile, (324, 4, place), (325, 4, len(data))]  # fmt: skip
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, kind, 1)
+        + (struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value))
+        for tag, kind, value in tags
+    )
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", place + len(data))
+    return start + before + data + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
+TILE_SIDE = 8192
+
+
+@functools.cache
+def tile_data():
+    return zlib.compress(bytes(TILE_SIDE**2), 9)
+
+
+def tiff_tile_bomb(order="<"):
+    """One tile of 8192 x 8192."""
+    return tiff([(322, 4, TILE_SIDE), (323, 4, TILE_SIDE)], tile_data(), order)
+
+
+def tiff_two_widths():
+    """The same, but the last width of the tile is harmless."""
+    return tiff([(322, 4, TILE_SIDE), (322, 4, 16), (323, 4, TILE_SIDE)], tile_data())
+
+
 def tiff_far_tile():
     """The tile's sides are 64-bit numbers elsewhere in the file, which libtiff reads although this is no BigTIFF."""
-    data, side = zlib.compress(bytes(8192 * 8192), 9), struct.pack("<Q", 8192)
-    tags = [(256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1),
-            (322, 16, 8), (323, 16, 8), (324, 4, 16), (325, 4, len(data))]  # fmt: skip
-    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
-    return b"II*\0" + struct.pack("<I", 16 + len(data)) + side + data + struct.pack("<H", 10) + entries + bytes(4)
-
-
-def tiff_tile_bomb(order="<", twice=False):
-    """A picture of 16 x 16 pixels in one tile of 8192 x 8192; with `twice` the last width of the tile is harmless."""
-    side, data = 8192, zlib.compress(bytes(8192 * 8192), 9)
-    width, short, long = ((322, 4, side), (322, 4, 16)) if twice else ((322, 4, side),), 3, 4
-    tags = [(256, long, 16), (257, long, 16), (258, short, 8), (259, short, 8), (262, short, 1), (277, short, 1),
-            *width, (323, long, side), (324, long, 8), (325, long, len(data))]  # fmt: skip
-    entries = [
-        struct.pack(f"{order}HHI", tag, kind, 1) + struct.pack(f"{order}{'HH' if kind == short else 'I'}", *rest)
-        for tag, kind, value in tags
-        for rest in [(value, 0) if kind == short else (value,)]
-    ]
-    directory = struct.pack(f"{order}H", len(tags)) + b"".join(entries) + bytes(4)
-    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(data))
-    return start + data + directory
+    return tiff([(322, 16, 8), (323, 16, 8)], tile_data(), before=struct.pack("<Q", TILE_SIDE))
 
 
 BOMBS = {
@@ -175,7 +189,7 @@ BOMBS = {
     "TIFF, 144 Mpx": lambda: flat("TIFF", compression="group4"),
     "TIFF, a tile of 67 Mpx": tiff_tile_bomb,
     "TIFF, big-endian": lambda: tiff_tile_bomb(">"),
-    "TIFF, two widths": lambda: tiff_tile_bomb(twice=True),
+    "TIFF, two widths": tiff_two_widths,
     "AVIF, 3600 Mpx": avif_bomb,
     "AVIF, a frame of 36 Mpx": avif_frame_bomb,
     "AVIF, a grid of 36 Mpx": avif_grid_bomb,

@@ -19,7 +19,7 @@ from training.deployed import to_payload
 from training.detector.data import check_data, write_data_yaml
 from training.detector.evaluate import evaluate_detector, network_of
 from training.detector.export import payload_of_run
-from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, WHOLE, WINDOWS
+from training.detector.recipe import WHOLE, WINDOWS
 from training.detector.train import (
     ARCHITECTURE,
     RESULTS,
@@ -210,7 +210,7 @@ def test_train_evaluate_export(
     assert {value.dtype for value in load_file(weights_dir / card.file).values()} == {torch.float16}
     assert any(name.endswith("bn.running_mean") for name in state)
     assert card.parameters == sum(value.numel() for value in network.parameters())
-    assert (card.score_threshold, card.iou_threshold) == (DEFAULT_SCORE_THRESHOLD, DEFAULT_IOU_THRESHOLD)
+    assert (card.score_threshold, card.iou_threshold) == (0.35, 0.5)
     assert card.training["epoch"] == 1
     assert (weights_dir / card.file).read_bytes() == payload_of_run(folder)
     text = (weights_dir / "yolov8n-face.md").read_text()
