@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import __version__
-from app.config import Settings
+from app.config import Settings, unknown_settings
 from app.errors import MienError
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -55,7 +56,7 @@ def serve(
         raise _fail(str(error)) from error
     server = make_server(settings, api, engine)
     server.run()
-    if not server.started:
+    if server.failed:
         raise typer.Exit(1)
 
 
@@ -130,6 +131,8 @@ def main() -> None:
 
 def _settings(**given: Any) -> Settings:
     """Read the settings; options that were given win over the environment."""
+    if unknown := unknown_settings(os.environ):
+        raise _fail(f"{', '.join(unknown)}: no such setting; the README lists all. Unset or correct it.")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

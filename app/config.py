@@ -1,5 +1,7 @@
 """All settings, each also an environment variable with the prefix MIEN_; read by main.py, server.py and cli.py only."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -9,6 +11,15 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
+
+COMMENT = re.compile(r"(^|\s)#.*")
+"""In a file of keys; a # inside a key belongs to it."""
+
+KEY = re.compile(r"[\x21-\x7e]+")
+"""What a header can carry (RFC 9110, section 5.5), without spaces."""
+
+OF_COMPOSE = frozenset({"MIEN_PUBLISH", "MIEN_GPU_PUBLISH"})
+"""Variables that docker-compose.yml reads by itself."""
 
 
 class Settings(BaseSettings):
@@ -120,15 +131,36 @@ class Settings(BaseSettings):
 
         Raises:
             OSError: If the file cannot be read.
-            SettingsError: If keys are asked for and there is none: without any, everybody might ask.
+            SettingsError: If keys are asked for and there is none: without any, everybody might ask; or if one cannot
+                be sent in a header, or the file is not UTF-8.
         """
         named = _listed(self.api_keys.get_secret_value() if self.api_keys else None)
-        lines = self.api_keys_file.read_text().splitlines() if self.api_keys_file else []
-        in_file = (line.partition("#")[0].strip() for line in lines)
+        lines = _lines(self.api_keys_file) if self.api_keys_file else []
+        in_file = (COMMENT.sub("", line).strip() for line in lines)
         keys = (*named, *(key for key in in_file if key))
         if not keys and (self.api_keys is not None or self.api_keys_file is not None):
             raise SettingsError("MIEN_API_KEYS or MIEN_API_KEYS_FILE is set but holds no key: add one, or unset both.")
+        if not all(KEY.fullmatch(key) for key in keys):
+            raise SettingsError("An API key has spaces or other signs than ASCII's: headers cannot carry it.")
         return keys
+
+
+def unknown_settings(environment: Iterable[str]) -> list[str]:
+    """Return the variables that begin like a setting and are none: one that is misspelt would have no effect.
+
+    Args:
+        environment: Names of variables.
+    """
+    prefix = str(Settings.model_config["env_prefix"])
+    known = {f"{prefix}{name}".upper() for name in Settings.model_fields} | OF_COMPOSE
+    return sorted(name for name in environment if name.upper().startswith(prefix) and name.upper() not in known)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not text in UTF-8: save it as such, one API key a line.") from error
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from app.api.access import AccessMiddleware
 from app.api.api_keys import ApiKeysMiddleware, describe_keys
 from app.api.body import BodyLimits
 from app.api.deps import Services
-from app.api.page import install_page
+from app.api.page import MOUNTS, install_page
+from app.api.page import router as page_router
 from app.api.problems import ProblemMiddleware, install_problem_handlers
 from app.api.rate_limit import RateLimitMiddleware
 from app.api.request_id import RequestIdMiddleware
@@ -29,6 +30,8 @@ from app.vision.weights import default_weights_dir
 
 if TYPE_CHECKING:
     from app.vision.pipeline import Pipeline
+
+ROUTERS = (detect.router, stream.router, health.router, metrics.router, source.router)
 
 DESCRIPTION = """Finds the faces in a picture and says how likely each shows one of five expressions:
 angry, happy, sad, surprise or neutral.
@@ -107,11 +110,8 @@ def create_app(
     )
     body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
     api.state.services = Services(engine, body_limits, counted, streams)
-    api.include_router(detect.router)
-    api.include_router(stream.router)
-    api.include_router(health.router)
-    api.include_router(metrics.router)
-    api.include_router(source.router)
+    for router in ROUTERS:
+        api.include_router(router)
     install_page(api)
     install_problem_handlers(api)
     _add_middleware(api, settings, counted)
@@ -142,7 +142,8 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
             expose_headers=["X-Request-ID", "Retry-After"],
         )
     api.add_middleware(SecurityHeadersMiddleware)
-    api.add_middleware(AccessMiddleware, metrics=counted)
+    routes = frozenset(str(vars(route)["path"]) for router in (*ROUTERS, page_router) for route in router.routes)
+    api.add_middleware(AccessMiddleware, metrics=counted, routes=routes, mounts=tuple(MOUNTS))
     api.add_middleware(RequestIdMiddleware)
 
 

@@ -22,7 +22,9 @@ class Metrics:
         self._requests = self._counter("requests", "Answers", "method", "route", "status")
         self._request_seconds = self._histogram("request_seconds", "From first byte in to last byte out", "route")
         self._in_flight = Gauge("mien_requests_in_flight", "Requests being answered", registry=self.registry)
-        self._rejections = self._counter("rejections", "Errors told to clients, entries of a batch included", "code")
+        self._rejections = self._counter(
+            "rejections", "Errors told to clients, entries of a batch and frames of a stream included", "code"
+        )
         self._decode_seconds = self._histogram("decode_seconds", "Decoding one picture, waits for a thread included")
         self._queue_wait_seconds = self._histogram("queue_wait_seconds", "From decoded until its batch begins")
         self._detect_seconds = self._histogram("detect_seconds", "Detector, a batch")

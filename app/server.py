@@ -2,10 +2,10 @@
 
 import asyncio
 import functools
+import logging
 import math
 import socket
 import sys
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -18,6 +18,8 @@ from app.api.stream import SEND_TIMEOUT_S
 from app.api.stream_sessions import Streams
 from app.config import Settings
 from app.serving.engine import Engine
+
+logger = logging.getLogger(__name__)
 
 FAREWELL_S = 15.0
 """From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
@@ -112,26 +114,41 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
 class DrainingServer(uvicorn.Server):
     """Tells the engine at once when a signal asks to stop, so that what is in work is finished and the rest refused.
 
+    It also stops when the engine is dead, since only a new process helps then and not everybody who runs services asks
+    for their health: Docker restarts what has exited, not what is unhealthy.
+
     Streams are ended here before Uvicorn would cut them off, unanswered and with code 1012. All of it together, and
     clients that do not read, may take as long as `patience_s`.
 
     Args:
         config: Uvicorn's.
-        on_exit: Called by the first signal.
+        engine: Told to drain by the first signal.
         streams: The open sessions of the application.
         patience_s: Longest time to answer what was asked so far.
+
     """
 
-    def __init__(
-        self, config: uvicorn.Config, on_exit: Callable[[], None], streams: Streams, patience_s: float
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, engine: Engine, streams: Streams, patience_s: float) -> None:
         super().__init__(config)
-        self._on_exit, self._streams, self._patience_s = on_exit, streams, patience_s
+        self._engine, self._streams, self._patience_s = engine, streams, patience_s
+        self._engine_died = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it stopped, or never started, because of a failure."""
+        return self._engine_died or not self.started
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        self._on_exit()
+        self._engine.drain()
         super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Say whether to stop; asked ten times a second."""
+        if not (self._engine.alive or self._engine_died):
+            logger.error("the networks are dead: stopping, so that a new process may take over")
+            self._engine_died = True
+        return await super().on_tick(counter) or self._engine_died
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer the streams, say 1001, then stop as Uvicorn does; at the deadline cut streams that are left."""
@@ -176,4 +193,4 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
         ws_ping_timeout=settings.stream_ping_s,
         ws_per_message_deflate=False,  # pictures are compressed already
     )
-    return DrainingServer(config, engine.drain, api.state.services.streams, settings.deadline_s)
+    return DrainingServer(config, engine, api.state.services.streams, settings.deadline_s)

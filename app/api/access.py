@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Collection, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,10 +22,13 @@ class AccessMiddleware:
     Args:
         app: The next ASGI application.
         metrics: Where to count.
+        routes: Templates of the routes; none of them has a parameter.
+        mounts: Where files lie: what is below them counts together.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str], mounts: Sequence[str]) -> None:
         self.app, self.metrics = app, metrics
+        self._routes, self._mounts = routes, mounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -50,13 +54,21 @@ class AccessMiddleware:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope.get("method", "WEBSOCKET")
-        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        route = self._route_of(scope)
         code = scope["state"].get("problem_code")
         self.metrics.request_ended(method, route, status, seconds, code)
         level = logging.DEBUG if route in QUIET and status < INTERNAL_ERROR else logging.INFO
         duration_ms = round(seconds * 1e3, 1)
         extra = {"method": method, "route": route, "status": status, "duration_ms": duration_ms, "code": code}
         logger.log(level, "%s %s %d in %.1f ms", method, route, status, duration_ms, extra=extra)
+
+    def _route_of(self, scope: Scope) -> str:
+        """Name the route, also where a request was refused before the routing."""
+        routed: str | None = getattr(scope.get("route"), "path", None)
+        path: str = scope["path"]
+        if routed or path in self._routes:
+            return routed or path
+        return next((mount for mount in self._mounts if path.startswith(f"{mount}/")), "unmatched")
 
 
 def _status_of(message: Message) -> int | None:

@@ -23,6 +23,7 @@ class ModelsOut(BaseModel):
     emotion: EmotionCard
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez(services: ServicesDep, response: Response) -> Status:
     """Whether the process works: 200, or 503 when the inference thread is gone and a restart is needed."""
@@ -32,6 +33,7 @@ async def livez(services: ServicesDep, response: Response) -> Status:
     return Status(status="dead")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 async def readyz(services: ServicesDep) -> Status:
     """Whether requests are served: 200 only after both networks have run once."""
@@ -40,6 +42,7 @@ async def readyz(services: ServicesDep) -> Status:
     return Status(status="ready")
 
 
+@router.head("/models", include_in_schema=False)
 @router.get("/models")
 async def models(services: ServicesDep) -> ModelsOut:
     """What is loaded."""

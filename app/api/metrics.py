@@ -8,6 +8,7 @@ from app.metrics import MEDIA_TYPE
 router = APIRouter(tags=["service"])
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(services: ServicesDep) -> Response:
     """Counters and timings in Prometheus' text format."""

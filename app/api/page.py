@@ -12,6 +12,9 @@ from starlette.types import Scope
 WEB = Path(__file__).resolve().parents[1] / "web"
 SWAGGER_UI = Path(str(files("fastapi_offline"))) / "static"
 
+MOUNTS = {"/web/swagger-ui": SWAGGER_UI, "/web": WEB}
+"""Folders of files, the inner one first."""
+
 INDEX = {"name": "Mien", "docs": "/docs", "models": "/models", "licence": "AGPL-3.0-or-later", "source": "/source"}
 
 _POLICY = {
@@ -51,10 +54,11 @@ class _PageFiles(StaticFiles):
 def install_page(api: FastAPI) -> None:
     """Add the page, its files and the documentation to the application."""
     api.include_router(router)
-    api.mount("/web/swagger-ui", _PageFiles(directory=SWAGGER_UI))
-    api.mount("/web", _PageFiles(directory=WEB))
+    for mount, folder in MOUNTS.items():
+        api.mount(mount, _PageFiles(directory=folder))
 
 
+@router.head("/")
 @router.get("/")
 async def index(request: Request) -> Response:
     """The page for clients that ask for HTML, else where to go from here."""
@@ -63,6 +67,7 @@ async def index(request: Request) -> Response:
     return JSONResponse(INDEX, headers={"Vary": "Accept"})
 
 
+@router.head("/docs")
 @router.get("/docs")
 async def docs() -> FileResponse:
     """The whole interface, to read and to try."""

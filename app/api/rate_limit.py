@@ -1,5 +1,6 @@
 """A bound on how often one client may ask: an API key is a client, else an address is."""
 
+import ipaddress
 import math
 import time
 
@@ -14,6 +15,10 @@ LIMITED = ("/detect", "/classify")
 """Where the networks work: these paths and all below; a stream counts when it is opened."""
 
 
+LEAST_KNOWN = 10_000
+"""From so many clients on idle ones are looked for, each time that their number has doubled."""
+
+
 class RateLimitMiddleware:
     """Count requests a client in a moving window; the counts live in this process.
 
@@ -24,7 +29,9 @@ class RateLimitMiddleware:
 
     def __init__(self, app: ASGIApp, rate: RateLimitItem) -> None:
         self.app, self._rate = app, rate
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._most_known = LEAST_KNOWN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection.
@@ -37,6 +44,7 @@ class RateLimitMiddleware:
         await self.app(scope, receive, send)
 
     def _count(self, client: str) -> None:
+        self._forget_idle()
         if self._limiter.hit(self._rate, client):
             return
         wait_s = self._wait_s(client)
@@ -46,6 +54,15 @@ class RateLimitMiddleware:
             return
         raise RateLimited(f"At most {self._rate} are answered; try again in {wait_s} s.", wait_s)
 
+    def _forget_idle(self) -> None:
+        """Forget clients whose requests are all over; the library empties their lists but keeps their names."""
+        known = self._storage.events
+        if len(known) < self._most_known:
+            return
+        for key in [key for key, requests in list(known.items()) if not requests]:
+            self._storage.clear(key)
+        self._most_known = max(LEAST_KNOWN, 2 * len(known))
+
     def _wait_s(self, client: str) -> int:
         reset = self._limiter.get_window_stats(self._rate, client).reset_time
         return max(1, math.ceil(reset - time.time()))
@@ -53,5 +70,15 @@ class RateLimitMiddleware:
 
 def _client_of(scope: Scope) -> str:
     key: str | None = scope.get("state", {}).get("client")
-    address: str = (scope.get("client") or ("unknown",))[0]
-    return key or address
+    return key or _network_of((scope.get("client") or ("unknown",))[0])
+
+
+def _network_of(address: str) -> str:
+    """Return an IPv4 address as it is, and of an IPv6 address the /64 that one subscriber gets."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed), 64), strict=False))

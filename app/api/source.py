@@ -14,6 +14,7 @@ SUFFIXES = frozenset({".py", ".html", ".js", ".css", ".svg", ".json", ".md"})
 router = APIRouter(tags=["service"])
 
 
+@router.head("/source", include_in_schema=False)
 @router.get("/source", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
 def source() -> Response:
     """Download the source of this very server (the weights are described at /models)."""

@@ -185,6 +185,7 @@ class StreamSession:
 
     async def _refuse(self, frame: Frame, error: MienError) -> None:
         self._metrics.stream_frame("failed")
+        self._metrics.rejected(error.code)
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
     def _finish(self, frame: Frame, found: ImageFaces, image: Image | None) -> tuple[FrameResult, bytes | None]:

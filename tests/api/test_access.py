@@ -1,15 +1,18 @@
 """Keys, rates, origins, headers and ids, over HTTP and for streams."""
 
+import asyncio
 import base64
 import time
 
 import pytest
 from fastapi import WebSocket
 from fastapi.testclient import TestClient
+from limits import parse
 from starlette.testclient import WebSocketDenialResponse
 
-from app.config import Settings
-from app.errors import SettingsError
+from app.api.rate_limit import RateLimitMiddleware
+from app.config import Settings, unknown_settings
+from app.errors import RateLimited, SettingsError
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from tests.conftest import FakePipeline, encode, gradient
@@ -65,6 +68,25 @@ def test_keys_come_from_a_file_too(tmp_path):
     assert settings.all_api_keys == ("third", KEY, "second")
     assert KEY not in repr(settings)
     assert "third" not in repr(settings)
+
+
+def test_a_number_sign_inside_a_key_belongs_to_it_and_a_byte_order_mark_does_not(tmp_path):
+    (tmp_path / "keys").write_text("first\nTr0ub#4dor&3\t# until spring\n", encoding="utf-8-sig")
+    assert Settings(api_keys_file=tmp_path / "keys").all_api_keys == ("first", "Tr0ub#4dor&3")
+
+
+@pytest.mark.parametrize("content", ["schlüssel", "two words", "schlüssel".encode("latin-1"), "one".encode("utf-16")])
+def test_keys_that_no_header_carries_stop_the_start(tmp_path, content):
+    (tmp_path / "keys").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SettingsError, match=r"headers cannot carry it|not text in UTF-8") as told:
+        create_app(Settings(api_keys_file=tmp_path / "keys"), Engine(FakePipeline, EngineLimits()))
+    assert "schl" not in str(told.value)
+    assert "words" not in str(told.value)
+
+
+def test_a_misspelt_setting_is_noticed():
+    environment = ["PATH", "MIEN_API_KEY", "MIEN_PORT", "mien_host", "MIEN_PUBLISH", "MIEN_", "MIENFOO"]
+    assert unknown_settings(environment) == ["MIEN_", "MIEN_API_KEY"]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +159,40 @@ def test_a_clock_that_jumps_locks_nobody_out(monkeypatch, jump_s):
         monkeypatch.setattr(time, "time", lambda: now() + jump_s)
         statuses += [client.post("/detect", content=encode(gradient())).status_code for _ in range(3)]
     assert statuses == [200, 200, 429, 200, 200, 429]
+
+
+def test_clients_are_addresses_and_networks_of_ipv6():
+    middleware = RateLimitMiddleware(answer_nothing, parse("1/hour"))
+
+    def is_refused(address):
+        scope = {"type": "http", "path": "/detect", "method": "POST", "client": (address, 1)}
+        try:
+            asyncio.run(middleware(scope, None, None))
+        except RateLimited:
+            return True
+        return False
+
+    asked = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "::ffff:192.0.2.1", "unknown"]
+    assert [is_refused(address) for address in asked] == [False, False, False, True, False, True, False]
+    assert is_refused("unknown")
+
+
+def test_clients_that_are_gone_leave_nothing_behind(monkeypatch):
+    now, clock = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: now() + clock[0])
+    monkeypatch.setattr("app.api.rate_limit.LEAST_KNOWN", 50)
+    middleware = RateLimitMiddleware(answer_nothing, parse("1/second"))
+    for number in range(1000):
+        clock[0] += 0.1
+        middleware._count(f"client {number}")
+        middleware._storage._MemoryStorage__expire_events()  # the library's thread does so by and by
+    assert len(middleware._storage.events) <= 100
+    with pytest.raises(RateLimited):
+        middleware._count("client 999")
+
+
+async def answer_nothing(_scope, _receive, _send):
+    pass
 
 
 def test_each_key_has_its_own_rate():

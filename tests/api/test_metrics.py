@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import WebSocketDenialResponse
 
 from app.config import Settings
 from app.logs import make_handler
@@ -65,6 +66,7 @@ def test_frames_of_streams_are_counted_by_their_outcome(counted_client):
     values = read(counted_client)
     outcomes = {outcome: values.get(("mien_stream_frames_total", ("outcome", outcome))) for outcome in OUTCOMES}
     assert outcomes == {"answered": 1, "failed": 1, "dropped": None}
+    assert values["mien_rejections_total", ("code", "unsupported_media")] == 1
     assert values["mien_requests_total", ("method", "WEBSOCKET"), ("route", "/detect/stream"), ("status", "101")] == 1
 
 
@@ -122,6 +124,23 @@ def test_access_log_names_the_request_and_nothing_private(json_logs, counted_cli
     assert not any(str(each) in text for each in answer.json()["faces"][0]["probabilities"].values())
     assert "max_faces" not in text
     assert "secret-path" not in text
+
+
+def test_what_is_refused_early_has_a_route_too(json_logs):
+    settings = Settings(api_keys="one", rate_limit="1/hour")
+    ask = {"headers": {"X-API-Key": "one"}}
+    with TestClient(create_app(settings, Engine(FakePipeline, EngineLimits()))) as client:
+        for path in ("/models", "/web/app.js", "/web/swagger-ui/none.js", "/secret"):
+            client.get(path)
+        for _ in range(2):
+            client.post("/detect", **ask)
+        with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/detect/stream", **ask):
+            pass
+    lines = [line for line in json_logs() if line["logger"] == "app.api.access"]
+    assert [(line["route"], line["status"]) for line in lines] == [
+        ("/models", 401), ("/web", 200), ("/web/swagger-ui", 404), ("unmatched", 401),
+        ("/detect", 400), ("/detect", 429), ("/detect/stream", 429),
+    ]  # fmt: skip
 
 
 def test_a_traceback_is_one_line_of_json(json_logs):

@@ -14,6 +14,13 @@ def test_health(client):
     assert client.get("/readyz").json() == {"status": "ready"}
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/livez", "/readyz", "/models", "/metrics", "/source", "/web/app.js"])
+def test_head_is_answered_as_get_is_but_for_the_body(client, path):
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
 def test_models(client):
     models = client.get("/models").json()
     assert tuple(models["emotion"]["labels"]) == LABELS
