@@ -1,30 +1,36 @@
-"""A Ctrl-C that cannot get lost: code of an extension that calls Python may swallow the exception it raises there."""
+"""Signals that end a program, as a KeyboardInterrupt that cannot get lost.
+
+Code of an extension that calls Python may swallow the exception that a Ctrl-C raises there; and SIGTERM, which service
+managers send, would by default end the process before a video got its index.
+"""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""SIGHUP, of a terminal that is closed, is not known to Windows."""
 
 
 @contextmanager
 def noticed_interrupts() -> Iterator[Callable[[], None]]:
-    """Remember a Ctrl-C besides raising it as always; on the main thread only.
+    """Remember Ctrl-C, SIGTERM and SIGHUP, and raise KeyboardInterrupt for each; on the main thread only.
 
     Yields:
         A check that raises KeyboardInterrupt if there was one.
     """
-    pressed = threading.Event()
+    noticed = threading.Event()
 
     def remember(*_: object) -> None:
-        pressed.set()
+        noticed.set()
         raise KeyboardInterrupt
 
     def check() -> None:
-        if pressed.is_set():
+        if noticed.is_set():
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, remember)
-    try:
+    with ExitStack() as stack:
+        for each in ENDING:
+            stack.callback(signal.signal, each, signal.signal(each, remember))
         yield check
-    finally:
-        signal.signal(signal.SIGINT, before)

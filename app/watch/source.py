@@ -77,13 +77,26 @@ def open_source(text: str) -> Source:
     if text.isdecimal():
         return _open_camera(text)
     try:
-        if text.startswith(RTSP_SCHEMES):
-            return PacketSource(av.open(text, options=RTSP_OPTIONS, timeout=RTSP_TIMEOUT_S), live=True)
+        if text.lower().startswith(RTSP_SCHEMES):
+            return PacketSource(_open(text, options=RTSP_OPTIONS, timeout=RTSP_TIMEOUT_S), live=True)
         if not Path(text).is_file():
             raise VideoUnavailable(f"No file {text!r}; give a video file, a camera's number or an rtsp:// address.")
-        return PacketSource(av.open(str(Path(text).resolve()), options=FILE_OPTIONS), live=False)
+        return PacketSource(_open(str(Path(text).resolve()), options=FILE_OPTIONS), live=False)
     except (av.FFmpegError, OSError) as error:
-        raise VideoUnavailable(f"{text!r} cannot be opened as a video: {_reason(error)}.") from error
+        raise VideoUnavailable(f"{_without_user(text)!r} cannot be opened as a video: {_reason(error)}.") from error
+
+
+def _open(address: str, **options: Any) -> Any:
+    """Open with PyAV; titles in other encodings than UTF-8 are no reason to refuse a video."""
+    return av.open(address, metadata_errors="replace", **options)
+
+
+def _without_user(text: str) -> str:
+    """Leave the camera's user and password out of what is told."""
+    scheme, separator, rest = text.partition("://")
+    if scheme.lower() + separator not in RTSP_SCHEMES:
+        return text
+    return scheme + separator + rest.rpartition("@")[2]
 
 
 def _open_camera(number: str) -> "CameraSource":

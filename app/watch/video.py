@@ -1,5 +1,7 @@
 """The annotated video that `mien watch` writes: H.264 in MP4, which browsers and phones play."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -7,6 +9,8 @@ from typing import Any
 
 import av
 from PIL import Image as Pillow
+
+from app.errors import VideoUnavailable
 
 MILLISECOND = Fraction(1, 1000)
 NOMINAL_FPS = 30
@@ -32,19 +36,31 @@ class VideoWriter:
         Args:
             picture: RGB.
             time_s: Seconds since the beginning; later than that of the picture before, else it is moved behind it.
+
+        Raises:
+            VideoUnavailable: If the encoder refuses it, as it does sides of over 16,384 pixels, or the disk is full.
         """
+        with _told():
+            self._write(picture, time_s)
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and the index; without any picture there is no file.
+
+        Raises:
+            VideoUnavailable: If that cannot be written.
+        """
+        if self._container is not None:
+            with _told():
+                self._container.mux(self._stream.encode(None))
+                self._container.close()
+
+    def _write(self, picture: Pillow.Image, time_s: float) -> None:
         if self._container is None:
             self._begin(*picture.size)
         frame = av.VideoFrame.from_image(picture).reformat(self._stream.width, self._stream.height, "yuv420p")
         self._last_ms = max(self._last_ms + 1, round(time_s * 1000))
         frame.pts, frame.time_base = self._last_ms, MILLISECOND
         self._container.mux(self._stream.encode(frame))
-
-    def close(self) -> None:
-        """Write what the encoder still holds, and the index; without any picture there is no file."""
-        if self._container is not None:
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
 
     def __enter__(self) -> "VideoWriter":
         """Return itself."""
@@ -63,3 +79,12 @@ class VideoWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"preset": "veryfast"}
         self._stream.codec_context.time_base = MILLISECOND
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what failed as an error of ours."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise VideoUnavailable(f"The annotated video cannot be written: {error.strerror}.") from error

@@ -49,6 +49,16 @@ def ids_of(scene, times, seed=0):
     return seen
 
 
+def test_trackers_count_by_themselves():
+    """One a stream: what others do must not change the ids of this one."""
+    first = FaceTracker()
+    assert first.track([face_at(200), face_at(600)], 0.0) == [1, 2]
+    second = FaceTracker()
+    assert second.track([face_at(200)], 0.0) == [1]
+    assert first.track([face_at(200), face_at(600), face_at(1000)], 0.1) == [1, 2, 3]
+    assert second.track([face_at(200), face_at(900)], 0.1) == [1, 2]
+
+
 TIMES = {
     **{str(fps): regular(10, fps) for fps in (5, 15, 60)},
     **{f"irregular {fps}": irregular(10, fps, seed=fps) for fps in (8, 15, 30)},

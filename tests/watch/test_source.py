@@ -140,3 +140,35 @@ def test_what_is_no_video_is_said_clearly(tmp_path, name, make, message):
 def test_what_cannot_be_reached_is_said_clearly(text):
     with pytest.raises(VideoUnavailable):
         open_source(text)
+
+
+@pytest.mark.parametrize("address", ["rtsp://admin:s3cret@127.0.0.1:9/x", "RTSPS://admin:s3c/ret@127.0.0.1:9/x"])
+def test_the_cameras_password_is_not_told(address):
+    with pytest.raises(VideoUnavailable, match=r"//127\.0\.0\.1:9/x' cannot be opened") as told:
+        open_source(address)
+    assert "admin" not in str(told.value)
+    assert "ret" not in str(told.value)
+
+
+def test_a_title_in_latin_1_is_no_reason_to_refuse_a_video(encode_video):
+    path = encode_video("old.avi", "mpeg4")
+    with av.open(str(path)) as source, av.open(str(path.with_name("titled.avi")), "w") as target:
+        target.metadata["title"] = "Noël"
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    titled = path.with_name("titled.avi")
+    utf8, latin1 = "Noël\0".encode(), "Noëll\0".encode("latin-1")
+    assert utf8 in titled.read_bytes()
+    titled.write_bytes(titled.read_bytes().replace(utf8, latin1))
+    assert len(list(open_source(str(titled)))) == FRAMES
+
+
+def test_a_picture_that_no_encoder_takes_is_said_clearly(tmp_path):
+    with (
+        pytest.raises(VideoUnavailable, match="annotated video cannot be written"),
+        VideoWriter(tmp_path / "a.mp4") as video,
+    ):
+        video.write(Pillow.new("RGB", (17_000, 16)), 0.0)
