@@ -63,25 +63,26 @@ async function showPicture(file) {
   if (signal.aborted) return bitmap?.close();
   if (bitmap) stage.showStill({ width: bitmap.width, height: bitmap.height, bitmap });
   bitmap?.close();
-  const sentAt = performance.now();
-  const answer = await ask(file, signal);
-  if (signal.aborted || !answer) return;
+  const answered = await ask(file, signal);
+  if (signal.aborted || !answered) return;
+  const { answer, roundTripMs } = answered;
   if (!bitmap) {
     stage.showStill(answer.image);
     notice.show(new Failure("noPreview"));
   }
   results.beginSession(answer.model);
-  results.add(answer, { picture: stage.still, frame: 0, timeS: 0, roundTripMs: performance.now() - sentAt });
+  results.add(answer, { picture: stage.still, frame: 0, timeS: 0, roundTripMs });
 }
 
-/** Ask about a picture until it is answered or refused for good. */
+/** Ask about a picture until it is answered or refused for good; the time is that of the try that was answered. */
 async function ask(file, signal) {
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
       stage.busy = true;
+      const sentAt = performance.now();
       const answer = await detect(file, { key: apiKey, signal });
       notice.hide();
-      return answer;
+      return { answer, roundTripMs: performance.now() - sentAt };
     } catch (failure) {
       if (signal.aborted) return null;
       if (!(failure instanceof Failure)) throw failure;
@@ -154,7 +155,7 @@ async function runStream(signal, view) {
     onSession: ({ model }) => results.beginSession(model),
     onAnswer: ({ reply, frame, roundTripMs }) => {
       if (reply.type === "frame.dropped") return;
-      notice.hide();
+      notice.settle();
       if (wasLost) announce(text("connectedAgain"));
       wasLost = false;
       startedAt ??= frame.timeS;
@@ -189,7 +190,7 @@ async function offerCameras(stream, signal) {
 function open(file) {
   if (file.type.startsWith("video/") || (!file.type && source === "video")) showVideo(file);
   else if (file.type.startsWith("image/") || !file.type || source === "picture") showPicture(file);
-  else notice.show(new Failure("notAPicture"));
+  else notice.mention(new Failure("notAPicture"));
 }
 
 function translate(language, options) {

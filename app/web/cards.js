@@ -63,8 +63,10 @@ export class Cards {
   }
 
   #remove(id) {
-    this.#cards.get(id).root.remove();
+    const { root } = this.#cards.get(id);
     this.#cards.delete(id);
+    if (root.contains(document.activeElement)) focusBeside(root);
+    root.remove();
   }
 
   #write({ id, face, name, best, follow, bars }, followed) {
@@ -83,6 +85,12 @@ export class Cards {
       bar.value.textContent = percent(share);
     }
   }
+}
+
+/** What has the focus must not vanish with it: hand it to a neighbour, or else to the page's main part. */
+function focusBeside(root) {
+  const neighbour = root.nextElementSibling ?? root.previousElementSibling;
+  (neighbour?.querySelector("button") ?? document.getElementById("main")).focus();
 }
 
 function makeCard(onFollow) {

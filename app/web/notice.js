@@ -1,6 +1,8 @@
 // The one message of the page: what went wrong, what to do, when it is tried again.
 import { text } from "./language.js";
 
+const READING_MS = 8000;
+
 /** Shows at most one failure at a time. */
 export class Notice {
   #root = document.getElementById("notice");
@@ -16,6 +18,7 @@ export class Notice {
   #endsAt = Infinity;
   #timer = 0;
   #submit = null;
+  #mentionedAt = -Infinity;
 
   constructor() {
     this.#retry.addEventListener("click", () => this.#finish());
@@ -39,12 +42,25 @@ export class Notice {
     clearInterval(this.#timer);
     Object.assign(this.#root, { hidden: false });
     this.#root.dataset.kind = failure.kind;
+    this.#mentionedAt = -Infinity;
     this.#failure = failure;
     this.#again = again;
     this.#endsAt = performance.now() + waitS * 1000;
     this.#keyForm.hidden = true;
     this.translate();
     if (Number.isFinite(waitS)) this.#timer = setInterval(() => this.#tick(), 250);
+  }
+
+  /** Show a failure that stops nothing. It does not take the place of one that waits for a new try or for a key. */
+  mention(failure) {
+    if (!this.#root.hidden && (this.#again || !this.#keyForm.hidden)) return;
+    this.show(failure);
+    this.#mentionedAt = performance.now();
+  }
+
+  /** All is well again: take the message away, unless it was mentioned just now and nobody can have read it. */
+  settle() {
+    if (performance.now() - this.#mentionedAt > READING_MS) this.hide();
   }
 
   /** Show a failure that a key would mend, and hand over the key that is typed. */

@@ -74,6 +74,17 @@ def test_stop_ends_the_camera_and_keeps_the_results(visit, fake_server):
     assert times[0] == 0
 
 
+def test_a_wrong_file_is_told_while_the_camera_goes_on(visit, fake_server):
+    page = visit(fake_server, camera=True).open()
+    start_camera(page)
+    expect(page.locator("#recorded")).to_have_text(STARTED)
+    hand_over(page, b"%PDF-", "drop", "application/pdf")
+    before = recorded(page)
+    page.wait_for_function("count => parseInt(document.getElementById('recorded').textContent) > count + 5", arg=before)
+    expect(page.get_by_role("alert")).to_contain_text("neither a picture nor a video")
+    expect(page.locator("#notice")).to_be_hidden(timeout=15_000)
+
+
 def test_video_file(visit, fake_server, video):
     seen = visit(fake_server)
     page = seen.open()

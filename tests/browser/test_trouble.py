@@ -13,6 +13,7 @@ from tests.browser.conftest import SCREENSHOTS
 from tests.browser.servers import ThreadServer
 from tests.browser.test_live import STARTED, recorded, start_camera
 from tests.browser.test_page import check_accessible
+from tests.browser.test_picture import hand_over
 from tests.conftest import FakePipeline
 
 pytestmark = pytest.mark.slow
@@ -63,7 +64,10 @@ def test_server_goes_away_and_comes_back(visit):
         page = visit(server, camera=True).open()
         start_camera(page)
         expect(page.locator("#recorded")).to_have_text(STARTED)
+        page.locator(".card button").first.focus()
         server.stop()
+        expect(page.get_by_role("alert")).to_contain_text("The connection was lost")
+        hand_over(page, b"%PDF-", "drop", "application/pdf")  # what waits for a new try goes on waiting
         expect(page.get_by_role("alert")).to_contain_text("The connection was lost")
         expect(page.locator("#countdown")).to_have_text(re.compile(r"Trying again in \d+ s"))
         check_accessible(page)
@@ -73,6 +77,7 @@ def test_server_goes_away_and_comes_back(visit):
         page.wait_for_function("count => parseInt(document.getElementById('recorded').textContent) > count", arg=before)
         expect(page.locator("#notice")).to_be_hidden()
         expect(page.get_by_role("status")).to_have_text(re.compile("Connected again|face"))
+        expect(page.locator("#main")).to_be_focused()  # the card that had the focus is gone
 
 
 def test_server_is_restarted_while_a_video_rests(visit, video):
