@@ -6,28 +6,37 @@
 # dependencies, which lasts until these change; what differs from version to version is a small layer on top.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
+# What pyproject.toml asks for, as files of their own: they stay the same, and so do the layers below, when it gets a new
+# version number or the README a new line.
+FROM ${PYTHON_IMAGE} AS requirements
+WORKDIR /src
+COPY pyproject.toml ./
+COPY deploy/requirements.py deploy/
+RUN python deploy/requirements.py > serving.txt \
+ && python deploy/requirements.py openvino >> serving.txt \
+ && python deploy/requirements.py train > training.txt
+
 FROM ${PYTHON_IMAGE} AS dependencies
 ARG TORCH_INDEX=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/mien/bin:$PATH
 RUN python -m venv /opt/mien
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
-COPY deploy/requirements.py deploy/
-RUN python deploy/requirements.py > requirements.txt \
- && python deploy/requirements.py openvino >> requirements.txt \
- && pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    --requirement requirements.txt
+COPY constraints.txt ./
+COPY --from=requirements /src/serving.txt ./
+RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
+    --requirement serving.txt
 
 FROM dependencies AS dependencies-without-pip
 RUN pip uninstall --yes pip
 
 # What is installed under another prefix is only what is not in /opt/mien yet; a copy puts it there.
 FROM dependencies AS training-extras
-RUN python deploy/requirements.py train > requirements.txt \
- && pip install --constraint constraints.txt --prefix /opt/extras --requirement requirements.txt
+COPY --from=requirements /src/training.txt ./
+RUN pip install --constraint constraints.txt --prefix /opt/extras --requirement training.txt
 
 FROM dependencies AS package
 RUN pip install --constraint constraints.txt hatchling
+COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY training training
 COPY weights weights
