@@ -21,8 +21,8 @@ METHOD = """## How it is measured
   ultralytics itself takes one thread fewer than there are cores.
 - **LitServe** hosts the same pipeline with batches of up to 16 (`benchmarks/litserve_app.py`). **fer** runs in a loop
   without a server, with its defaults and its own models, in an environment of its own.
-- The loop without a server bounds both Mien and whoever hosts its pipeline: a ratio between them can be no larger than
-  what the other leaves of that limit.
+- The loop without a server does the networks' work and no other: within the machine's noise it is what Mien, and
+  whoever hosts its pipeline, can reach, and a ratio between them can be no larger than what the other leaves of it.
 - Clients are closed-loop: each has one connection and asks again once it is answered. They are one other process that
   writes prepared bytes to sockets, on the same cores as the server; the column *client cores* says what they take, and
   no figure is corrected for it.

@@ -150,7 +150,8 @@ class Machine(Frozen):
     """What was measured on, and what.
 
     Attributes:
-        busy_before: Processes that wanted a core in the minute before the run, on average; near 0 on a quiet machine.
+        busy_before: Processes that wanted a core in the minute before the run, on average; what installed or built
+            something just before still counts.
         versions: By distribution.
         commit: Of the checkout; with a plus sign where files differ from it.
     """

@@ -4,7 +4,6 @@ The server reads the whole manifest through `app.vision.weights.Manifest`; while
 file holds one entry and the server refuses it.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from app.vision.weights import MANIFEST, CropRule, DetectorCard, EmotionCard
-from training.deployed import write_json
+from training.deployed import read_json, write_json
 from training.errors import RunError
 
 SCHEMA_VERSION = 1
@@ -26,15 +25,7 @@ def read_entries(weights_dir: Path) -> dict[str, Any]:
         RunError: If the file is there and is not a JSON object.
     """
     path = weights_dir / MANIFEST
-    if not path.is_file():
-        return {}
-    try:
-        entries = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path} is not JSON ({error}). Restore it or remove it.") from error
-    if not isinstance(entries, dict):
-        raise RunError(f"{path} is not a JSON object. Restore it or remove it.")
-    return entries
+    return read_json(path) if path.is_file() else {}
 
 
 def read_card(weights_dir: Path, kind: type[Card]) -> Card:
@@ -97,11 +88,11 @@ def measured_rule(framing: Path, weights_sha256: str, weights_dir: Path) -> dict
         weights_dir: Where the detector's entry stands that the rule must fit.
 
     Raises:
-        RunError: If it was measured with another My_model or another detector.
+        RunError: If it was measured with another My_model or another detector, or is not JSON.
     """
     if not framing.is_file():
         return {}
-    measured = json.loads(framing.read_text())
+    measured = read_json(framing)
     detector_sha256 = read_entries(weights_dir).get("detector", {}).get("sha256")
     if (measured.get("weights_sha256"), measured.get("detector_sha256")) != (weights_sha256, detector_sha256):
         raise RunError(f"{framing} was measured with other weights: run `emotion framing` again, or remove the file.")

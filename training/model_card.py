@@ -74,12 +74,10 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         "- Not for identification or surveillance.\n"
         "- Faces of few pixels, in profile, covered or in the dark are missed more often; drawings and statues may "
         "be found.\n"
-        "- Part of the boxes that it was trained and measured on come from a stronger detector, so the figures partly "
-        "tell how well it agrees with that one.\n"
         "- Differences between groups of people were not measured.",
         _data_section(card),
         "## Metrics on the val split\n\n" + _table(("figure", "value"), rows),
-        f"## On photos\n\nHits, misses and false alarms at the default score: [photos]({DETECTOR_PHOTOS}).",
+        *_photos_section(weights_dir),
         _recipe_section(card),
         _file_section(card),
     ]
@@ -114,6 +112,11 @@ def add_int8_section(card: ModelCard, weights_dir: Path) -> None:
         ],
         path,
     )
+
+
+def _photos_section(weights_dir: Path) -> Iterable[str]:
+    if (weights_dir / DETECTOR_PHOTOS).is_file():
+        yield f"## On photos\n\nHits, misses and false alarms at the default score: [photos]({DETECTOR_PHOTOS})."
 
 
 def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -21,3 +21,17 @@ def test_statistics_are_those_of_the_pictures():
     torch.testing.assert_close(first_norm.running_mean, expected, atol=1e-4, rtol=1e-3)
     assert first_norm.momentum == 0.1
     assert not any(module.training for module in model.modules())
+
+
+def test_pictures_that_lie_class_by_class_are_mixed(monkeypatch):
+    """Batches of one class each would hide how much the classes differ."""
+    monkeypatch.setattr("training.emotion.batch_norm.EVALUATION_BATCH", 20)
+    torch.manual_seed(0)
+    images = torch.cat([torch.full((40, 1, 48, 48), value, dtype=torch.uint8) for value in (0, 255)])
+    split = EmotionSplit(images, torch.zeros(80, dtype=torch.int64), torch.zeros(80, 5), -torch.ones(80))
+    model = MyModel(widths=(16, 32))
+    norm = model.stages[0][0].body[1]
+    refresh_statistics(model, split, CPU, bf16=False)
+    with torch.no_grad():
+        expected = model.stages[0][0].body[0](normalize_faces(images)).var(dim=(0, 2, 3))
+    torch.testing.assert_close(norm.running_var, expected, rtol=0.1, atol=1e-6)

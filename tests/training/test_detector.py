@@ -12,7 +12,7 @@ from ultralytics.nn.tasks import DetectionModel
 
 from app.errors import DeviceUnavailable
 from app.vision.device import has_native_bf16
-from app.vision.weights import DetectorCard, fill, load_state
+from app.vision.weights import DetectorCard, fill, load_state, sha256_of
 from app.vision.yolov8 import build_yolov8n
 from training.cli import main
 from training.deployed import to_payload
@@ -76,6 +76,13 @@ def test_no_pictures_is_a_data_error(faces: Path) -> None:
 def test_a_wrong_label_is_a_data_error(faces: Path, line: str) -> None:
     (faces / "labels" / "train" / "0.txt").write_text(f"0 0.5 0.5 0.1 0.1\n{line}\n")
     with pytest.raises(DataError, match=r"0\.txt, line 2"):
+        check_data(faces)
+
+
+def test_labels_of_no_picture_are_a_data_error(faces: Path) -> None:
+    for file in sorted((faces / "labels" / "train").iterdir()):
+        file.rename(file.with_name(f"{file.stem}.png.txt"))
+    with pytest.raises(DataError, match=r"such as 1\.txt for 1\.jpg"):
         check_data(faces)
 
 
@@ -193,12 +200,15 @@ def test_train_evaluate_export(
 ) -> None:
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", faces, "--run", folder, "--device", "cpu", "--imgsz", 64)
-    run("detector", "train", *common, "--window", 32, "--epochs", 1, "--batch", 4)
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(to_payload(build_yolov8n(80).state_dict()))
+    run("detector", "train", *common, "--window", 32, "--epochs", 1, "--batch", 4, "--start", start)
     assert torch.get_num_threads() == three_threads
     assert (folder / "curves.png").stat().st_size > 0
     run("detector", "train", *common)
     assert "already finished" in capsys.readouterr().out
-    run("detector", "export", *common, "--weights-dir", weights_dir)
+    notes = ("--data-note", "Drawn squares", "--data-note", "CC0")
+    run("detector", "export", *common, "--weights-dir", weights_dir, *notes)
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert (evaluation["pictures"], evaluation["faces"], evaluation["imgsz"]) == (4, 4, 64)
     assert (folder / "precision-recall.png").stat().st_size > 0
@@ -212,9 +222,13 @@ def test_train_evaluate_export(
     assert card.parameters == sum(value.numel() for value in network.parameters())
     assert (card.score_threshold, card.iou_threshold) == (0.35, 0.5)
     assert card.training["epoch"] == 1
+    assert card.training["start_sha256"] == sha256_of(start.read_bytes())
+    assert card.data == notes[1::2]
     assert (weights_dir / card.file).read_bytes() == payload_of_run(folder)
     text = (weights_dir / "yolov8n-face.md").read_text()
-    assert all(word in text for word in ("CC BY-NC-ND 4.0", "FFHQ", card.sha256, f"{evaluation['ap50']:.2%}"))
+    assert all(word in text for word in ("- Drawn squares.", "- CC0.", card.sha256, f"{evaluation['ap50']:.2%}"))
+
+    assert "photos.jpg" not in text  # they show another detector
 
     assert torch.get_num_threads() == three_threads  # after an evaluation, too
     out = tmp_path / "again"

@@ -12,6 +12,9 @@ import torch
 
 from tests.training.conftest import make_split
 from training.emotion.distributed import Group
+from training.emotion.recipe import Recipe
+from training.emotion.train import Trainer
+from training.errors import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +25,18 @@ def test_every_item_is_in_one_share_and_shares_are_equal() -> None:
     assert [len(share) for share in shares] == [3, 3, 3]
     assert sorted(torch.cat(shares).tolist()) == list(range(9))
     assert Group().share(batch).tolist() == batch.tolist()
+
+
+def test_processes_that_found_different_checkpoints_do_not_train(
+    tmp_path: Path, tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gather(values: list[object], value: object) -> None:
+        values[:] = [value, 5]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    split = make_split(16)
+    with pytest.raises(RunError, match="folder that all machines share"):
+        Trainer(tiny_recipe, split, split, tmp_path, torch.device("cpu"), bf16=False, group=Group(1, 2))
 
 
 def write_fer2013(path: Path) -> None:

@@ -5,11 +5,16 @@ import pytest
 import torch
 from PIL import Image
 
+from app.vision.emotion import normalize_faces
 from app.vision.my_model import LABELS
 from tests.training.conftest import make_split
+from training.deployed import to_payload
 from training.emotion.data import CSV_CLASSES, EmotionSplit, load_fer2013
-from training.emotion.targets import soft_targets
+from training.emotion.network import MY_MODEL, make_network
+from training.emotion.targets import soft_targets, teachers_opinion
 from training.errors import DataError
+
+CPU = torch.device("cpu")
 
 FERPLUS_HEAD = "path,ferplus_name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 
@@ -75,6 +80,24 @@ def test_votes_beside_the_csv_go_by_their_order(fer2013: tuple[Path, Path]) -> N
             load_fer2013(path)
 
 
+def test_teachers_are_asked_about_the_mirror_image_too(tmp_path: Path) -> None:
+    files = (tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    for file in files:
+        file.write_bytes(to_payload(make_network(MY_MODEL).state_dict()))
+    split = make_split(3)
+    opinion_BK = teachers_opinion(files, split, CPU, bf16=False)
+    assert torch.allclose(opinion_BK, teachers_opinion(files, split.mirrored(), CPU, bf16=False), atol=1e-6)
+    alone_BK = [teachers_opinion((file,), split, CPU, bf16=False) for file in files]
+    assert torch.allclose(opinion_BK, (alone_BK[0] + alone_BK[1]) / 2, atol=1e-6)
+    assert not torch.allclose(alone_BK[0], alone_BK[1], atol=1e-4)
+    assert torch.allclose(opinion_BK.sum(1), torch.ones(3))
+    network = make_network(MY_MODEL, pretrained=files[0]).eval()
+    views = (split.images_BCHW, split.images_BCHW.flip(-1))
+    with torch.inference_mode():
+        expected_BK = sum(network(normalize_faces(view)).softmax(1) for view in views) / 2
+    assert torch.allclose(alone_BK[0], expected_BK, atol=1e-5)
+
+
 def test_soft_targets_sum_to_one_and_are_hard_where_votes_are_silent() -> None:
     split = make_split(3)
     split.votes_BK[0] = torch.tensor([6.0, 0.0, 2.0, 0.0, 0.0])
@@ -128,3 +151,29 @@ def test_wrong_files_in_the_folder_are_data_errors(fer2013: tuple[Path, Path]) -
     (folder / "Training_broken.png").rename(folder / "face.png")
     with pytest.raises(DataError, match="does not say its split"):
         load_fer2013(fer2013[1])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-1,0 0,Training", "not an emotion 0..6"),
+        ("0", "not an emotion 0..6"),
+        ("0,0 0", "None is none of Training"),
+        ("0,0 0,Trai", "'Trai' is none of Training"),
+        ("0,0 0,Training", "2 pixels, not 2304"),
+    ],
+)
+def test_a_line_that_is_cut_or_wrong_is_told(fer2013: tuple[Path, Path], line: str, message: str) -> None:
+    path, _ = fer2013
+    with path.open("a") as file:
+        file.write(line)
+    with pytest.raises(DataError, match=f"line 44: {message}"):
+        load_fer2013(path)
+
+
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08\x00", b'emotion,pixels,Usage\n0,"' + b"0 " * 70_000])
+def test_what_is_no_table_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "fer2013.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="not CSV in UTF-8"):
+        load_fer2013(path)

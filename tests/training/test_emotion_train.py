@@ -1,3 +1,4 @@
+import errno
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from app.vision.emotion import normalize_faces
+from app.vision.my_model import MyModel
 from app.vision.weights import sha256_of
 from tests.training.conftest import make_split
 from training.commands.emotion import RecipeName
@@ -13,7 +15,9 @@ from training.deployed import to_payload
 from training.emotion.augment import AUGMENTATIONS
 from training.emotion.export import candidate_of_run
 from training.emotion.history import HISTORY, EpochRow
+from training.emotion.network import MY_MODEL, make_network
 from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe, learning_rate
+from training.emotion.targets import soft_targets, teachers_opinion
 from training.emotion.train import KEPT_WEIGHTS, Trainer
 from training.errors import DataError, RunError
 
@@ -109,6 +113,39 @@ def test_a_run_folder_that_cannot_be_made_costs_no_epoch(tmp_path: Path, tiny_re
     assert not run.optimizer.state
 
 
+def test_a_run_folder_without_the_right_to_write_costs_no_epoch(tmp_path: Path, tiny_recipe: Recipe) -> None:
+    (tmp_path / HISTORY).mkdir()
+    run = trainer(tiny_recipe, tmp_path)
+    with pytest.raises(IsADirectoryError):
+        run.fit()
+    assert not run.optimizer.state
+
+
+def test_a_full_disk_is_an_os_error(tmp_path: Path, tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        trainer(tiny_recipe, tmp_path).fit(until_epoch=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
+def test_what_is_no_checkpoint_is_said(tmp_path: Path, tiny_recipe: Recipe, content: bytes) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(RunError, match="is not a checkpoint of a run"):
+        trainer(tiny_recipe, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["images_BCHW", "targets_B", "votes_BK"])
+def test_other_data_of_the_same_size_does_not_resume(tmp_path: Path, tiny_recipe: Recipe, name: str) -> None:
+    trainer(tiny_recipe, tmp_path).fit(until_epoch=1)
+    other = make_split(16)
+    changed = replace(other, **{name: getattr(other, name).flip(0) + (name == "votes_BK")})
+    with pytest.raises(RunError, match="another data:"):
+        Trainer(tiny_recipe, changed, make_split(10, seed=1), tmp_path, CPU, bf16=False)
+
+
 def test_another_recipe_or_seed_does_not_resume(tmp_path: Path, tiny_recipe: Recipe) -> None:
     trainer(tiny_recipe, tmp_path, count=16).fit(until_epoch=1)
     with pytest.raises(RunError, match="another seed"):
@@ -135,6 +172,53 @@ def test_a_run_goes_on_from_pretrained_weights_and_says_so(tmp_path: Path, tiny_
     assert candidate_of_run(tmp_path / "second").about["pretrained_sha256"] == sha256_of(start.read_bytes())
     with pytest.raises(RunError, match="another pretrained_sha256"):
         Trainer(tiny_recipe, *common, bf16=False)
+
+
+def teacher_file(path: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    path.write_bytes(to_payload(make_network(MY_MODEL).state_dict()))
+    return path
+
+
+def test_half_of_the_target_is_what_teachers_say_and_the_checkpoint_remembers_it(
+    tmp_path: Path, tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(tiny_recipe, teacher_weight=0.5)
+    teachers = tuple(teacher_file(tmp_path / f"{seed}.safetensors", seed) for seed in (1, 2))
+    common = (make_split(16), make_split(10, seed=1), tmp_path / "run", CPU)
+    run = Trainer(recipe, *common, bf16=False, teachers=teachers)
+    opinion_BK = teachers_opinion(teachers, make_split(16), CPU, bf16=False)
+    assert torch.allclose(run.targets_BK, 0.5 * soft_targets(make_split(16), 0.0) + 0.5 * opinion_BK)
+    run.fit(until_epoch=1)
+    asked: list[object] = []
+    monkeypatch.setattr("training.emotion.train.teachers_opinion", lambda *args: asked.append(args))
+    resumed = Trainer(recipe, *common, bf16=False, teachers=teachers)
+    assert torch.equal(resumed.targets_BK, run.targets_BK)
+    assert not asked
+    told = candidate_of_run(tmp_path / "run").about["teachers_sha256"]
+    assert told == [sha256_of(teacher.read_bytes()) for teacher in teachers]
+    with pytest.raises(RunError, match="another teachers_sha256"):
+        Trainer(recipe, *common, bf16=False, teachers=teachers[:1])
+
+
+@pytest.mark.parametrize(
+    ("weight", "names", "message"),
+    [
+        (0.5, (), "give --teacher"),
+        (0.0, ("t.safetensors",), "leave --teacher out"),
+        (0.5, ("none",), "cannot be read"),
+        (0.5, ("seven.safetensors",), "No teacher: .*does not fit"),
+    ],
+)
+def test_recipe_and_teachers_must_go_together(
+    tmp_path: Path, tiny_recipe: Recipe, weight: float, names: tuple[str, ...], message: str
+) -> None:
+    teacher_file(tmp_path / "t.safetensors", 0)
+    (tmp_path / "seven.safetensors").write_bytes(to_payload(MyModel(num_classes=7).state_dict()))
+    teachers = tuple(tmp_path / name for name in names)
+    recipe = replace(tiny_recipe, teacher_weight=weight)
+    with pytest.raises(RunError, match=message):
+        Trainer(recipe, make_split(16), make_split(8), tmp_path, CPU, bf16=False, teachers=teachers)
 
 
 def test_a_rehearsal_is_not_taken_for_the_run(tiny_recipe, tmp_path):

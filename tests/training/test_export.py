@@ -17,7 +17,7 @@ from training.errors import RunError
 from training.manifest_entry import crop_rule, measured_rule, read_entries
 
 CROP = CropRule(margin=0.1, shift_y=0.02)
-ABOUT = {"recipe": {"name": "tiny", "epochs": 3}, "seed": 7, "epoch": 2, "bf16": False}
+ABOUT = {"recipe": {"name": "tiny", "epochs": 3, "ferplus_weight": 0.2}, "seed": 7, "epoch": 2, "bf16": False}
 
 
 @pytest.fixture
@@ -71,9 +71,17 @@ def test_the_card_repeats_the_measured_figures(tmp_path: Path, candidate: Emotio
     ("keep", "told"), [("best", "PublicTest chose the epoch,"), ("last", "The last epoch was kept.")]
 )
 def test_the_card_says_what_chose_the_epoch(tmp_path: Path, candidate: EmotionCandidate, keep: str, told: str) -> None:
-    about = {**ABOUT, "recipe": {"name": "tiny", "keep": keep}}
+    about = {**ABOUT, "recipe": {"name": "tiny", "keep": keep, "ferplus_weight": 0.2}}
     export(replace(candidate, about=about), tmp_path, tmp_path / "weights")
     assert told in (tmp_path / "weights" / "my_model.md").read_text()
+
+
+@pytest.mark.parametrize(("weight", "sets"), [(0.0, 1), (0.2, 2)])
+def test_the_card_names_the_sets_that_were_used(
+    tmp_path: Path, candidate: EmotionCandidate, weight: float, sets: int
+) -> None:
+    about = {**ABOUT, "recipe": {"name": "tiny", "ferplus_weight": weight}}
+    assert len(export(replace(candidate, about=about), tmp_path, tmp_path / "weights").data) == sets
 
 
 def test_export_keeps_the_other_entry(tmp_path: Path, candidate: EmotionCandidate) -> None:

@@ -35,6 +35,13 @@ def test_pretrained_weights_of_another_network_are_refused(tmp_path: Path) -> No
         make_network("resnet18", pretrained=path)
 
 
+def test_a_checkpoint_is_no_state_dict(tmp_path: Path) -> None:
+    path = tmp_path / "kept.pt"
+    torch.save({"weights": make_network("my_model").state_dict(), "epoch": 3}, path)
+    with pytest.raises(RunError, match=r"kept\.pt is not a state dict.*emotion export"):
+        make_network("my_model", pretrained=path)
+
+
 @pytest.mark.parametrize("name", ["none.pth", "none.safetensors", "damaged.pth", "damaged.safetensors"])
 def test_pretrained_weights_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     if name.startswith("damaged"):

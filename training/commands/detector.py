@@ -100,6 +100,10 @@ def export(
     score_threshold: ScoreOption = DEFAULT_SCORE_THRESHOLD,
     iou_threshold: NmsOption = DEFAULT_IOU_THRESHOLD,
     device: DeviceOption = "auto",
+    data_note: Annotated[
+        list[str] | None,
+        typer.Option("--data-note", help="For the card: what it was trained on, and its terms; may be repeated."),
+    ] = None,
 ) -> None:
     """Write fp16 weights, manifest entry and card; measure on the val split first where that is not done yet."""
     from app.vision.weights import sha256_of
@@ -113,7 +117,7 @@ def export(
     if known is None or any(known.get(name) != value for name, value in wanted.items()):
         _evaluate(payload, data, run, imgsz, batch, score_threshold, iou_threshold, device)
         known = read_evaluation(run, sha256) or {}
-    card = export_detector(payload, about, known, weights_dir)
+    card = export_detector(payload, about, known, data_note or (), weights_dir)
     typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...), manifest entry and card.")
 
 

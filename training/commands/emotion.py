@@ -50,6 +50,7 @@ class RecipeName(StrEnum):
     REPORT = "report"
     BEST = "best"
     REFINE = "refine"
+    DISTIL = "distil"
 
 
 class BackboneName(StrEnum):
@@ -81,6 +82,9 @@ def train(
     pretrained: Annotated[
         Path | None, typer.Option("--pretrained", help="State dict of the same network to start from.")
     ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option("--teacher", help="Weights of a My_model to learn from; may be repeated.")
+    ] = None,
     fp32: Annotated[bool, typer.Option("--fp32", help="Compute in float32 also where bfloat16 is faster.")] = False,
 ) -> None:
     """Train, or resume the run in the folder; the recipe says which epoch is kept.
@@ -94,7 +98,8 @@ def train(
     splits = load_fer2013(data, ("Training", VALIDATION_SPLIT), limit)
     trainer = Trainer(
         chosen, splits["Training"], splits[VALIDATION_SPLIT], run, where, seed,
-        bf16=False if fp32 else None, backbone=backbone.value, pretrained=pretrained, group=group,
+        bf16=False if fp32 else None, backbone=backbone.value, pretrained=pretrained,
+        teachers=tuple(teacher or ()), group=group,
     )  # fmt: skip
     if not group.is_first:
         trainer.fit()

@@ -23,7 +23,8 @@ def check_data(data_dir: Path, splits: tuple[str, ...] = SPLITS) -> None:
         splits: The splits that are needed.
 
     Raises:
-        DataError: If a folder or all of its files are missing, or a line is not of that form.
+        DataError: If a folder or all of its files are missing, no label file belongs to a picture, or a line is not
+            of that form.
     """
     if not data_dir.is_dir():
         raise DataError(f"No data set at {data_dir}: give the folder with images/ and labels/.")
@@ -36,12 +37,14 @@ def check_data(data_dir: Path, splits: tuple[str, ...] = SPLITS) -> None:
         files = sorted(labels.glob("*.txt"))
         if not files:
             raise DataError(f"{data_dir} is not in YOLO format: {labels} holds no label files.")
+        if not {file.stem for file in files} & {picture.stem for picture in split_pictures(data_dir, split)}:
+            raise DataError(f"No label file in {labels} is named as a picture in {images}, such as 1.txt for 1.jpg.")
         for file in files:
             _check_labels(file)
 
 
 def _check_labels(file: Path) -> None:
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
+    for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
         if line.strip() and not _is_face(line.split()):
             raise DataError(f"{file}, line {number}: {line!r} is not `0 cx cy w h` with shares of 0 to 1.")
 

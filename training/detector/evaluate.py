@@ -1,7 +1,6 @@
 """How good the detector is on the val split, in float32: AP by ultralytics' validator, and the server's own path."""
 
 import csv
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from app.errors import WeightsError
 from app.vision.detector import FaceDetector
 from app.vision.weights import fill, sha256_of
 from app.vision.yolov8 import build_yolov8n
-from training.deployed import from_payload, write_json
+from training.deployed import from_payload, read_json, write_json
 from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
 from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
@@ -110,11 +109,12 @@ def evaluate_detector(
         RunError: If the weights do not fit or the size is no multiple of 32.
     """
     check_size(imgsz)
-    network = network_of(payload)
+    network, picked = network_of(payload), pick_device(device)
     check_data(data_dir, ("val",))
-    validator = _validate(network, write_data_yaml(data_dir, out_dir), out_dir, imgsz, batch, pick_device(device))
+    validator = _validate(network, write_data_yaml(data_dir, out_dir), out_dir, imgsz, batch, picked)
     box = validator.metrics.box
-    detector = face_detector(payload, make_card(payload, imgsz, score_threshold, iou_threshold), torch.device("cpu"))
+    where = torch.device("cpu" if picked == "cpu" else f"cuda:{picked}")
+    detector = face_detector(payload, make_card(payload, imgsz, score_threshold, iou_threshold), where)
     served = serve_split(detector, data_dir, score_threshold)
     evaluation = DetectorEvaluation(
         weights_sha256=sha256_of(payload),
@@ -148,6 +148,7 @@ def _validate(
         "device": device,
         "conf": LOWEST_SCORE,
         "iou": NMS_IOU,
+        "rect": True,  # as in published figures: padded to a multiple of 32, not to a square
         "plots": False,
     }
     validator = DetectionValidator(save_dir=out_dir, args=settings)
@@ -175,7 +176,7 @@ def read_evaluation(out_dir: Path, sha256: str) -> dict[str, Any] | None:
     path = out_dir / EVALUATION
     if not path.is_file():
         return None
-    evaluation: dict[str, Any] = json.loads(path.read_text())
+    evaluation = read_json(path)
     return evaluation if evaluation.get("weights_sha256") == sha256 else None
 
 

@@ -1,5 +1,6 @@
 """From a run to what the server loads: yolov8n-face.safetensors, its manifest entry and its card."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,7 @@ from training.model_card import write_detector_card
 
 FITNESS = "metrics/mAP50-95(B)"
 
-DATA = (
-    "Public face-mask, portrait and group-photo sets on GitHub: several without a licence file, for research use",
-    "Of these, some derived from WIDER FACE: CC BY-NC-ND 4.0",
-    "Of these, some derived from FFHQ: CC BY-NC-SA 4.0",
-    "Boxes partly from a stronger face detector",
-    "Start weights YOLOv8n trained on COCO by Ultralytics: AGPL-3.0",
-)
+NO_DATA_NOTE = "The data sets and their terms were not stated at the export"
 
 
 def payload_of_run(run_dir: Path) -> bytes:
@@ -46,8 +41,10 @@ def training_of_run(run_dir: Path) -> dict[str, Any]:
         RunError: If the run has no checkpoint or no recipe.
     """
     _, checkpoint = _best_checkpoint(run_dir)
+    recipe, start_sha256 = read_recipe(run_dir)
     return {
-        "recipe": asdict(read_recipe(run_dir)),
+        "start_sha256": start_sha256,
+        "recipe": asdict(recipe),
         "optimizer": checkpoint["train_args"]["optimizer"],
         "ultralytics": checkpoint["version"],
         "epoch": _best_epoch(checkpoint),
@@ -72,7 +69,7 @@ def _best_epoch(checkpoint: dict[str, Any]) -> int:
 
 
 def export_detector(
-    payload: bytes, about: dict[str, Any], evaluation: dict[str, Any], weights_dir: Path
+    payload: bytes, about: dict[str, Any], evaluation: dict[str, Any], data_notes: Sequence[str], weights_dir: Path
 ) -> DetectorCard:
     """Write the weights, then the manifest entry, then the card.
 
@@ -80,6 +77,7 @@ def export_detector(
         payload: From `payload_of_run`.
         about: From `training_of_run`.
         evaluation: evaluation.json of the same weights; its thresholds become the server's.
+        data_notes: What the weights were trained on, and its terms.
         weights_dir: Where to write.
 
     Returns:
@@ -92,7 +90,7 @@ def export_detector(
         evaluation["iou_threshold"],
         training=about,
         metrics={"val": {name: value for name, value in evaluation.items() if name != "weights_sha256"}},
-        data=DATA,
+        data=tuple(data_notes) or (NO_DATA_NOTE,),
     )
     write_payload(payload, weights_dir / card.file)
     write_entry(weights_dir, card)

@@ -43,5 +43,10 @@ def quantize_detector(data_dir: Path, weights_dir: Path) -> Int8Files:
 
     before, after = measure(float_runtime()), measure(runtime)
     check_loss(before, after)
-    metrics: dict[str, object] = {"split": "val", "fp32": before, "int8": after}
+    metrics: dict[str, object] = {
+        "split": "val",
+        "pictures": len(split_pictures(data_dir, "val")),
+        "fp32": before,
+        "int8": after,
+    }
     return write_int8(runtime, card, metrics, weights_dir)

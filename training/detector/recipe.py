@@ -1,9 +1,9 @@
 """The ways to train the face detector, as plain values."""
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from training.deployed import read_json, write_json
 from training.errors import RunError
 
 RECIPE_FILE = "recipe.json"
@@ -101,20 +101,21 @@ WHOLE = replace(
 RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE)}
 
 
-def write_recipe(recipe: DetectorRecipe, run_dir: Path) -> None:
-    """Keep the recipe in the run's folder, for resuming it and for the model card."""
-    (run_dir / RECIPE_FILE).write_text(json.dumps(asdict(recipe), indent=2) + "\n")
+def write_recipe(recipe: DetectorRecipe, start_sha256: str | None, run_dir: Path) -> None:
+    """Keep the recipe and the start weights' hash in the run's folder, for resuming it and for the model card."""
+    write_json({"start_sha256": start_sha256, **asdict(recipe)}, run_dir / RECIPE_FILE)
 
 
-def read_recipe(run_dir: Path) -> DetectorRecipe:
-    """Return the recipe of a run.
+def read_recipe(run_dir: Path) -> tuple[DetectorRecipe, str | None]:
+    """Return the recipe of a run, and the hash of the weights that it started from (None: from scratch).
 
     Raises:
         RunError: If the folder has none, or it is not of this version's form.
     """
     path = run_dir / RECIPE_FILE
     try:
-        values = json.loads(path.read_text())
-        return DetectorRecipe(**{**values, "zoom": tuple(values["zoom"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        values = read_json(path)
+        start_sha256 = values.pop("start_sha256")
+        return DetectorRecipe(**{**values, "zoom": tuple(values["zoom"])}), start_sha256
+    except (OSError, TypeError, KeyError) as error:
         raise RunError(f"{path} does not hold the recipe of a detector run: train in a new folder.") from error

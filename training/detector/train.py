@@ -17,6 +17,7 @@ from ultralytics.utils.torch_utils import init_seeds
 
 from app.errors import DeviceUnavailable
 from app.vision.device import has_native_bf16
+from app.vision.weights import sha256_of
 from training.deployed import from_payload, read_payload
 from training.detector.augment import FaceDataset
 from training.detector.data import check_data, skip_font_download, write_data_yaml
@@ -132,14 +133,15 @@ def train_detector(
         console.print(f"The run in {run_dir} is already finished.", soft_wrap=True)
         return run_dir / BEST_CHECKPOINT
     check_data(data_dir)
+    start_sha256: str | None = None
     if start_weights is not None and not epochs_done:
-        read_payload(start_weights)
+        start_sha256 = sha256_of(read_payload(start_weights))
     skip_font_download()
     run_dir.mkdir(parents=True, exist_ok=True)
     if epochs_done:
-        recipe = read_recipe(run_dir)
+        recipe, _ = read_recipe(run_dir)
     else:
-        write_recipe(recipe, run_dir)
+        write_recipe(recipe, start_sha256, run_dir)
     overrides = _overrides(data_dir, run_dir, recipe, pick_device(device), resume=epochs_done > 0)
     with kept_threads() as restore_threads:
         trainer = FaceTrainer(recipe, start_weights, overrides)

@@ -19,7 +19,8 @@ def refresh_statistics(model: nn.Module, train: EmotionSplit, device: torch.devi
 
     Args:
         model: Changed in place; left in evaluation mode.
-        train: The Training split; 2,048 pictures spread over it are used.
+        train: The Training split; 2,048 pictures spread over it are used, shuffled by a seed of their own: where
+            pictures lie in folders they come class by class, and batches of one class vary less than all do.
         device: Where to compute.
         bf16: Compute in bfloat16 autocast.
 
@@ -33,8 +34,10 @@ def refresh_statistics(model: nn.Module, train: EmotionSplit, device: torch.devi
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
         norm.train()
+    sample_BCHW = train.head(PICTURES).images_BCHW
+    order_B = torch.randperm(len(sample_BCHW), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        for images_BCHW in train.head(PICTURES).images_BCHW.split(EVALUATION_BATCH):
+        for images_BCHW in sample_BCHW[order_B].split(EVALUATION_BATCH):
             forward_logits(model, normalize_faces(images_BCHW.to(device)), bf16)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -27,7 +27,7 @@ class ComparedRun:
     Attributes:
         backbone: Which network.
         recipe: By name.
-        epochs: Of the recipe as it was run.
+        epochs: That were run.
         kept_epoch: The epoch whose weights are compared.
         val_accuracy: Theirs on PublicTest, 0..1, as the run measured it.
         parameters: Of the network.
@@ -59,12 +59,13 @@ def compare_run(run_dir: Path, device: torch.device) -> ComparedRun:
     """
     candidate = candidate_of_run(run_dir)
     about, network = candidate.about, candidate.network(device)
+    accuracies = _val_accuracies(run_dir / HISTORY, about["epoch"])
     return ComparedRun(
         backbone=candidate.backbone,
         recipe=about["recipe"]["name"],
-        epochs=about["recipe"]["epochs"],
+        epochs=len(accuracies),
         kept_epoch=about["epoch"],
-        val_accuracy=_val_accuracy(run_dir / HISTORY, about["epoch"]),
+        val_accuracy=accuracies[about["epoch"]],
         parameters=sum(value.numel() for value in network.parameters()),
         ms_per_face=_ms_per_face(network, device),
     )
@@ -79,12 +80,16 @@ def write_comparison(rows: Sequence[ComparedRun], path: Path) -> None:
         writer.writerows(asdict(row) for row in rows)
 
 
-def _val_accuracy(history_csv: Path, epoch: int) -> float:
+def _val_accuracies(history_csv: Path, kept_epoch: int) -> dict[int, float]:
+    """Return the accuracy after each epoch; the one that was kept is among them."""
     try:
         with history_csv.open(newline="") as file:
-            return next(float(row["val_accuracy"]) for row in csv.DictReader(file) if int(row["epoch"]) == epoch)
-    except (OSError, StopIteration, KeyError, ValueError) as error:
-        raise RunError(f"{history_csv} does not tell the accuracy after epoch {epoch}, which the run kept.") from error
+            accuracies = {int(row["epoch"]): float(row["val_accuracy"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise RunError(f"{history_csv} is not the history of a run.") from error
+    if kept_epoch not in accuracies:
+        raise RunError(f"{history_csv} does not tell the accuracy after epoch {kept_epoch}, which the run kept.")
+    return accuracies
 
 
 @torch.inference_mode()

@@ -5,7 +5,7 @@ The splits are the challenge's own: Training, PublicTest (validation) and Privat
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from app.vision.my_model import INPUT_SIZE_PX, LABELS
+from app.vision.weights import sha256_of
 from training.errors import DataError
 
 USAGES: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
@@ -63,6 +64,15 @@ class EmotionSplit:
             self.images_BCHW[index], self.targets_B[index], self.votes_BK[index], self.majority_B[index]
         )
 
+    @property
+    def sha256(self) -> str:
+        """Hex digest of pictures, labels and votes in their order."""
+        return sha256_of(b"".join(each.numpy().tobytes() for each in (self.images_BCHW, self.targets_B, self.votes_BK)))
+
+    def mirrored(self) -> "EmotionSplit":
+        """Return the same pictures, left and right exchanged."""
+        return replace(self, images_BCHW=self.images_BCHW.flip(-1))
+
 
 @dataclass(frozen=True)
 class _Votes:
@@ -98,12 +108,15 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES, limit: int | None
         DataError: If there is no such data, a split comes out empty, or the votes belong to other pictures.
     """
     table = path / "fer2013.csv" if path.is_dir() else path
-    if table.is_file():
-        rows = _read_csv(table, usages)
-    elif path.is_dir():
-        rows = _read_folder(path, usages)
-    else:
-        raise DataError(f"No FER2013 at {path}: give fer2013.csv or the folder with train/ and test/.")
+    try:
+        if table.is_file():
+            rows = _read_csv(table, usages)
+        elif path.is_dir():
+            rows = _read_folder(path, usages)
+        else:
+            raise DataError(f"No FER2013 at {path}: give fer2013.csv or the folder with train/ and test/.")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: the table is not CSV in UTF-8 ({error}). Is it packed still?") from error
     splits = {usage: _stack([row for row in rows if row.usage == usage]) for usage in usages}
     for usage, split in splits.items():
         if len(split) == 0:
@@ -128,10 +141,12 @@ def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:
                         f"{path}, line {reader.line_num}: {ferplus.name} has {voted_usage} picture there, not {usage}."
                     )
             try:
-                label = CSV_CLASSES[int(record["emotion"])]
+                label = dict(enumerate(CSV_CLASSES))[int(record["emotion"])]
                 pixels = np.array(record["pixels"].split(), dtype=np.uint8)
-            except (ValueError, IndexError, OverflowError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
                 raise DataError(f"{path}, line {reader.line_num}: not an emotion 0..6 and pixels 0..255.") from error
+            if usage not in USAGES:
+                raise DataError(f"{path}, line {reader.line_num}: {usage!r} is none of {', '.join(USAGES)}.")
             if label not in LABELS or usage not in usages:
                 continue
             if pixels.size != INPUT_SIZE_PX**2:

@@ -45,6 +45,14 @@ class Group:
             dist.all_reduce(value)
         return float(value)
 
+    def agrees(self, value: int) -> bool:
+        """Whether all processes hold the same number."""
+        if self.size == 1:
+            return True
+        values: list[int | None] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return len(set(values)) == 1
+
 
 ALONE = Group()
 

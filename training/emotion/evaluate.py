@@ -3,7 +3,6 @@
 Shape letters: N pictures, K classes.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
 from app.vision.my_model import LABELS
-from training.deployed import write_json
+from training.deployed import read_json, write_json
 from training.emotion.calibrate import fit_temperature, nll
 from training.emotion.data import EmotionSplit
 
@@ -232,6 +231,6 @@ def read_evaluation(out_dir: Path, sha256: str, limit: int | None = None) -> dic
     path = out_dir / EVALUATION
     if not path.is_file():
         return None
-    evaluation: dict[str, Any] = json.loads(path.read_text())
+    evaluation = read_json(path)
     same = evaluation.get("weights_sha256") == sha256 and evaluation.get("limit") == limit
     return evaluation if same else None

@@ -12,7 +12,7 @@ from app.vision.my_model import INPUT_SIZE_PX, LABELS
 from app.vision.weights import CropRule, EmotionCard, fill, sha256_of
 from training.deployed import LICENCE, from_payload, read_payload, to_payload, write_payload
 from training.emotion.network import MY_MODEL, make_network
-from training.emotion.train import KEPT_WEIGHTS
+from training.emotion.train import KEPT_WEIGHTS, read_checkpoint
 from training.errors import RunError
 from training.manifest_entry import write_entry
 from training.model_card import write_emotion_card
@@ -21,10 +21,8 @@ WEIGHTS_FILE = "my_model.safetensors"
 NORMALISATION = 0.5
 """Mean and standard deviation of (value / 255 - mean) / std; `app.vision.emotion.normalize_faces` computes the same."""
 
-DATA = (
-    "FER2013: Kaggle challenge set of pictures scraped from the web, for research use",
-    "FER+ labels by Microsoft: MIT",
-)
+FER2013 = "FER2013: Kaggle challenge set of pictures scraped from the web, for research use"
+FERPLUS = "FER+ labels by Microsoft: MIT"
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,10 @@ def candidate_of_run(run_dir: Path) -> EmotionCandidate:
     path = run_dir / KEPT_WEIGHTS
     if not path.is_file():
         raise RunError(f"No {KEPT_WEIGHTS} in {run_dir}: train first.")
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = read_checkpoint(path, torch.device("cpu"))
     if tuple(state["labels"]) != LABELS:
         raise RunError(f"{path} was trained for {', '.join(state['labels'])}, not for {', '.join(LABELS)}.")
-    names = ("backbone", "pretrained_sha256", "recipe", "seed", "epoch", "bf16")
+    names = ("backbone", "pretrained_sha256", "teachers_sha256", "recipe", "seed", "epoch", "bf16")
     about = {name: state[name] for name in names if state.get(name) is not None}
     return EmotionCandidate(to_payload(state["weights"]), about)
 
@@ -118,7 +116,7 @@ def export_emotion(
         training=candidate.about,
         metrics={name: _summary(split) for name, split in evaluation["splits"].items()},
         licence=LICENCE,
-        data=DATA,
+        data=(FER2013, FERPLUS) if candidate.about["recipe"]["ferplus_weight"] > 0 else (FER2013,),
         mean=NORMALISATION,
         std=NORMALISATION,
         crop=crop,

@@ -57,6 +57,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise RunError(f"Pretrained weights {path} cannot be read ({error.strerror}).") from error
     except Exception as error:  # safetensors, zip and pickle each have errors of their own
         raise RunError(f"{path} is not a state dict that can be read safely ({error}).") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise RunError(f"{path} is not a state dict: of a run, give the .safetensors that `emotion export` wrote.")
     return state
 
 

@@ -39,6 +39,7 @@ def quantize_emotion(training: EmotionSplit, validation: EmotionSplit, weights_d
     check_loss({"accuracy": before}, {"accuracy": after})
     metrics: dict[str, object] = {
         "split": VALIDATION_SPLIT,
+        "pictures": len(validation),
         "fp32": {"accuracy": before, "ECE": ece_before},
         "int8": {"accuracy": after, "ECE": ece_after},
     }

@@ -20,6 +20,7 @@ class Recipe:
         warmup_epochs: Linear warm-up of the cosine schedule; None keeps the rate constant.
         augmentation: `report`: flip and rotation of 10 degrees; `strong` and `degrading`: see `augment`.
         ferplus_weight: Share of the FER+ vote distribution in the target, 0..1; the rest is the FER2013 label.
+        teacher_weight: Share of the teachers' opinion in the target, 0..1; the rest is the blend of label and votes.
         ema_decay: Decay a step of the weights' exponential moving average, which is then what is evaluated and
             kept; None for the plain weights.
         keep: Which epoch's weights are kept: the `best` by the accuracy on PublicTest, or the `last` so far.
@@ -39,6 +40,7 @@ class Recipe:
     ema_decay: float | None
     sizes_px: tuple[tuple[int, int], ...]
     keep: Literal["best", "last"] = "best"
+    teacher_weight: float = 0.0
 
     def size_px(self, epoch: int) -> int:
         """Return the side of the training pictures in an epoch (from 0)."""
@@ -89,7 +91,17 @@ REFINE = replace(
 """Goes on from finished weights (`--pretrained`), so that blurred, small and compressed faces cost less. That shows in
 the distortions, not in the plain accuracy, which stays where it was: so it does not choose the epoch."""
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST, REFINE)}
+DISTIL = replace(
+    REFINE,
+    name="distil",
+    epochs=28,
+    learning_rate=0.001,
+    teacher_weight=0.5,
+)
+"""Goes on from refined weights with half of the target from trained My_models (`--teacher`): their mean errs less than
+each of them, and less than single labels do."""
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST, REFINE, DISTIL)}
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

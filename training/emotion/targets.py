@@ -1,13 +1,20 @@
-"""What My_model is asked to answer: FER2013's labels, blended with the FER+ votes."""
+"""What My_model is asked to answer: FER2013's labels, blended with the FER+ votes and with what teachers say."""
+
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from app.errors import WeightsError
 from app.vision.my_model import LABELS
+from app.vision.weights import fill
+from training.deployed import from_payload, read_payload
 from training.emotion.data import EmotionSplit
+from training.emotion.network import MY_MODEL, make_network
+from training.emotion.predict import predict_logits
 from training.emotion.recipe import Recipe
-from training.errors import DataError
+from training.errors import DataError, RunError
 
 
 def check_votes(recipe: Recipe, train: EmotionSplit) -> None:
@@ -21,6 +28,18 @@ def check_votes(recipe: Recipe, train: EmotionSplit) -> None:
             f"Recipe {recipe.name} blends in FER+ votes, and the data has none: put FER+'s "
             "fer2013new.csv beside fer2013.csv, or a ferplus.csv into the folder."
         )
+
+
+def check_teachers(recipe: Recipe, teachers: tuple[Path, ...]) -> None:
+    """Refuse a recipe without the teachers that it needs, and teachers that it would not ask.
+
+    Raises:
+        RunError: If the two do not go together.
+    """
+    if recipe.teacher_weight > 0 and not teachers:
+        raise RunError(f"Recipe {recipe.name} learns from teachers: give --teacher FILE, once for each.")
+    if recipe.teacher_weight == 0 and teachers:
+        raise RunError(f"Recipe {recipe.name} asks no teachers: leave --teacher out, or take another recipe.")
 
 
 def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
@@ -38,3 +57,36 @@ def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
     count_B1 = split.votes_BK.sum(1, keepdim=True)
     share_BK = torch.where(count_B1 > 0, split.votes_BK / count_B1.clamp(min=1), hard_BK)
     return (1 - ferplus_weight) * hard_BK + ferplus_weight * share_BK
+
+
+def teachers_opinion(teachers: tuple[Path, ...], split: EmotionSplit, device: torch.device, bf16: bool) -> Tensor:
+    """Ask trained My_models about the pictures and their mirror images.
+
+    Args:
+        teachers: Their weights, at least one file.
+        split: N pictures.
+        device: Where to compute.
+        bf16: Compute in bfloat16 autocast.
+
+    Returns:
+        The mean of their probabilities, float32, shape (N, 5), on the CPU; rows sum to 1.
+
+    Raises:
+        RunError: If a file holds no weights of My_model.
+
+    References:
+        Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531, section 2, at
+        temperature 1; for teachers of the same architecture Furlanello et al., "Born-Again Neural Networks",
+        arXiv:1805.04770, section 3.
+    """
+    opinions_BK: list[Tensor] = []
+    for path in teachers:
+        teacher = make_network(MY_MODEL)
+        try:
+            fill(teacher, from_payload(read_payload(path)), str(path))
+        except WeightsError as error:
+            raise RunError(f"No teacher: {error}") from error
+        teacher = teacher.to(device).to(memory_format=torch.channels_last)
+        views = (split, split.mirrored())
+        opinions_BK += [predict_logits(teacher, view, device, bf16).softmax(1) for view in views]
+    return torch.stack(opinions_BK).mean(0)

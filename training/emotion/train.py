@@ -4,6 +4,7 @@ All randomness of an epoch (order, augmentation, dropout) is drawn from one seed
 number, so a run that is resumed after any epoch draws what the uninterrupted run would have drawn.
 """
 
+import io
 import json
 import math
 import time
@@ -14,12 +15,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from app.vision.device import has_native_bf16
 from app.vision.my_model import LABELS
 from app.vision.weights import sha256_of
+from training.deployed import read_payload, write_payload
 from training.emotion.augment import AUGMENTATIONS
 from training.emotion.batch_norm import refresh_statistics
 from training.emotion.data import EmotionSplit
@@ -28,7 +30,7 @@ from training.emotion.history import HISTORY, EpochRow, write_history
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.predict import forward_logits, predict_logits
 from training.emotion.recipe import Recipe, learning_rate
-from training.emotion.targets import check_votes, soft_targets
+from training.emotion.targets import check_teachers, check_votes, soft_targets, teachers_opinion
 from training.errors import RunError
 
 CHECKPOINT = "checkpoint.pt"
@@ -51,11 +53,12 @@ class Trainer:
         bf16: Compute in bfloat16 autocast and channels-last memory.
         backbone: Which network, one of `network.BACKBONES`.
         pretrained: What it starts from; see `network.make_network`.
+        teachers: Weights of My_models whose opinion the recipe blends into the target.
         group: The processes.
 
     Raises:
-        RunError: If the checkpoint found was made with another network, start, recipe, seed, precision or number of
-            pictures, or the pretrained weights cannot be used.
+        RunError: If the checkpoint found was made with another network, start, teacher, recipe, seed, precision or
+            data, or the pretrained weights or the teachers cannot be used.
         DataError: If the recipe needs FER+ votes and the data has none.
     """
 
@@ -70,6 +73,7 @@ class Trainer:
         bf16: bool | None = None,
         backbone: str = MY_MODEL,
         pretrained: Path | None = None,
+        teachers: tuple[Path, ...] = (),
         group: Group = ALONE,
     ) -> None:
         self.recipe, self.train, self.val = recipe, train, val
@@ -79,16 +83,21 @@ class Trainer:
         torch.manual_seed(seed)
         network = make_network(backbone, recipe.dropout, pretrained)
         self.pretrained_sha256 = None if pretrained is None else sha256_of(pretrained.read_bytes())
+        check_teachers(recipe, teachers)
+        self.teachers_sha256 = [sha256_of(read_payload(path)) for path in teachers] or None
         self.model = network.to(device).to(memory_format=torch.channels_last)
         self.ema: AveragedModel | None = None
         if recipe.ema_decay is not None:
             self.ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay))
         self.optimizer = _make_optimizer(recipe, self.model)
         self.augment = AUGMENTATIONS[recipe.augmentation]()
+        self.data_sha256 = [train.sha256, val.sha256]
         check_votes(recipe, train)
-        self.targets_BK = soft_targets(train, recipe.ferplus_weight)
         self.history: list[EpochRow] = []
-        self._resume()
+        if not self._resume():
+            self.targets_BK = self._blend_targets(teachers)
+        if not group.agrees(len(self.history)):
+            raise RunError(f"The processes found different epochs in {run_dir}: give a folder that all machines share.")
         self._in_steps = group.wrap(self.model)
 
     @property
@@ -106,7 +115,9 @@ class Trainer:
     def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
         """Train to the recipe's end, or to `until_epoch`, and return the whole history."""
         last = min(until_epoch or self.recipe.epochs, self.recipe.epochs)
-        self.run_dir.mkdir(parents=True, exist_ok=True)  # if it cannot be made, then not after an epoch's work
+        if self.group.is_first:  # what cannot be written must not fail after an epoch's work
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            write_history(self.history, self.run_dir / HISTORY)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, TimeRemainingColumn(), disable=not self.group.is_first) as progress:
             for epoch in range(len(self.history), last):
@@ -167,6 +178,13 @@ class Trainer:
     def _kept_model(self) -> nn.Module:
         return self.model if self.ema is None else self.ema.module
 
+    def _blend_targets(self, teachers: tuple[Path, ...]) -> Tensor:
+        targets_BK = soft_targets(self.train, self.recipe.ferplus_weight)
+        if not teachers:
+            return targets_BK
+        opinion_BK = teachers_opinion(teachers, self.train, self.device, self.bf16)
+        return torch.lerp(targets_BK, opinion_BK, self.recipe.teacher_weight)
+
     def _keep(self, row: EpochRow) -> None:
         """Append the row; the first process saves the checkpoint, and the weights if the recipe keeps them."""
         self.history.append(row)
@@ -178,6 +196,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "targets": self.targets_BK,
             "history": [asdict(each) for each in self.history],
             **self._about(row),
         }
@@ -193,27 +212,32 @@ class Trainer:
         return {
             "backbone": self.backbone,
             "pretrained_sha256": self.pretrained_sha256,
+            "teachers_sha256": self.teachers_sha256,
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "seed": self.seed,
             "labels": list(LABELS),
             "bf16": self.bf16,
             "pictures": [len(self.train), len(self.val)],
+            "data": self.data_sha256,
         }
 
-    def _resume(self) -> None:
+    def _resume(self) -> bool:
+        """Take up the checkpoint, if there is one: teachers are slow to ask, so it holds the targets, too."""
         path = self.run_dir / CHECKPOINT
         if not path.is_file():
-            return
-        state = torch.load(path, map_location=self.device, weights_only=True)
+            return False
+        state = read_checkpoint(path, self.device)
         for name, value in self._identity().items():
             if state.get(name) != value:
-                values = "" if name == "recipe" else f" ({state.get(name)} there, {value} now)"
+                values = "" if name in ("recipe", "data") else f" ({state.get(name)} there, {value} now)"
                 raise RunError(f"{path} was made with another {name}{values}: use the same or a new folder.")
         self.model.load_state_dict(state["model"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.targets_BK = state["targets"].cpu()
         self.history = [EpochRow(**row) for row in state["history"]]
+        return True
 
 
 def _make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
@@ -222,8 +246,20 @@ def _make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
 
 
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read what a run wrote; nothing in the file is executed.
+
+    Raises:
+        RunError: If it is something else.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # zip and pickle each have errors of their own
+        raise RunError(f"{path} is not a checkpoint of a run: remove it, or give another folder.") from error
+    return state
+
+
 def _save(state: dict[str, Any], path: Path) -> None:
-    """Write whole or not at all, so that an interruption leaves the earlier file."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_payload(buffer.getvalue(), path)
