@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from limits import parse as parse_rate
+from starlette.routing import Route, WebSocketRoute
 
 from app import __version__
-from app.api import detect, health, metrics, source, stream
+from app.api import detect, health, metrics, page, source, stream
 from app.api.access import AccessMiddleware
 from app.api.api_keys import ApiKeysMiddleware, describe_keys
 from app.api.body import BodyLimits
 from app.api.deps import Services
-from app.api.page import MOUNTS, install_page
-from app.api.page import router as page_router
 from app.api.problems import ProblemMiddleware, install_problem_handlers
 from app.api.rate_limit import RateLimitMiddleware
 from app.api.request_id import RequestIdMiddleware
@@ -112,7 +111,7 @@ def create_app(
     api.state.services = Services(engine, body_limits, counted, streams)
     for router in ROUTERS:
         api.include_router(router)
-    install_page(api)
+    page.install_page(api)
     install_problem_handlers(api)
     _add_middleware(api, settings, counted)
     return api
@@ -142,8 +141,9 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
             expose_headers=["X-Request-ID", "Retry-After"],
         )
     api.add_middleware(SecurityHeadersMiddleware)
-    routes = frozenset(str(vars(route)["path"]) for router in (*ROUTERS, page_router) for route in router.routes)
-    api.add_middleware(AccessMiddleware, metrics=counted, routes=routes, mounts=tuple(MOUNTS))
+    known = (route for router in (*ROUTERS, page.router) for route in router.routes)
+    routes = frozenset(route.path for route in known if isinstance(route, (Route, WebSocketRoute)))
+    api.add_middleware(AccessMiddleware, metrics=counted, routes=routes, mounts=tuple(page.MOUNTS))
     api.add_middleware(RequestIdMiddleware)
 
 

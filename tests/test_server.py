@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
-import threading
-import time
 
 import httpx
 import pytest
@@ -17,6 +14,7 @@ from app.errors import DeviceLost
 from app.main import create_app
 from app.server import ImpatientProtocol, make_server
 from app.serving.engine import Engine, EngineLimits
+from tests.browser.servers import ThreadServer
 from tests.conftest import FakePipeline, encode, gradient
 
 IMPATIENT_S = 0.2
@@ -155,26 +153,6 @@ def test_a_body_that_arrives_after_the_answer_leaves_the_connection_for_the_next
     asyncio.run(run())
 
 
-@contextlib.contextmanager
-def serving(pipeline):
-    """Run the whole server in a thread and yield it."""
-    settings = Settings(port=0)
-    engine = Engine(pipeline, EngineLimits())
-    server = make_server(settings, create_app(settings, engine), engine)
-    assert server.failed  # it has not started
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield server, thread
-    finally:
-        server.handle_exit(signal.SIGTERM, None)
-        thread.join(timeout=30)
-        assert not thread.is_alive()
-
-
 def test_a_server_whose_engine_is_dead_stops_and_says_that_it_failed(caplog):
     class Lost(FakePipeline):
         def detect(self, images, options):
@@ -182,17 +160,18 @@ def test_a_server_whose_engine_is_dead_stops_and_says_that_it_failed(caplog):
                 raise DeviceLost("gone")
             return super().detect(images, options)
 
-    with serving(Lost) as (server, thread):
-        port = server.servers[0].sockets[0].getsockname()[1]
-        answer = httpx.post(f"http://127.0.0.1:{port}/detect", content=encode(gradient()), timeout=30)
+    with ThreadServer(Lost) as running:
+        answer = httpx.post(f"{running.address}/detect", content=encode(gradient()), timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (503, "device_lost")
-        thread.join(timeout=30)
-        assert not thread.is_alive()
-    assert server.failed
+        running.thread.join(timeout=30)
+        assert not running.thread.is_alive()
+    assert running.server.failed
     assert "the networks are dead" in caplog.text
 
 
 def test_a_server_that_was_asked_to_stop_has_not_failed():
-    with serving(FakePipeline) as (server, _):
+    settings, engine = Settings(), Engine(FakePipeline, EngineLimits())
+    assert make_server(settings, create_app(settings, engine), engine).failed  # it has not started
+    with ThreadServer() as running:
         pass
-    assert not server.failed
+    assert not running.server.failed

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
+from app.errors import WeightsError
+from app.vision.weights import fill
 from training.errors import RunError
 
 LICENCE = "AGPL-3.0-or-later"
@@ -33,6 +35,18 @@ def to_payload(state: dict[str, Tensor]) -> bytes:
 def from_payload(payload: bytes) -> dict[str, Tensor]:
     """Read what `to_payload` made, as float32: the values that the server computes with."""
     return {name: value.float() for name, value in load(payload).items()}
+
+
+def fill_from_payload(network: nn.Module, payload: bytes, name: str) -> None:
+    """Load a served file into its network, whole.
+
+    Raises:
+        RunError: If names or shapes differ.
+    """
+    try:
+        fill(network, from_payload(payload), name)
+    except WeightsError as error:
+        raise RunError(str(error)) from error
 
 
 def read_payload(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 // One card a face: a small picture of it, the strongest expression, five bars.
 import { EXPRESSIONS, numbersOf } from "./expressions.js";
+import { handOnFocus } from "./focus.js";
 import { percent, text } from "./language.js";
 
 const HOLD_MS = 1000; // a face that is missed for some frames keeps its card
@@ -65,7 +66,7 @@ export class Cards {
   #remove(id) {
     const { root } = this.#cards.get(id);
     this.#cards.delete(id);
-    if (root.contains(document.activeElement)) focusBeside(root);
+    handOnFocus(root, (root.nextElementSibling ?? root.previousElementSibling)?.querySelector("button"));
     root.remove();
   }
 
@@ -85,12 +86,6 @@ export class Cards {
       bar.value.textContent = percent(share);
     }
   }
-}
-
-/** What has the focus must not vanish with it: hand it to a neighbour, or else to the page's main part. */
-function focusBeside(root) {
-  const neighbour = root.nextElementSibling ?? root.previousElementSibling;
-  (neighbour?.querySelector("button") ?? document.getElementById("main")).focus();
 }
 
 function makeCard(onFollow) {

@@ -1,4 +1,5 @@
 // The one message of the page: what went wrong, what to do, when it is tried again.
+import { handOnFocus } from "./focus.js";
 import { text } from "./language.js";
 
 const READING_MS = 8000;
@@ -77,7 +78,7 @@ export class Notice {
   /** Take the message away. */
   hide() {
     clearInterval(this.#timer);
-    this.#keepFocus();
+    handOnFocus(this.#root);
     this.#root.hidden = true;
     this.#failure = null;
     this.#again = null;
@@ -106,17 +107,12 @@ export class Notice {
     this.#countdown.textContent = Number.isFinite(seconds) ? text("countdown", { seconds: Math.max(1, seconds) }) : "";
   }
 
-  /** What has the focus must not vanish with it: a keyboard would begin at the top of the page again. */
-  #keepFocus() {
-    if (this.#root.contains(document.activeElement)) document.getElementById("main").focus();
-  }
-
   #finish() {
     const again = this.#again;
     clearInterval(this.#timer);
     this.#again = null;
     this.#endsAt = Infinity;
-    this.#keepFocus();
+    handOnFocus(this.#root);
     this.#retry.hidden = true;
     this.#countdown.textContent = again ? text("connecting") : "";
     again?.();

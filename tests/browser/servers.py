@@ -21,6 +21,10 @@ class ThreadServer:
     Args:
         make_pipeline: Makes the pipeline of each start.
         settings: As in app/config.py.
+
+    Attributes:
+        server: The last one that was started.
+        thread: What runs it.
     """
 
     def __init__(self, make_pipeline: Callable[[], FakePipeline] = FakePipeline, **settings: object) -> None:
@@ -40,16 +44,16 @@ class ThreadServer:
 
     def start(self) -> None:
         engine = Engine(self._make_pipeline, EngineLimits())
-        self._server = make_server(self._settings, create_app(self._settings, engine), engine)
-        self._thread = threading.Thread(target=self._server.run)
-        self._thread.start()
+        self.server = make_server(self._settings, create_app(self._settings, engine), engine)
+        self.thread = threading.Thread(target=self.server.run)
+        self.thread.start()
         patience = time.monotonic() + START_S
-        while not self._server.started:
-            assert self._thread.is_alive(), "the server did not start"
+        while not self.server.started:
+            assert self.thread.is_alive(), "the server did not start"
             assert time.monotonic() < patience, "the server did not start in time"
             time.sleep(0.01)
 
     def stop(self) -> None:
-        self._server.handle_exit(signal.SIGTERM, None)  # Python hands signals to the main thread only
-        self._thread.join(timeout=30)
-        assert not self._thread.is_alive()
+        self.server.handle_exit(signal.SIGTERM, None)  # Python hands signals to the main thread only
+        self.thread.join(timeout=30)
+        assert not self.thread.is_alive()

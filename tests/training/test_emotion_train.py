@@ -13,12 +13,13 @@ from tests.training.conftest import make_split
 from training.commands.emotion import RecipeName
 from training.deployed import to_payload
 from training.emotion.augment import AUGMENTATIONS
+from training.emotion.checkpoint import KEPT_WEIGHTS
 from training.emotion.export import candidate_of_run
 from training.emotion.history import HISTORY, EpochRow
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe, learning_rate
 from training.emotion.targets import soft_targets, teachers_opinion
-from training.emotion.train import KEPT_WEIGHTS, Trainer
+from training.emotion.train import Trainer
 from training.errors import DataError, RunError
 
 CPU = torch.device("cpu")

@@ -10,11 +10,10 @@ import torch
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionValidator
 
-from app.errors import WeightsError
 from app.vision.detector import FaceDetector
-from app.vision.weights import fill, sha256_of
+from app.vision.weights import sha256_of
 from app.vision.yolov8 import build_yolov8n
-from training.deployed import from_payload, read_json, write_json
+from training.deployed import fill_from_payload, read_json, write_json
 from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
 from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
@@ -22,7 +21,6 @@ from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESH
 from training.detector.served import detect_files, face_detector
 from training.detector.threads import kept_threads
 from training.detector.train import pick_device
-from training.errors import RunError
 
 EVALUATION = "evaluation.json"
 CURVES = "curves.csv"
@@ -73,10 +71,7 @@ def network_of(payload: bytes) -> nn.Module:
         RunError: If they do not fit YOLOv8n with one class.
     """
     network: nn.Module = build_yolov8n(len(LABELS))
-    try:
-        fill(network, from_payload(payload), "The weights file")
-    except WeightsError as error:
-        raise RunError(str(error)) from error
+    fill_from_payload(network, payload, "The weights file")
     network.names = dict(enumerate(LABELS))  # type: ignore[assignment]  # ultralytics keeps plain values on modules
     return network.eval()
 

@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from app.errors import WeightsError
 from app.vision.my_model import INPUT_SIZE_PX, LABELS
-from app.vision.weights import CropRule, EmotionCard, fill, sha256_of
-from training.deployed import LICENCE, from_payload, read_payload, to_payload, write_payload
+from app.vision.weights import CropRule, EmotionCard, sha256_of
+from training.deployed import LICENCE, fill_from_payload, read_payload, to_payload, write_payload
+from training.emotion.checkpoint import KEPT_WEIGHTS, read_checkpoint
 from training.emotion.network import MY_MODEL, make_network
-from training.emotion.train import KEPT_WEIGHTS, read_checkpoint
 from training.errors import RunError
 from training.manifest_entry import write_entry
 from training.model_card import write_emotion_card
@@ -54,10 +53,7 @@ class EmotionCandidate:
             RunError: If they do not fit.
         """
         model = make_network(self.backbone)
-        try:
-            fill(model, from_payload(self.payload), "The weights file")
-        except WeightsError as error:
-            raise RunError(str(error)) from error
+        fill_from_payload(model, self.payload, "The weights file")
         return model.to(device).to(memory_format=torch.channels_last).eval()
 
 

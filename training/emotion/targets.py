@@ -6,10 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from app.errors import WeightsError
 from app.vision.my_model import LABELS
-from app.vision.weights import fill
-from training.deployed import from_payload, read_payload
+from training.deployed import fill_from_payload, read_payload
 from training.emotion.data import EmotionSplit
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.predict import predict_logits
@@ -82,10 +80,7 @@ def teachers_opinion(teachers: tuple[Path, ...], split: EmotionSplit, device: to
     opinions_BK: list[Tensor] = []
     for path in teachers:
         teacher = make_network(MY_MODEL)
-        try:
-            fill(teacher, from_payload(read_payload(path)), str(path))
-        except WeightsError as error:
-            raise RunError(f"No teacher: {error}") from error
+        fill_from_payload(teacher, read_payload(path), f"No teacher: {path}")
         teacher = teacher.to(device).to(memory_format=torch.channels_last)
         views = (split, split.mirrored())
         opinions_BK += [predict_logits(teacher, view, device, bf16).softmax(1) for view in views]

@@ -4,7 +4,6 @@ All randomness of an epoch (order, augmentation, dropout) is drawn from one seed
 number, so a run that is resumed after any epoch draws what the uninterrupted run would have drawn.
 """
 
-import io
 import json
 import math
 import time
@@ -21,9 +20,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from app.vision.device import has_native_bf16
 from app.vision.my_model import LABELS
 from app.vision.weights import sha256_of
-from training.deployed import read_payload, write_payload
+from training.deployed import read_payload
 from training.emotion.augment import AUGMENTATIONS
 from training.emotion.batch_norm import refresh_statistics
+from training.emotion.checkpoint import CHECKPOINT, KEPT_WEIGHTS, read_checkpoint, write_checkpoint
 from training.emotion.data import EmotionSplit
 from training.emotion.distributed import ALONE, Group
 from training.emotion.history import HISTORY, EpochRow, write_history
@@ -32,9 +32,6 @@ from training.emotion.predict import forward_logits, predict_logits
 from training.emotion.recipe import Recipe, learning_rate
 from training.emotion.targets import check_teachers, check_votes, soft_targets, teachers_opinion
 from training.errors import RunError
-
-CHECKPOINT = "checkpoint.pt"
-KEPT_WEIGHTS = "kept.pt"
 
 
 class Trainer:
@@ -191,7 +188,9 @@ class Trainer:
         if not self.group.is_first:
             return
         if row is self.kept:
-            _save({"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / KEPT_WEIGHTS)
+            write_checkpoint(
+                {"weights": self._kept_model().state_dict(), **self._about(row)}, self.run_dir / KEPT_WEIGHTS
+            )
         state = {
             "model": self.model.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
@@ -200,7 +199,7 @@ class Trainer:
             "history": [asdict(each) for each in self.history],
             **self._about(row),
         }
-        _save(state, self.run_dir / CHECKPOINT)
+        write_checkpoint(state, self.run_dir / CHECKPOINT)
         write_history(self.history, self.run_dir / HISTORY)
 
     def _about(self, row: EpochRow) -> dict[str, Any]:
@@ -244,22 +243,3 @@ def _make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     if recipe.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     return torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-
-
-def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """Read what a run wrote; nothing in the file is executed.
-
-    Raises:
-        RunError: If it is something else.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # zip and pickle each have errors of their own
-        raise RunError(f"{path} is not a checkpoint of a run: remove it, or give another folder.") from error
-    return state
-
-
-def _save(state: dict[str, Any], path: Path) -> None:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_payload(buffer.getvalue(), path)

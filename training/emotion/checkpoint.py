@@ -1,0 +1,33 @@
+"""The two files in which a run of My_model lasts: what it goes on from, and the weights that it keeps."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.deployed import write_payload
+from training.errors import RunError
+
+CHECKPOINT = "checkpoint.pt"
+KEPT_WEIGHTS = "kept.pt"
+
+
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read what a run wrote; nothing in the file is executed.
+
+    Raises:
+        RunError: If it is something else.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # zip and pickle each have errors of their own
+        raise RunError(f"{path} is not a checkpoint of a run: remove it, or give another folder.") from error
+    return state
+
+
+def write_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write whole or not at all; what fails is an OSError, which `torch.save` into a file would hide."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_payload(buffer.getvalue(), path)
