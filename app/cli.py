@@ -69,7 +69,7 @@ def detect(
     score_threshold: ScoreThreshold = None,
     device: Device = None,
 ) -> None:
-    """Print one JSON line a picture; exit code 1 if any of them failed."""
+    """Print one JSON line per picture; exit code 1 if any of them failed."""
     from app.vision.types import DetectOptions
 
     settings = _settings(device=device)
@@ -103,7 +103,7 @@ def watch(
     score_threshold: ScoreThreshold = None,
     device: Device = None,
 ) -> None:
-    """Follow the faces of a video: one row a face a frame. Ctrl-C ends it and keeps what was written."""
+    """Follow the faces of a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
     from app.vision.types import DetectOptions
     from app.watch.command import watch_source
 

@@ -38,12 +38,12 @@ class Settings(BaseSettings):
         default="auto", description="What runs the networks; auto: OpenVINO on a CPU where it is installed, else torch."
     )
     threads: int = Field(
-        default=0, ge=0, le=1024, description="CPU threads of the networks; 0: one a core, or a container's share."
+        default=0, ge=0, le=1024, description="CPU threads of the networks; 0: one per core, or a container's share."
     )
     weights_dir: Path | None = Field(
         default=None, description="Folder with manifest.json; default: the weights that come with Mien."
     )
-    max_batch_size: int = Field(default=16, ge=1, le=256, description="Most pictures a pass of the networks.")
+    max_batch_size: int = Field(default=16, ge=1, le=256, description="Most pictures in one pass of the networks.")
     max_batch_wait_ms: float = Field(
         default=0.0, ge=0, le=1000, description="How long a batch gathers while the networks are idle."
     )
@@ -63,8 +63,8 @@ class Settings(BaseSettings):
     upload_timeout_s: float = Field(default=30.0, gt=0, le=3600, description="Longest time for a body; then 408.")
     header_timeout_s: float = Field(default=10.0, gt=0, le=600, description="Longest time for the request's headers.")
     api_keys: SecretStr | None = Field(default=None, description="Comma-separated keys; without any, all may ask.")
-    api_keys_file: Path | None = Field(default=None, description="File with one key a line; # begins a comment.")
-    rate_limit: str | None = Field(default=None, description="Requests a client, such as 60/minute; then 429.")
+    api_keys_file: Path | None = Field(default=None, description="File with one key per line; # begins a comment.")
+    rate_limit: str | None = Field(default=None, description="Most requests per client, such as 60/minute; then 429.")
     cors_origins: str | None = Field(
         default=None,
         description="Comma-separated origins whose pages may ask and stream, or *; the server's own always may.",
@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         default=60, ge=1, le=10_000, description="Most streams at once; then close code 1013."
     )
     stream_max_frames_per_second: float = Field(
-        default=30.0, gt=0, le=1000, description="Most frames a second of one stream; more are answered as dropped."
+        default=30.0, gt=0, le=1000, description="Most frames per second of one stream; more are answered as dropped."
     )
     stream_max_frame_bytes: int = Field(default=5_000_000, ge=1, description="Largest message; then close code 1009.")
     stream_idle_timeout_s: float = Field(
@@ -160,7 +160,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not text in UTF-8: save it as such, one API key a line.") from error
+        raise SettingsError(f"{path} is not text in UTF-8: save it as such, one API key per line.") from error
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def _throughput(axes: Axes, results: Results) -> None:
     axes.invert_yaxis()
     limit = statistics.median(limit_here(one) for one in results.rounds)
     axes.axvline(limit, color=LIMIT_COLOUR, linestyle="--", label="fastest loop without a server")
-    axes.set(title="Requests a second, by server and clients", xlabel="720p pictures with two faces a second")
+    axes.set(title="Requests per second, by server and clients", xlabel="720p pictures with two faces, per second")
     axes.legend(loc="lower right")
 
 

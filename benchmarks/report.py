@@ -67,7 +67,7 @@ def _loops(results: Results) -> Section:
         rows.append(
             (name, str(runs[0].faces), f"{rate:.1f}", f"{1e3 / rate:.1f}", *_percentiles([run.step_ms for run in runs]))
         )
-    header = ("loop", "faces found", "pictures/s", "ms a picture", "step p50 ms", "p95 ms", "p99 ms")
+    header = ("loop", "faces found", "pictures/s", "ms per picture", "step p50 ms", "p95 ms", "p99 ms")
     return Section(
         "Loops without a server", header, rows, "A step is a picture, or a batch of 16. The photo shows two faces."
     )
@@ -135,7 +135,7 @@ def _faces(results: Results) -> Section:
         )
         for each in results.faces
     ]
-    header = ("faces", "detection ms", "emotion ms", "emotion ms a face", "whole ms")
+    header = ("faces", "detection ms", "emotion ms", "emotion ms per face", "whole ms")
     note = (
         "A 720p picture, faces of one size, one client; emotion is crop and classification, whole is the client's time."
     )

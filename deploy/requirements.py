@@ -1,4 +1,4 @@
-"""Prints the dependencies that pyproject.toml declares, one a line; an argument names an extra to print instead."""
+"""Prints the dependencies that pyproject.toml declares, one per line; an argument names an extra to print instead."""
 
 import sys
 import tomllib

@@ -42,7 +42,7 @@ def digest_probabilities(image: Image) -> tuple[float, ...]:
 
 
 class FakePipeline:
-    """Finds one face a picture, made of the picture's own pixels, so that mixed-up answers are caught."""
+    """Finds one face per picture, made of the picture's own pixels, so that mixed-up answers are caught."""
 
     def __init__(self) -> None:
         self.manifest = make_manifest()

@@ -1,4 +1,4 @@
-"""API keys: without a right one, nothing but probes, the page and the source is answered."""
+"""API keys: without a right one, nothing is answered but probes, the page, and what the weights and the source are."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Unauthorized
 
-OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/source", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/models", "/source", "/docs", "/openapi.json"})
 OPEN_FOLDER = "/web/"
 SUBPROTOCOL, KEY_SUBPROTOCOL = "mien", "key."
 """Browsers cannot set headers of a WebSocket: they offer the subprotocols `mien` and `key.<base64url of the key>`."""

@@ -20,7 +20,7 @@ LEAST_KNOWN = 10_000
 
 
 class RateLimitMiddleware:
-    """Count requests a client in a moving window; the counts live in this process.
+    """Count requests per client in a moving window; the counts live in this process.
 
     Args:
         app: The next ASGI application.

@@ -219,7 +219,7 @@ class StreamSession:
 
 def _draw(image: Image, found: ImageFaces) -> bytes:
     if max(image.shape) > JPEG_MAX_SIDE_PX:
-        raise PayloadTooLarge(f"Annotated pictures are JPEGs, of at most {JPEG_MAX_SIDE_PX:,} pixels a side.")
+        raise PayloadTooLarge(f"Annotated pictures are JPEGs, of at most {JPEG_MAX_SIDE_PX:,} pixels per side.")
     buffer = io.BytesIO()
     annotate_image(image, found).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()

@@ -21,7 +21,7 @@ class EngineLimits:
     """Bounds of the engine.
 
     Attributes:
-        max_batch_size: Most pictures a pass of the networks.
+        max_batch_size: Most pictures in one pass of the networks.
         max_batch_wait_ms: How long a batch gathers while the networks are idle.
         queue_size: Most pictures in work at once: being decoded, waiting, or in the networks.
         max_pixels: Largest picture that is decoded.

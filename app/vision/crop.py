@@ -96,7 +96,7 @@ def _steps(samples: int, device: torch.device) -> Tensor:
 def _beside(place_S: Tensor, length: int) -> tuple[np.ndarray, Tensor]:
     """Return the pixels on both sides of each place, and where the places lie if only these pixels are kept.
 
-    A face of thousands of pixels a side then costs no more than one of 768.
+    A face of thousands of pixels per side then costs no more than one of 768.
 
     Args:
         place_S: Along one side of the image, in pixels, shape (S,).

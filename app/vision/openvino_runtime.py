@@ -112,7 +112,7 @@ class OpenVinoRuntime:
 
 
 class OpenVinoNetwork:
-    """A compiled network: whole parts side by side, one a stream; what is left with all threads.
+    """A compiled network: whole parts side by side, one per stream; what is left with all threads.
 
     Args:
         lone: Compiled for the shortest time of one part.

@@ -55,7 +55,7 @@ class Pipeline:
             device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
             precision: `fp32`, `bf16`, `int8` (and bfloat16, where the hardware computes it, for what has no form in
                 int8), or `auto`: bfloat16 where the hardware computes it.
-            threads: CPU threads of one network call; 0 for one a core that this process may use.
+            threads: CPU threads of one network call; 0 for one per core that this process may use.
             runtime_name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
 
         Raises:

@@ -89,7 +89,7 @@ def choose_runtime(
         name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
         device: Where to compute.
         bf16: Compute in bfloat16.
-        threads: Of one network call on a CPU; 0 for one a core that this process may use.
+        threads: Of one network call on a CPU; 0 for one per core that this process may use.
         int8: Networks in 8-bit integers by the sha256 of their weights, which then are what runs; OpenVINO only.
 
     Raises:

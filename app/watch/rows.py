@@ -1,4 +1,4 @@
-"""One row a face a frame, as CSV or as JSON lines; what is written stays, whatever comes after."""
+"""One row per face and frame, as CSV or as JSON lines; what is written stays, whatever comes after."""
 
 import csv
 import json

@@ -53,7 +53,7 @@ def watch(
         source: Frames.
         live: Follows the faces.
         options: For every frame.
-        rows: One row a face a frame goes here.
+        rows: One row per face and frame goes here.
         video: Annotated frames go here.
         progress: Kept up to date.
         tell: Called after each frame.

@@ -1,6 +1,7 @@
 // The page: connects its parts and starts one source at a time.
 import { listCameras, openCamera } from "./camera.js";
 import { backOffS, Failure } from "./failure.js";
+import { handOnFocus } from "./focus.js";
 import { Frames } from "./frames.js";
 import { preferredLanguage, text, useLanguage } from "./language.js";
 import { runLive } from "./live.js";
@@ -10,6 +11,7 @@ import { detect } from "./server.js";
 import { Stage } from "./stage.js";
 
 const byId = (id) => document.getElementById(id);
+const HOPELESS = new Set(["insecure", "oldBrowser"]); // a new try of the camera would fare no better
 const ANOTHER = { picture: "anotherPicture", video: "anotherVideo" };
 
 const stage = new Stage();
@@ -42,7 +44,10 @@ function end() {
   video.removeAttribute("src");
   notice.hide();
   stage.busy = false;
-  for (const id of ["stop", "another", "camera-choice"]) byId(id).hidden = true;
+  for (const control of ["stop", "another", "camera-choice"].map(byId)) {
+    handOnFocus(control);
+    control.hidden = true;
+  }
 }
 
 /** Show a failure and resolve when it shall be tried again. */
@@ -96,9 +101,11 @@ async function ask(file, signal) {
   return null;
 }
 
-async function startCamera(deviceId = "") {
+/** @param {string} keyboardAt The control that has the focus once the camera runs. */
+async function startCamera(deviceId = "", keyboardAt = "stop") {
   const signal = begin("camera");
   try {
+    if (!Frames.areTold) throw new Failure("oldBrowser");
     const stream = await openCamera(deviceId);
     if (signal.aborted) return stream.getTracks().forEach((track) => track.stop());
     stream.getVideoTracks()[0].addEventListener("ended", () => {
@@ -110,9 +117,9 @@ async function startCamera(deviceId = "") {
     video.muted = true;
     await video.play();
     byId("stop").hidden = false;
-    byId("stop").focus();
     await offerCameras(stream, signal);
     if (signal.aborted) return;
+    byId(keyboardAt).focus();
     const { facingMode } = stream.getVideoTracks()[0].getSettings();
     await runStream(signal, { mirrored: facingMode !== "environment", controls: false });
   } catch (failure) {
@@ -122,12 +129,13 @@ async function startCamera(deviceId = "") {
       stage.invite("camera");
       throw failure;
     }
-    notice.show(failure, { again: failure.kind === "insecure" ? null : () => startCamera(deviceId) });
+    notice.show(failure, { again: HOPELESS.has(failure.kind) ? null : () => startCamera(deviceId) });
   }
 }
 
 async function showVideo(file) {
   const signal = begin("video");
+  if (!Frames.areTold) return notice.show(new Failure("oldBrowser"));
   offerAnother();
   video.src = URL.createObjectURL(file);
   video.muted = true;
@@ -217,7 +225,7 @@ for (const kind of ["picture", "video"]) {
 }
 byId("another").addEventListener("click", () => byId(`${source}-file`).click());
 byId("start-camera").addEventListener("click", () => startCamera());
-byId("camera-list").addEventListener("change", () => startCamera(byId("camera-list").value));
+byId("camera-list").addEventListener("change", () => startCamera(byId("camera-list").value, "camera-list"));
 byId("stop").addEventListener("click", () => {
   end(); // what was found stays, for downloads
   stage.invite("camera");

@@ -2,9 +2,10 @@
 
 const KINDS = {
   400: "badFile",
+  408: "tooSlow",
   413: "tooLarge",
   415: "badFile",
-  429: "busy",
+  429: "tooOften",
   502: "busy", // of a proxy, while the server behind it starts
   503: "busy",
   504: "busy",
@@ -34,7 +35,7 @@ export class Failure extends Error {
 
   /** Whether waiting may help. */
   get passing() {
-    return this.kind === "busy" || this.kind === "lost";
+    return ["busy", "tooOften", "lost"].includes(this.kind);
   }
 }
 

@@ -16,6 +16,11 @@ export class Frames {
   #level = 0;
   #answers = [];
 
+  /** Whether this browser tells when a video shows a new frame; those of before late 2024 may not. */
+  static get areTold() {
+    return "requestVideoFrameCallback" in HTMLVideoElement.prototype;
+  }
+
   /**
    * @param {HTMLVideoElement} video
    * @param {AbortSignal} signal Ends the watching.

@@ -91,7 +91,7 @@ export class Notice {
     const { kind, detail } = this.#failure;
     write(this.#title, text(kind));
     write(this.#detail, text(`${kind}Detail`));
-    write(this.#server, detail ? text("serverSays", { detail }) : "");
+    quote(this.#server, detail);
     this.#retry.hidden = !this.#again;
     this.#retry.textContent = text(Number.isFinite(this.#endsAt) ? "tryNow" : "tryAgain");
     this.#writeCountdown();
@@ -122,4 +122,12 @@ export class Notice {
 /** An alert that is written anew is read out anew, even where nothing changed. */
 function write(element, words) {
   if (element.textContent !== words) element.textContent = words;
+}
+
+/** The server's own words are English, whatever the language of the page. */
+function quote(element, detail) {
+  const words = detail ? `${text("serverSays")} ${detail}` : "";
+  if (element.textContent === words) return;
+  element.textContent = words.slice(0, words.length - detail.length);
+  if (detail) element.append(Object.assign(document.createElement("span"), { lang: "en", textContent: detail }));
 }

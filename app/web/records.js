@@ -42,7 +42,7 @@ export class Records {
     }
   }
 
-  /** One row a face; frames without faces have none. */
+  /** One row per face; frames without faces have none. */
   csv() {
     const rows = this.#frames.flatMap(({ frame, time_s, image, faces }) => {
       const numbers = numbersOf(faces);

@@ -1,5 +1,6 @@
 // The stage shows what is looked at: nothing yet, a still picture or a video, with boxes over it.
 import { labelsOf, summaryOf } from "./expressions.js";
+import { handOnFocus } from "./focus.js";
 import { drawFaces } from "./overlay.js";
 
 const MOST_HEIGHT = "72vh";
@@ -23,7 +24,7 @@ export class Stage {
   invite(source) {
     this.#media.hidden = true;
     this.#root.classList.remove("playing");
-    for (const start of this.#root.querySelectorAll("[data-for]")) start.hidden = start.dataset.for !== source;
+    this.#offer(source);
   }
 
   /** Whether an answer is awaited. */
@@ -103,8 +104,17 @@ export class Stage {
     return new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
   }
 
+  /** Leave the button of one source, or none. */
+  #offer(source) {
+    for (const start of this.#root.querySelectorAll("[data-for]")) {
+      const isHidden = start.dataset.for !== source;
+      if (isHidden) handOnFocus(start);
+      start.hidden = isHidden;
+    }
+  }
+
   #open(width, height) {
-    for (const start of this.#root.querySelectorAll("[data-for]")) start.hidden = true;
+    this.#offer(null);
     this.#root.classList.add("playing");
     this.#media.hidden = false;
     this.#shape(width, height);

@@ -92,6 +92,8 @@ function runsOf(points) {
 function drawRun(context, run, id, toX) {
   const { height } = context.canvas;
   const style = getComputedStyle(document.documentElement);
+  context.strokeStyle = style.getPropertyValue("--surface");
+  context.lineWidth = 2 * devicePixelRatio;
   let floor = run.map(() => 0);
   for (const expression of EXPRESSIONS) {
     const ceiling = run.map(({ shares }, index) => floor[index] + shares.get(id)[expression]);
@@ -100,6 +102,7 @@ function drawRun(context, run, id, toX) {
     run.forEach(({ at }, index) => context.lineTo(toX(at), height * (1 - ceiling[index])));
     run.toReversed().forEach(({ at }, index) => context.lineTo(toX(at), height * (1 - floor.at(-1 - index))));
     context.fill();
+    context.stroke(); // neighbours of like brightness are told apart by the edge
     floor = ceiling;
   }
 }

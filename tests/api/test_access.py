@@ -46,7 +46,7 @@ def coded(key):
     "headers",
     [{}, {"X-API-Key": "no"}, {"Authorization": f"Basic {KEY}"}, {"X-API-Key": f"{KEY}x"}, {"X-API-Key": ""}],
 )
-@pytest.mark.parametrize("path", ["/models", "/metrics", "/detect", "/nowhere"])
+@pytest.mark.parametrize("path", ["/metrics", "/detect", "/classify", "/nowhere"])
 def test_without_a_right_key_nothing_is_answered(headers, path):
     with connect(api_keys=f"other, {KEY}") as client:
         answer = client.get(path, headers=headers)
@@ -59,7 +59,13 @@ def test_without_a_right_key_nothing_is_answered(headers, path):
 def test_a_right_key_opens(headers):
     with connect(api_keys=f"other, {KEY}") as client:
         assert client.post("/detect", content=encode(gradient()), headers=headers).status_code == 200
-        assert client.get("/models", headers=headers).status_code == 200
+        assert client.get("/metrics", headers=headers).status_code == 200
+
+
+def test_what_the_page_links_to_needs_no_key():
+    with connect(api_keys=KEY) as client:
+        for path in ("/", "/docs", "/openapi.json", "/models", "/livez", "/readyz"):
+            assert client.get(path).status_code == 200, path
 
 
 def test_keys_come_from_a_file_too(tmp_path):

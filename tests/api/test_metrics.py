@@ -130,7 +130,7 @@ def test_what_is_refused_early_has_a_route_too(json_logs):
     settings = Settings(api_keys="one", rate_limit="1/hour")
     ask = {"headers": {"X-API-Key": "one"}}
     with TestClient(create_app(settings, Engine(FakePipeline, EngineLimits()))) as client:
-        for path in ("/models", "/web/app.js", "/web/swagger-ui/none.js", "/secret"):
+        for path in ("/classify", "/web/app.js", "/web/swagger-ui/none.js", "/secret"):
             client.get(path)
         for _ in range(2):
             client.post("/detect", **ask)
@@ -138,7 +138,7 @@ def test_what_is_refused_early_has_a_route_too(json_logs):
             pass
     lines = [line for line in json_logs() if line["logger"] == "app.api.access"]
     assert [(line["route"], line["status"]) for line in lines] == [
-        ("/models", 401), ("/web", 200), ("/web/swagger-ui", 404), ("unmatched", 401),
+        ("/classify", 401), ("/web", 200), ("/web/swagger-ui", 404), ("unmatched", 401),
         ("/detect", 400), ("/detect", 429), ("/detect/stream", 429),
     ]  # fmt: skip
 

@@ -101,6 +101,17 @@ def test_busy_server_says_when_and_is_asked_again(visit, fake_server):
     expect(page.locator("#notice")).to_be_hidden()
 
 
+@pytest.mark.parametrize(("status", "title"), [(429, "Quá nhiều yêu cầu"), (408, "Gửi tệp mất quá nhiều thời gian")])
+def test_what_is_wrong_is_told_in_the_users_language_and_the_servers_words_in_theirs(visit, fake_server, status, title):
+    page = visit(fake_server, locale="vi-VN").open()
+    problem = {"title": "No", "status": status, "code": "any", "detail": "In the server's words."}
+    page.route("**/detect", lambda route: route.fulfill(status=status, json=problem))
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    expect(page.locator(".notice-title")).to_have_text(title)
+    expect(page.locator(".notice-server")).to_have_text("Máy chủ trả lời: In the server's words.")
+    expect(page.locator(".notice-server [lang=en]")).to_have_text("In the server's words.")
+
+
 def test_a_key_is_asked_for_and_sent(visit, fake_server):
     page = visit(fake_server).open()
     problem = {"title": "Unauthorized", "status": 401, "code": "unauthorized", "detail": "Send a key."}

@@ -135,6 +135,19 @@ def test_frames_that_are_always_too_large_are_not_sent(visit):
         assert (len(sockets), len(frames)) == (1, 0)
 
 
+def test_a_browser_that_does_not_tell_frames_says_so(visit, fake_server, video):
+    seen = visit(fake_server, camera=True)
+    seen.page.add_init_script("delete HTMLVideoElement.prototype.requestVideoFrameCallback")
+    page = seen.open()
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.get_by_role("alert")).to_contain_text("This browser is too old")
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    page.set_input_files("#video-file", video)
+    expect(page.get_by_role("alert")).to_contain_text("This browser is too old")
+    expect(page.locator("#main")).to_be_focused()  # the button that had the focus is gone
+    seen.check()
+
+
 def test_a_key_opens_the_stream(visit):
     with ThreadServer(api_keys="secret+/=?") as server:
         page = visit(server, camera=True).open()

@@ -40,7 +40,7 @@ def test_processes_that_found_different_checkpoints_do_not_train(
 
 
 def write_fer2013(path: Path) -> None:
-    """Sixty learnable pictures a split."""
+    """Sixty learnable pictures per split."""
     classes = (0, 3, 4, 5, 6)  # angry, happy, sad, surprise, neutral as the file counts them
     with path.open("w", newline="") as file:
         rows = csv.writer(file)

@@ -47,7 +47,7 @@ class ComparedRun:
         """One line for people."""
         return (
             f"{self.backbone}, {self.recipe}, {self.epochs} epochs: {self.val_accuracy:.2%} of PublicTest "
-            f"(epoch {self.kept_epoch}), {self.parameters:,} parameters, {self.ms_per_face:.2f} ms a face"
+            f"(epoch {self.kept_epoch}), {self.parameters:,} parameters, {self.ms_per_face:.2f} ms per face"
         )
 
 
@@ -72,7 +72,7 @@ def compare_run(run_dir: Path, device: torch.device) -> ComparedRun:
 
 
 def write_comparison(rows: Sequence[ComparedRun], path: Path) -> None:
-    """Write one CSV row a run, and make the folder."""
+    """Write one CSV row per run, and make the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(ComparedRun.__annotations__))

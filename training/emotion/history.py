@@ -1,4 +1,4 @@
-"""The history of a run: one CSV row an epoch."""
+"""The history of a run: one CSV row per epoch."""
 
 import csv
 from dataclasses import asdict, dataclass
@@ -30,7 +30,7 @@ class EpochRow:
 
 
 def write_history(history: list[EpochRow], path: Path) -> None:
-    """Write one CSV row an epoch."""
+    """Write one CSV row per epoch."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(EpochRow.__annotations__))
         writer.writeheader()

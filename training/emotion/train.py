@@ -1,4 +1,4 @@
-"""Train My_model by a recipe, one CSV row an epoch, and resume to the same numbers.
+"""Train My_model by a recipe, one CSV row per epoch, and resume to the same numbers.
 
 All randomness of an epoch (order, augmentation, dropout) is drawn from one seed made of the run's seed and the epoch's
 number, so a run that is resumed after any epoch draws what the uninterrupted run would have drawn.
