@@ -23,6 +23,8 @@ STRIDES = (8, 16, 32)
 DISTANCE_BINS = 16
 MAX_CANDIDATES = 1000
 """Best anchors of a picture that enter NMS; bounds its quadratic cost when the threshold is low."""
+MAX_DETECTIONS = 300
+"""Of a picture, the surest ones: as many as ultralytics keeps. It bounds what a crowd costs everybody in its batch."""
 
 
 class RawMaps(nn.Module):
@@ -81,7 +83,7 @@ class FaceDetector:
             score_thresholds: Lowest score for each image, 0..1.
 
         Returns:
-            For each image its detections, highest score first.
+            For each image its detections, highest score first, at most `MAX_DETECTIONS`.
         """
         canvases = [letterbox(image, self.card.input_size_px) for image in images]
         by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
@@ -93,7 +95,7 @@ class FaceDetector:
             thresholds_B = torch.tensor([score_thresholds[index] for index in indices], device=self.device)
             xyxy_N4, scores_N, picture_N = self._find(torch.from_numpy(batch), thresholds_B)
             for position, index in enumerate(indices):
-                mine = picture_N == position
+                mine = np.flatnonzero(picture_N == position)[:MAX_DETECTIONS]
                 transform, size = canvases[index][1], images[index].shape[:2]
                 found[index] = _to_detections(xyxy_N4[mine], scores_N[mine], transform, size)
         return found

@@ -1,17 +1,16 @@
 """From the bytes of a picture file to an upright RGB image, with the size checked before any pixel is decoded."""
 
 import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import ExifTags, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
+from app.vision import jpeg_markers, tiff_tags
 from app.vision.avif_frames import unpacked_pixels
-from app.vision.tiff_tiles import tile_pixels
 from app.vision.types import Image, Picture, Rectangle
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
@@ -23,25 +22,30 @@ AVIF_STARTS = tuple(b"ftyp" + brand for brand in (b"avif", b"avis", b"mif1", b"m
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` below takes the place of Pillow's own, process-wide limit.
 
 
-MAX_JPEG_SCANS = 100
-"""A progressive JPEG of a few kilobytes can repeat its scans until decoding takes minutes; cameras write about ten."""
+MAX_SCANNED_PIXELS = 1_000_000_000
+"""Width x height x scans of a JPEG; a scan takes about 1 ns a pixel, whatever little is in it."""
 
-MAX_JPEG_SEGMENTS = 500
-"""Pillow joins EXIF segments one by one, in quadratic time; depth maps and large profiles take some hundred."""
+MAX_RUN_LENGTH_PIXELS = 1_000_000
+"""Of a BMP in run lengths, which Pillow unpacks in Python: 0.15 s."""
 
-JPEG_START = b"\xff\xd8"
-JPEG_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-"""What is not one of the bytes FF 00 and FF D0 .. FF D7 of the coded pixels: ITU-T T.81, section B.1.1.3. Without
-`+` at the FF, which may repeat: the search of it would take quadratic time on a run of FF."""
-
-JPEG_SCAN, JPEG_END = 0xDA, 0xD9
-JPEG_WITHOUT_LENGTH = (0x01, 0xD8)
+BAND_PIXELS = 1_000_000
+"""So many values at a time become 8-bit ones."""
 
 REDUCTIONS = (4, 2)
 """Fractions of its size, 1/4 and 1/2, at which a JPEG is decoded for little more than its entropy code."""
 
+TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+"""What makes a picture of each EXIF orientation upright: CIPA DC-008, section 4.6.4 A."""
 QUARTER_TURNS = (5, 6, 7, 8)
-"""EXIF orientations that exchange width and height."""
+"""Orientations that exchange width and height."""
 
 
 def decode_image(payload: bytes, max_pixels: int) -> Image:
@@ -82,7 +86,7 @@ def decode_picture(
             _reduce(picture, long_side_px)
         reduced = picture.size != original
         _load(picture, unpacked, admit)
-        if reduced and picture.getexif().get(ExifTags.Base.Orientation) in QUARTER_TURNS:
+        if reduced and _orientation(picture) in QUARTER_TURNS:
             original = original[::-1]
         image = np.array(_upright_rgb(picture), dtype=np.uint8)
         return Picture(image, *(original if reduced else image.shape[1::-1]))
@@ -131,15 +135,12 @@ def _opened(payload: bytes, max_pixels: int) -> Iterator[tuple[Pillow.Image, int
     if not payload:
         raise BadPayload("The file is empty.")
     try:
-        if payload.startswith(JPEG_START):
-            _check_markers(payload)
-        unpacked = unpacked_pixels(payload) if payload[4:12] in AVIF_STARTS else 0
-        _check_unpacked(unpacked, max_pixels)  # before Pillow lets libavif look at it
+        scans = jpeg_markers.count_scans(payload) if payload.startswith(jpeg_markers.START) else 1
+        unpacked = _unpacked_pixels(payload)
+        _check_unpacked(unpacked, max_pixels)  # before Pillow, libavif or libtiff look at it
         with Pillow.open(io.BytesIO(payload), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
-            if picture.format == "TIFF":
-                unpacked = tile_pixels(payload)
-                _check_unpacked(unpacked, max_pixels)
+            _check_effort(picture, scans)
             yield picture, unpacked
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(f"This is not a picture in one of these formats: {', '.join(FORMATS)}.") from error
@@ -149,30 +150,11 @@ def _opened(payload: bytes, max_pixels: int) -> Iterator[tuple[Pillow.Image, int
         raise BadPayload("The picture is truncated or damaged.") from error
 
 
-def _check_markers(payload: bytes) -> None:
-    scans = 0
-    for count, marker in enumerate(jpeg_markers(payload), 1):
-        scans += marker == JPEG_SCAN
-        if scans > MAX_JPEG_SCANS:
-            raise BadPayload(f"The JPEG has more than {MAX_JPEG_SCANS} scans.")
-        if count > MAX_JPEG_SEGMENTS:
-            raise BadPayload(f"The JPEG has more than {MAX_JPEG_SEGMENTS} segments.")
-
-
-def jpeg_markers(payload: bytes) -> Iterator[int]:
-    """Yield the markers of a JPEG up to its end; phones append videos, thumbnails hide in segments: neither counts.
-
-    Args:
-        payload: A JPEG, possibly damaged.
-    """
-    place = len(JPEG_START)
-    while found := JPEG_MARKER.search(payload, place):
-        marker, place = found[1][0], found.end()
-        if marker == JPEG_END:
-            return
-        yield marker
-        if marker not in JPEG_WITHOUT_LENGTH:
-            place += int.from_bytes(payload[place : place + 2], "big")
+def _unpacked_pixels(payload: bytes) -> int:
+    """Return how many pixels the frames of an AVIF or the tiles of a TIFF unpack to; 0 for other formats."""
+    if payload[4:12] in AVIF_STARTS:
+        return unpacked_pixels(payload)
+    return tiff_tags.tile_pixels(payload) if payload.startswith(tiff_tags.STARTS) else 0
 
 
 def reduction(size: tuple[int, int], long_side_px: int) -> int:
@@ -207,6 +189,17 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise PayloadTooLarge(f"The picture has {width} x {height} pixels; at most {max_pixels:,} are read.")
 
 
+def _check_effort(picture: Pillow.Image, scans: int) -> None:
+    """Refuse what takes its decoder seconds, however few its bytes are."""
+    pixels = picture.width * picture.height
+    if pixels * scans > MAX_SCANNED_PIXELS:
+        raise PayloadTooLarge(f"The JPEG has {scans} scans of {pixels:,} pixels: save it with fewer, or smaller.")
+    if any(tile.codec_name == "bmp_rle" for tile in picture.tile) and pixels > MAX_RUN_LENGTH_PIXELS:
+        raise PayloadTooLarge(
+            f"A BMP in run lengths is read up to {MAX_RUN_LENGTH_PIXELS:,} pixels: save it uncompressed or as PNG."
+        )
+
+
 def _check_unpacked(pixels: int, max_pixels: int) -> None:
     if pixels > max_pixels:
         raise PayloadTooLarge(f"The file unpacks to {pixels:,} pixels; at most {max_pixels:,} are read.")
@@ -214,7 +207,11 @@ def _check_unpacked(pixels: int, max_pixels: int) -> None:
 
 def _upright_rgb(picture: Pillow.Image) -> Pillow.Image:
     """Make a loaded picture upright RGB, without a copy that is not needed: of 12 megapixels each takes about 30 ms."""
-    ImageOps.exif_transpose(picture, in_place=True)
+    turn = TURNS.get(_orientation(picture))
+    if turn is not None:
+        turned = picture.transpose(turn)
+        picture.close()  # its pixels are needed no more, but its caller still holds it
+        picture = turned
     if picture.mode.startswith(("I", "F")):
         picture = _to_8_bit(picture)
     if picture.has_transparency_data:
@@ -224,11 +221,29 @@ def _upright_rgb(picture: Pillow.Image) -> Pillow.Image:
     return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
+def _orientation(picture: Pillow.Image) -> int:
+    """Return the EXIF orientation, 1..8; where the EXIF data are damaged the picture counts as upright."""
+    try:
+        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - the parsers of EXIF and XMP raise many types; the pixels are sound all the same
+        return 1
+
+
 def _to_8_bit(picture: Pillow.Image) -> Pillow.Image:
-    """Scale 16-bit integers (modes I;16 and I) and floats (mode F, 0..1 or 0..255) to 8-bit gray."""
-    values = np.asarray(picture).astype(np.float32)
+    """Scale 16-bit integers (modes I;16 and I) and floats (mode F, 0..1 or 0..255) to 8-bit gray.
+
+    Some rows at a time: floats of the whole picture would take four times its bytes.
+    """
+    values = np.asarray(picture)
+    largest = float(values.max())
+    times, by = 1.0, 1.0
     if picture.mode == "F":
-        scaled = values * 255.0 if values.max() <= 1.0 else values
-    else:
-        scaled = values / 257.0 if values.max() > 255 or picture.mode.startswith("I;16") else values
-    return Pillow.fromarray(np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8))
+        times = 255.0 if largest <= 1 else 1.0
+    elif largest > 255 or picture.mode.startswith("I;16"):
+        by = 257.0
+    gray = np.empty(values.shape, dtype=np.uint8)
+    rows = max(1, BAND_PIXELS // values.shape[1])
+    for top in range(0, len(values), rows):
+        band = values[top : top + rows].astype(np.float32) * np.float32(times) / np.float32(by)
+        gray[top : top + rows] = np.nan_to_num(band, copy=False).clip(0, 255).round()
+    return Pillow.fromarray(gray)

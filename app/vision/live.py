@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from app.vision.smoothing import ProbabilitySmoother
 from app.vision.tracker import LOST_S, FaceTracker
-from app.vision.types import Face, ImageFaces
+from app.vision.types import Detection, Face, ImageFaces
 
 
 class LiveFaces:
@@ -18,6 +18,7 @@ class LiveFaces:
     def __init__(self, tracking: bool, smoothing_s: float) -> None:
         self._tracker = FaceTracker() if tracking else None
         self._smoother = ProbabilitySmoother(smoothing_s, LOST_S) if tracking and smoothing_s > 0 else None
+        self._side_px = 0
 
     def follow(self, found: ImageFaces, at_s: float) -> ImageFaces:
         """Take the answer for the next frame.
@@ -33,9 +34,16 @@ class LiveFaces:
             return found
         if self._smoother is not None:
             self._smoother.forget_unseen(at_s)
-        ids = self._tracker.track([face.detection for face in found.faces], at_s)
+        ids = self._tracker.track(self._in_pixels_of_the_first(found), at_s)
         faces = tuple(self._join(face, track, at_s) for face, track in zip(found.faces, ids, strict=True))
         return replace(found, faces=faces)
+
+    def _in_pixels_of_the_first(self, found: ImageFaces) -> list[Detection]:
+        """Scale the boxes as if each frame had the first one's longer side: clients may send smaller ones on the way."""
+        side_px = max(found.width, found.height)
+        self._side_px = self._side_px or side_px
+        scale = self._side_px / side_px
+        return [face.detection.scaled(scale, scale) for face in found.faces]
 
     def _join(self, face: Face, track: int, at_s: float) -> Face:
         if self._smoother is None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from app.vision.crop import crop_square
-from app.vision.types import Box, Detection, DetectOptions, ImageFaces, Picture, Rectangle
+from app.vision.types import Box, DetectOptions, ImageFaces, Picture, Rectangle
 from app.vision.weights import EmotionCard, Manifest
 
 DETECTOR_SIDES = 3
@@ -69,10 +69,5 @@ def in_original_pixels(found: ImageFaces, picture: Picture) -> ImageFaces:
     reduction; it counts as much as they do, which moves a box by less than 4 pixels of at least 3840.
     """
     x, y = picture.width / found.width, picture.height / found.height
-
-    def scaled(detection: Detection) -> Detection:
-        left, top, right, bottom = detection.xyxy
-        return replace(detection, xyxy=(left * x, top * y, right * x, bottom * y))
-
-    faces = tuple(replace(face, detection=scaled(face.detection)) for face in found.faces)
+    faces = tuple(replace(face, detection=face.detection.scaled(x, y)) for face in found.faces)
     return replace(found, width=picture.width, height=picture.height, faces=faces)

@@ -62,6 +62,11 @@ class Detection:
     xyxy: tuple[float, float, float, float]
     score: float
 
+    def scaled(self, x: float, y: float) -> "Detection":
+        """Return where this is in a picture that is `x` times as wide and `y` times as high."""
+        left, top, right, bottom = self.xyxy
+        return Detection((left * x, top * y, right * x, bottom * y), self.score)
+
     @property
     def area(self) -> float:
         """Area in square pixels."""
@@ -112,7 +117,8 @@ class ImageFaces:
         width: Width of the upright original in pixels.
         height: Height of the upright original in pixels.
         faces: Sorted by area, largest first.
-        timings_ms: Milliseconds of the whole batch by stage (`detect`, `classify`).
+        timings_ms: Milliseconds by stage: `detect` and `classify` of the whole batch, and from the engine `decode` and
+            `detail` of this picture.
     """
 
     width: int

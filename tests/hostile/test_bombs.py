@@ -179,6 +179,21 @@ def tiff_far_tile():
     return tiff([(322, 16, 8), (323, 16, 8)], tile_data(), before=struct.pack("<Q", TILE_SIDE))
 
 
+def tiff_of_strips(order="<"):
+    """A column of 200,000 pixels, each a strip of its own, uncompressed: Pillow would make an object for each."""
+    count = 200_000
+    numbers = struct.pack(f"{order}I", 8) * count
+    tags = [(256, 4, 1, 1), (257, 4, 1, count), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, count, 8),
+            (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, count, 8)]  # fmt: skip
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, kind, values)
+        + (struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value))
+        for tag, kind, values, value in tags
+    )
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(numbers))
+    return start + numbers + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
 BOMBS = {
     "PNG, 144 Mpx": lambda: flat("PNG", optimize=True),
     "PNG, largest size": png_bomb,
@@ -190,6 +205,8 @@ BOMBS = {
     "TIFF, a tile of 67 Mpx": tiff_tile_bomb,
     "TIFF, big-endian": lambda: tiff_tile_bomb(">"),
     "TIFF, two widths": tiff_two_widths,
+    "TIFF, 200,000 strips": tiff_of_strips,
+    "TIFF, 200,000 strips, big-endian": lambda: tiff_of_strips(">"),
     "AVIF, 3600 Mpx": avif_bomb,
     "AVIF, a frame of 36 Mpx": avif_frame_bomb,
     "AVIF, a grid of 36 Mpx": avif_grid_bomb,

@@ -72,3 +72,21 @@ def test_what_is_no_number_is_an_error_and_not_an_empty_picture(detector, which)
     broken_detector.network = broken
     with pytest.raises(FloatingPointError):
         broken_detector([gradient()], [0.0])
+
+
+def test_a_picture_has_at_most_the_surest_300(detector):
+    """Of a picture with a small box of its own in each of 1,600 cells; the other one in its batch keeps what it has."""
+    logits_BKA = torch.full((2, 1, 8400), -20.0)
+    logits_BKA[0, 0, : 80 * 20] = torch.linspace(-2, 2, 80 * 20)
+    logits_BKA[1, 0, 0] = 3.0
+    distances_BCA = torch.zeros(2, 64, 8400)
+    distances_BCA[:, 0::16] = 12.0  # mostly no distance at all,
+    distances_BCA[:, 1::16] = 11.0  # and sometimes one cell
+    crowded = copy.copy(detector)
+    crowded.network = lambda _: (distances_BCA, logits_BKA)
+    canvas = np.zeros((640, 640, 3), dtype=np.uint8)
+    found = crowded([canvas, canvas], [0.1, 0.1])
+    assert [len(each) for each in found] == [300, 1]
+    scores = [each.score for each in found[0]]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == pytest.approx(float(torch.tensor(2.0).sigmoid()), abs=1e-4)

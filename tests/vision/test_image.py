@@ -114,6 +114,43 @@ def test_jpeg_with_endless_scans_is_refused():
         decode_image(payload[:-2] + last_scan * 100 + b"\xff\xd9", LIMIT)
 
 
+def test_many_scans_of_a_large_picture_are_refused():
+    """Empty scans take a large picture seconds, and next to no bytes."""
+    payload = encode(np.zeros((4000, 5000, 3), dtype=np.uint8), "JPEG", progressive=True)
+    decode_image(payload, 20_000_000)
+    last_scan = payload[payload.rindex(b"\xff\xda") : -2]
+    with pytest.raises(PayloadTooLarge, match="scans"):
+        decode_image(payload[:-2] + last_scan * 60 + b"\xff\xd9", 20_000_000)
+
+
+def bmp_in_run_lengths(width, height):
+    """One colour: in each row, as many pairs (count, colour) as it takes, and an end of line."""
+    row = b"".join(bytes([min(255, width - x), 1]) for x in range(0, width, 255)) + b"\0\0"
+    pixels = row * height + b"\0\1"
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(pixels), 0, 0, 2, 0)
+    palette = bytes([0, 0, 0, 0, 9, 8, 7, 0])
+    start = 14 + len(head) + len(palette)
+    return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + head + palette + pixels
+
+
+def test_a_small_bmp_in_run_lengths_is_read_and_a_large_one_refused():
+    assert (decode_image(bmp_in_run_lengths(300, 20), LIMIT) == [7, 8, 9]).all()
+    with pytest.raises(PayloadTooLarge, match="run lengths"):
+        decode_image(bmp_in_run_lengths(2000, 1000), 50_000_000)
+
+
+def odd_exif(orientation):
+    """An orientation beside a tag whose value Pillow could not write again: a signed number where it knows unsigned."""
+    tags = struct.pack("<HHIi", 0x0100, 9, 1, -5) + struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + tags + bytes(4)
+
+
+@pytest.mark.parametrize("exif", [odd_exif(6), b"Exif\0\0no TIFF at all"], ids=["odd", "damaged"])
+def test_odd_exif_data_cost_no_picture(exif):
+    image = decode_image(encode(gradient(64, 48), "JPEG", exif=exif), LIMIT)
+    assert image.shape == ((64, 48, 3) if b"II" in exif else (48, 64, 3))
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 def test_what_lies_behind_a_jpeg_or_in_its_segments_does_not_count_as_scans(options):
     """Phones append a video to a photo, and write a preview, a JPEG of its own, into its header."""

@@ -103,3 +103,22 @@ def test_without_smoothing_faces_only_get_their_ids():
     live.follow(frame((50.0, HAPPY)), 0.0)
     [face] = live.follow(frame((50.0, NEUTRAL)), 0.1).faces
     assert (face.track_id, face.probabilities, face.raw_probabilities) == (1, NEUTRAL, None)
+
+
+@pytest.mark.parametrize("sides", [(1280, 960), (960, 640), (1280, 480), (640, 1280)])
+def test_frames_may_change_their_size_without_faces_changing_places(sides):
+    """A client sends smaller frames when answers take long: two still faces keep their own ids and probabilities."""
+    live = LiveFaces(tracking=True, smoothing_s=0.5)
+
+    def still(side_px):
+        boxes = [(0.10, 0.30, 0.24, 0.46), (0.28, 0.30, 0.42, 0.46)]
+        faces = zip(boxes, (HAPPY, NEUTRAL), strict=True)
+        made = (Face(Detection(tuple(side_px * at for at in box), 0.9), each) for box, each in faces)
+        return ImageFaces(side_px, side_px * 9 // 16, tuple(made))
+
+    for index, side_px in enumerate([sides[0]] * 5 + [sides[1]] * 5):
+        found = still(side_px)
+        followed = live.follow(found, index / 10)
+        assert [face.track_id for face in followed.faces] == [1, 2]
+        assert [face.detection for face in followed.faces] == [face.detection for face in found.faces]
+        np.testing.assert_allclose([face.probabilities for face in followed.faces], [HAPPY, NEUTRAL])

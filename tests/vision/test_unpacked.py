@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from app.errors import BadPayload, MienError, UnsupportedMedia
 from app.vision.avif_frames import MAX_PIECES, unpacked_pixels
 from app.vision.image import decode_image, decode_picture
-from app.vision.tiff_tiles import tile_pixels
+from app.vision.tiff_tags import tile_pixels
 from tests.conftest import encode, gradient
 from tests.hostile.avif import REDUCED, avif, box, frame, grid, still
 
