@@ -25,13 +25,17 @@ FAREWELL_S = 15.0
 """From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
 
 
+LEAST_TAKEN_BYTES = 32_768
+"""What the slowest client takes of an answer in 30 s: about 1 kB/s. Slower ones only keep others from being answered."""
+
+
 class ImpatientProtocol(HttpToolsProtocol):
     """Closes a connection whose client does not go on sending or reading; Uvicorn itself waits for ever.
 
     Args:
         header_timeout_s: Longest time from the connection, from a request's first byte, or from an answer that did not
             wait for the body, to the end of the next headers.
-        answer_timeout_s: Longest time in which nothing of an answer is taken.
+        answer_timeout_s: In this time a client must take `LEAST_TAKEN_BYTES` of an answer, or the rest of it.
     """
 
     def __init__(self, *args: Any, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any) -> None:
@@ -85,9 +89,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _watch_answer(self, before: int) -> None:
-        """Cut the connection if nothing more was taken, or look again later."""
+        """Cut the connection if too little more was taken, or look again later."""
         left = self.transport.get_write_buffer_size()
-        if left >= before:
+        if left > before - LEAST_TAKEN_BYTES:
             self.transport.abort()
             return
         self._until_cut = self.loop.call_later(self._answer_timeout_s, self._watch_answer, left)
@@ -147,6 +151,7 @@ class DrainingServer(uvicorn.Server):
         """Say whether to stop; asked ten times a second."""
         if not (self._engine.alive or self._engine_died):
             logger.error("the networks are dead: stopping, so that a new process may take over")
+            self._engine.drain()
             self._engine_died = True
         return await super().on_tick(counter) or self._engine_died
 

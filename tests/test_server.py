@@ -90,8 +90,11 @@ class SlowTransport(asyncio.Transport):
         pass
 
 
-@pytest.mark.parametrize(("left", "looks"), [([70], 2), ([70, 50, 10, 10], 4), ([70, 69, 68, 67, 68], 5)])
-def test_only_a_client_who_takes_nothing_more_is_cut_off(left, looks):
+@pytest.mark.parametrize(
+    ("left", "looks"),
+    [([70_000], 2), ([200_000, 150_000, 100_000, 100_000], 4), ([200_000, 199_000], 2), ([40_000, 7_000, 6_999], 3)],
+)
+def test_only_a_client_who_takes_next_to_nothing_is_cut_off(left, looks):
     async def run():
         config = uvicorn.Config(refuse, ws="none", lifespan="off")
         config.load()

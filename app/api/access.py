@@ -6,10 +6,9 @@ from collections.abc import Collection, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.uploads import PROBES
 from app.metrics import Metrics
 
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: logged at debug level only."""
 
 SWITCHING_PROTOCOLS, CLIENT_CLOSED, FORBIDDEN, INTERNAL_ERROR = 101, 499, 403, 500
 
@@ -57,7 +56,7 @@ class AccessMiddleware:
         route = self._route_of(scope)
         code = scope["state"].get("problem_code")
         self.metrics.request_ended(method, route, status, seconds, code)
-        level = logging.DEBUG if route in QUIET and status < INTERNAL_ERROR else logging.INFO
+        level = logging.DEBUG if route in PROBES and status < INTERNAL_ERROR else logging.INFO
         duration_ms = round(seconds * 1e3, 1)
         extra = {"method": method, "route": route, "status": status, "duration_ms": duration_ms, "code": code}
         logger.log(level, "%s %s %d in %.1f ms", method, route, status, duration_ms, extra=extra)

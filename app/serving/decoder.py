@@ -1,6 +1,7 @@
 """Decodes pictures in a few threads, under a bound on all pixels that are held at once."""
 
 import asyncio
+import contextlib
 import threading
 import time
 import weakref
@@ -13,6 +14,9 @@ from app.vision.image import decode_parts, decode_picture
 from app.vision.types import Image, Picture, Rectangle
 
 Result = TypeVar("Result")
+
+ROOM_SHARE = 0.9
+"""Of the time left, so much is waited for room in memory: later the caller would hear of a deadline, not of the reason."""
 
 
 class PixelBudget:
@@ -71,6 +75,8 @@ class Decoder:
 
     def __init__(self, threads: int, max_pixels: int, max_pixels_held: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._free = asyncio.Semaphore(threads)
+        self._waiting = 0
         self._max_pixels = max_pixels
         self.budget = PixelBudget(max(max_pixels_held, max_pixels))
         self._stopped = False
@@ -104,21 +110,40 @@ class Decoder:
     def stop(self) -> None:
         """Give up what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
         self._stopped = True
+        for _ in range(self._waiting):
+            self._free.release()
         self.budget.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _on_a_thread(self, decode: Callable[[float], Result], deadline: float) -> Result:
-        if self._stopped:
-            raise NotReady("The server is stopping.")
+        """Wait for a thread here and not in the pool's queue, which would keep the payloads of callers who have left."""
+        await self._take_thread()
         loop = asyncio.get_running_loop()
-        give_up = time.monotonic() + deadline - loop.time()
+        give_up = time.monotonic() + ROOM_SHARE * (deadline - loop.time())
+        future = self._pool.submit(decode, give_up)
+        future.add_done_callback(lambda _: self._give_thread_back(loop))
         try:
-            return await loop.run_in_executor(self._pool, decode, give_up)
+            return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._stopped and not (task and task.cancelling()):  # The pool gave the picture up, not its caller.
                 raise NotReady("The server is stopping.") from None
             raise
+
+    async def _take_thread(self) -> None:
+        if not self._stopped:
+            self._waiting += 1
+            try:
+                await self._free.acquire()
+            finally:
+                self._waiting -= 1
+        if self._stopped:
+            raise NotReady("The server is stopping.")
+
+    def _give_thread_back(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Runs on the thread itself, once it is done, whether anybody still waits for it or not."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody will ask for a thread any more
+            loop.call_soon_threadsafe(self._free.release)
 
     def _decode(self, payload: bytes, long_side_px: int | None, give_up: float) -> Picture:
         with _Admission(self.budget, give_up) as admission:

@@ -95,6 +95,33 @@ def test_requests_at_once_are_bounded_but_probes_are_answered():
     serve(steps, max_requests=1)
 
 
+def test_clients_that_only_read_keep_no_picture_out():
+    """Files of the page need no key: as many readers as there are places leave all places for pictures."""
+
+    async def steps(app, engine):
+        reader = Exchange(app, [], path="/web/app.js", headers=())
+        reader.scope["method"] = "GET"
+        taking = asyncio.Event()
+
+        async def send(message):
+            reader.sent.append(message)
+            if message["type"] == "http.response.body":
+                taking.set()
+                await reader.left.wait()
+
+        reader.send = send
+        running = asyncio.create_task(reader.run())
+        await taking.wait()
+        other = Exchange(app, [], path="/web/app.js", headers=())
+        other.scope["method"] = "GET"
+        assert (await other.run()).status == 503
+        assert (await Exchange(app, [encode(gradient())]).run()).status == 200
+        reader.left.set()
+        await running
+
+    serve(steps, max_requests=1)
+
+
 def test_who_leaves_takes_the_work_along():
     pipeline = StuckDetector()
 

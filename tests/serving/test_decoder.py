@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -8,6 +10,10 @@ from app.serving.decoder import Decoder, PixelBudget
 from app.serving.engine import Engine, EngineLimits
 from tests.conftest import FakePipeline, encode, gradient
 from tests.serving.test_engine import Stuck, run_with
+
+
+class Payload(bytearray):
+    """Bytes that a weak reference can point at."""
 
 
 def later(seconds=30.0):
@@ -77,6 +83,45 @@ def test_parts_count_alone_once_they_are_cut():
 
     asyncio.run(run())
     decoder.stop()
+
+
+def test_who_leaves_while_all_threads_are_busy_takes_the_payload_along():
+    decoder = Decoder(threads=1, max_pixels=10_000, max_pixels_held=10_000)
+    payload, freed = Payload(encode(gradient(64, 48))), threading.Event()
+    weakref.finalize(payload, freed.set)
+    decoder.budget.acquire(10_000, timeout_s=0)
+
+    async def run():
+        nonlocal payload
+        busy = asyncio.create_task(decoder.decode(encode(gradient(64, 48)), later()))
+        waiting = asyncio.create_task(decoder.decode(payload, later()))
+        payload = None
+        for _ in range(3):
+            await asyncio.sleep(0)  # the first one has the only thread now, and waits for memory
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        del waiting
+        gc.collect()
+        assert freed.is_set()
+        decoder.budget.release(10_000)
+        await busy
+        assert (await decoder.decode(encode(gradient(64, 48)), later())).image.shape == (48, 64, 3)
+
+    asyncio.run(run())
+    decoder.stop()
+
+
+def test_no_room_is_told_before_the_deadline():
+    engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, deadline_s=0.5))
+
+    async def steps():
+        engine._decoder.budget.acquire(64 * 48, timeout_s=0)
+        with pytest.raises(Overloaded, match="memory"):
+            await engine.classify(encode(gradient(64, 48)))
+        engine._decoder.budget.release(64 * 48)
+        assert len(await engine.classify(encode(gradient(64, 48)))) == 5
+
+    run_with(engine, steps)
 
 
 def test_many_pictures_share_little_memory():
