@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import __version__
-from app.config import Settings, unknown_settings
+from app.config import Settings, emptied_keys, unknown_settings
 from app.errors import MienError
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -70,12 +70,13 @@ def detect(
     device: Device = None,
 ) -> None:
     """Print one JSON line per picture; exit code 1 if any of them failed."""
+    from app.main import load_pipeline
     from app.vision.types import DetectOptions
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
     try:
-        pipeline = _load_pipeline(settings)
+        pipeline = load_pipeline(settings)
     except MienError as error:
         raise _fail(str(error)) from error
     failures = 0
@@ -104,6 +105,7 @@ def watch(
     device: Device = None,
 ) -> None:
     """Follow the faces of a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
+    from app.main import load_pipeline
     from app.vision.types import DetectOptions
     from app.watch.command import watch_source
 
@@ -111,7 +113,7 @@ def watch(
     options = DetectOptions(max_faces, min_face_px, score_threshold)
     try:
         summary = watch_source(
-            source, annotate, out, lambda: _load_pipeline(settings), options, settings.tracking, settings.smoothing_s
+            source, annotate, out, lambda: load_pipeline(settings), options, settings.tracking, settings.smoothing_s
         )
     except (MienError, OSError) as error:
         raise _fail(str(error)) from error
@@ -133,6 +135,8 @@ def _settings(**given: Any) -> Settings:
     """Read the settings; options that were given win over the environment."""
     if unknown := unknown_settings(os.environ):
         raise _fail(f"{', '.join(unknown)}: no such setting; the README lists all. Unset or correct it.")
+    if empty := emptied_keys(os.environ):
+        raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -145,19 +149,6 @@ def _settings(**given: Any) -> Settings:
 def _fail(message: str) -> typer.Exit:
     typer.echo(f"mien: {message}", err=True)
     return typer.Exit(1)
-
-
-def _load_pipeline(settings: Settings) -> Any:
-    from app.vision.pipeline import Pipeline
-    from app.vision.weights import default_weights_dir
-
-    return Pipeline.load(
-        settings.weights_dir or default_weights_dir(),
-        settings.device,
-        settings.precision,
-        settings.threads,
-        runtime_name=settings.runtime,
-    )
 
 
 def _detect_file(pipeline: Any, file: Path, options: Any, max_pixels: int, annotate: Path | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """All settings, each also an environment variable with the prefix MIEN_; read by main.py, server.py and cli.py only."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     )
     stream_max_frame_bytes: int = Field(default=5_000_000, ge=1, description="Largest message; then close code 1009.")
     stream_idle_timeout_s: float = Field(
-        default=60.0, gt=0, le=86_400, description="A stream without messages for longer is closed with 1008."
+        default=60.0, gt=0, le=86_400, description="A stream without frames for longer is closed with 1008."
     )
     stream_ping_s: float = Field(
         default=20.0, gt=0, le=3600, description="Time between pings, and longest time to answer one."
@@ -154,6 +154,18 @@ def unknown_settings(environment: Iterable[str]) -> list[str]:
     prefix = str(Settings.model_config["env_prefix"])
     known = {f"{prefix}{name}".upper() for name in Settings.model_fields} | OF_COMPOSE
     return sorted(name for name in environment if name.upper().startswith(prefix) and name.upper() not in known)
+
+
+def emptied_keys(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables of keys that are there but empty: a key that got lost must not leave the server open.
+
+    Other settings count as not set where they are empty.
+
+    Args:
+        environment: Names and values of variables.
+    """
+    names = {f"{Settings.model_config['env_prefix']}{name}".upper() for name in ("api_keys", "api_keys_file")}
+    return sorted(name for name, value in environment.items() if name.upper() in names and not value)
 
 
 def _lines(path: Path) -> list[str]:

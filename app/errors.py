@@ -22,7 +22,7 @@ MienError
 └── WeightsError          start-up: weights are missing, altered or do not fit
 
 Every class carries an HTTP status and a stable `code`; `str(error)` is safe to show to a client. `retry_after_s` says
-when it is worth asking again; None: the same request will fail the same way.
+when it is worth asking again, where waiting helps. Notes (`add_note`) are for the log only.
 """
 
 

@@ -38,17 +38,22 @@ angry, happy, sad, surprise or neutral.
 A facial expression is not a reading of a person's inner state. No picture is stored or logged."""
 
 
+def load_pipeline(settings: Settings) -> "Pipeline":
+    """Load the networks that the settings describe.
+
+    Raises:
+        MienError: As `Pipeline.load`.
+    """
+    from app.vision.pipeline import Pipeline  # importing torch takes seconds: not on the event loop
+
+    weights_dir = settings.weights_dir or default_weights_dir()
+    return Pipeline.load(
+        weights_dir, settings.device, settings.precision, settings.threads, runtime_name=settings.runtime
+    )
+
+
 def make_engine(settings: Settings, metrics: Metrics) -> Engine:
     """Make the engine that the settings describe; nothing is loaded before its `start`."""
-
-    def load() -> "Pipeline":
-        from app.vision.pipeline import Pipeline  # importing torch takes seconds: not on the event loop
-
-        weights_dir = settings.weights_dir or default_weights_dir()
-        return Pipeline.load(
-            weights_dir, settings.device, settings.precision, settings.threads, runtime_name=settings.runtime
-        )
-
     limits = EngineLimits(
         max_batch_size=settings.max_batch_size,
         max_batch_wait_ms=settings.max_batch_wait_ms,
@@ -58,7 +63,7 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
         deadline_s=settings.deadline_s,
         decode_threads=settings.decode_threads,
     )
-    return Engine(load, limits, metrics)
+    return Engine(lambda: load_pipeline(settings), limits, metrics)
 
 
 def make_streams(settings: Settings) -> Streams:
@@ -109,6 +114,7 @@ def create_app(
     )
     body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
     api.state.services = Services(engine, body_limits, counted, streams)
+    source.source_archive()  # now, so that it is the source of what runs
     for router in ROUTERS:
         api.include_router(router)
     page.install_page(api)

@@ -26,7 +26,7 @@ FAREWELL_S = 15.0
 
 
 LEAST_TAKEN_BYTES = 32_768
-"""What the slowest client takes of an answer in 30 s: about 1 kB/s. Slower ones only keep others from being answered."""
+"""What the slowest client takes of an answer in 30 s, about 1 kB/s; slower ones only keep places from others."""
 
 
 class ImpatientProtocol(HttpToolsProtocol):

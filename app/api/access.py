@@ -9,7 +9,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.uploads import PROBES
 from app.metrics import Metrics
 
-
 SWITCHING_PROTOCOLS, CLIENT_CLOSED, FORBIDDEN, INTERNAL_ERROR = 101, 499, 403, 500
 
 logger = logging.getLogger(__name__)

@@ -21,16 +21,12 @@ class Services:
         body_limits: Byte limits.
         metrics: What is counted.
         streams: The open sessions of WS /detect/stream.
-        max_batch_files: Most files of one /detect/batch request.
-        max_classify_files: Most files of one /classify request.
     """
 
     engine: Engine
     body_limits: BodyLimits
     metrics: Metrics
     streams: Streams
-    max_batch_files: int = 32
-    max_classify_files: int = 64
 
 
 def get_services(connection: HTTPConnection) -> Services:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.api.body import check_size, read_many, read_single
 from app.api.deps import Services, ServicesDep
 from app.api.disconnect import unless_client_leaves
-from app.api.problems import Problem, problem_of, request_id_of
+from app.api.problems import Problem, first_fault, log_failure, problem_of, request_id_of
 from app.api.schemas import (
     ClassifyBatchOut,
     ClassifyOut,
@@ -22,12 +22,14 @@ from app.api.schemas import (
     emotion_fields,
     model_names,
 )
-from app.errors import InvalidRequest, MienError, NotReady, Overloaded
+from app.errors import InvalidRequest, MienError, Overloaded
 from app.vision.image import FORMATS
 from app.vision.types import DetectOptions
 
 QUEUE_SHARE = 4
 """The files of one request take at most a quarter of the queue at a time, so that one client cannot fill it."""
+
+MAX_BATCH_FILES, MAX_CLASSIFY_FILES = 32, 64
 
 BUSY = 503
 
@@ -69,13 +71,15 @@ SINGLE_BODY = {
 BATCH_BODY = {
     "requestBody": {
         "required": True,
-        "content": _form_schema("files", {"type": "array", "items": BINARY, "maxItems": 32}, OPTION_SCHEMA),
+        "content": _form_schema(
+            "files", {"type": "array", "items": BINARY, "maxItems": MAX_BATCH_FILES}, OPTION_SCHEMA
+        ),
     }
 }
 CLASSIFY_BODY = {
     "requestBody": {
         "required": True,
-        "content": _form_schema("files", {"type": "array", "items": BINARY, "maxItems": 64}, {}),
+        "content": _form_schema("files", {"type": "array", "items": BINARY, "maxItems": MAX_CLASSIFY_FILES}, {}),
     }
 }
 
@@ -96,7 +100,7 @@ async def detect_batch(
     request: Request, services: ServicesDep, query: Annotated[OptionFields, Query()]
 ) -> DetectBatchOut:
     """Find the faces of up to 32 pictures (form field `files`); a bad file costs only its own entry."""
-    form = await read_many(request, services.body_limits, services.max_batch_files)
+    form = await read_many(request, services.body_limits, MAX_BATCH_FILES)
     options = _merge_options(query, form.fields)
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
 
@@ -111,7 +115,7 @@ async def detect_batch(
 async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
     """Classify 1 to 64 pictures that are faces already (form field `files`), without detection or margin."""
     _refuse_unknown(request.query_params.keys())
-    form = await read_many(request, services.body_limits, services.max_classify_files)
+    form = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES)
     _refuse_unknown(form.fields.keys())
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
 
@@ -128,9 +132,7 @@ def _merge_options(query: OptionFields, fields: dict[str, str]) -> DetectOptions
     try:
         merged = OptionFields.model_validate({**query.model_dump(exclude_unset=True), **fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = " ".join(str(part) for part in first["loc"])
-        raise InvalidRequest(f"body {where}: {first['msg']}.") from error
+        raise first_fault(error, "body") from error
     return merged.to_options()
 
 
@@ -145,11 +147,12 @@ async def _each(
     """Answer every payload in order; an error of ours takes only its own place.
 
     Raises:
-        Overloaded: If the server could take none of them: then the whole request is worth repeating later.
-        NotReady: The same, because it starts or stops.
+        MienError: One with status 503, if the server could take none of them: then the whole request is worth repeating
+            later. Where all have the same reason it is told; else the server is busy.
     """
     gate = asyncio.Semaphore(max(1, services.engine.limits.queue_size // QUEUE_SHARE))
     request_id = request_id_of(request)
+    refusals: list[MienError] = []
 
     async def one(payload: bytes) -> Answer | ErrorOut:
         async with gate:
@@ -157,13 +160,15 @@ async def _each(
                 return await answer(payload)
             except MienError as error:
                 services.metrics.rejected(error.code)
+                log_failure(error)
+                refusals.extend([error] if error.status == BUSY else [])
                 return ErrorOut(error=problem_of(error, request_id))
 
     results = await unless_client_leaves(request, _all_of(one(payload) for payload in payloads))
-    refused = [each.error.code for each in results if isinstance(each, ErrorOut) and each.error.status == BUSY]
-    if len(refused) == len(results):
-        kind = NotReady if NotReady.code in refused else Overloaded
-        raise kind("The server could take none of these pictures; try again shortly.")
+    if len(refusals) == len(results):
+        if len({each.code for each in refusals}) == 1:
+            raise refusals[0]
+        raise Overloaded("The server could take none of these pictures; try again shortly.")
     return results
 
 

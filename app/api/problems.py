@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,6 +38,23 @@ class Problem(BaseModel):
 def problem_of(error: MienError, request_id: str | None) -> Problem:
     """Describe an error of ours."""
     return Problem(title=error.title, status=error.status, code=error.code, detail=str(error), request_id=request_id)
+
+
+def log_failure(error: MienError) -> None:
+    """Write a failure of ours to the log, under the request id that the answer has; refusals are no matter for it."""
+    if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s: %s", error.code, " ".join((str(error), *getattr(error, "__notes__", ()))))
+
+
+def first_fault(error: ValidationError | RequestValidationError, where: str = "") -> InvalidRequest:
+    """Say in a sentence what pydantic found first.
+
+    Args:
+        error: What it found.
+        where: What was looked at, if the error does not say.
+    """
+    first: Mapping[str, Any] = error.errors()[0]
+    return InvalidRequest(f"{' '.join([where, *map(str, first['loc'])]).strip()}: {first['msg']}.")
 
 
 def request_id_of(connection: HTTPConnection) -> str | None:
@@ -114,14 +131,13 @@ def _respond(connection: HTTPConnection, problem: Problem, headers: Mapping[str,
 
 async def _on_mien_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MienError)  # noqa: S101 - Starlette calls this for MienError only
+    log_failure(error)
     return respond(request, error)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    first: dict[str, Any] = error.errors()[0]
-    where = " ".join(str(part) for part in first["loc"])
-    return respond(request, InvalidRequest(f"{where}: {first['msg']}."))
+    return respond(request, first_fault(error))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

@@ -1,5 +1,6 @@
 """GET /source: the program's own source, as section 13 of the AGPL asks of a server."""
 
+import functools
 import io
 import zipfile
 from pathlib import Path
@@ -18,6 +19,13 @@ router = APIRouter(tags=["service"])
 @router.get("/source", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
 def source() -> Response:
     """Download the source of this very server (the weights are described at /models)."""
+    headers = {"Content-Disposition": 'attachment; filename="mien-source.zip"'}
+    return Response(source_archive(), media_type="application/zip", headers=headers)
+
+
+@functools.cache
+def source_archive() -> bytes:
+    """Return the source as a ZIP, as it was when this process first asked for it."""
     archive, inside = io.BytesIO(), PACKAGE / "about"
     beside = inside if inside.is_dir() else PACKAGE.parent
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
@@ -26,5 +34,4 @@ def source() -> Response:
         for path in sorted(PACKAGE.rglob("*")):
             if path.is_file() and path.suffix in SUFFIXES and inside not in path.parents:
                 file.write(path, Path(PACKAGE.name) / path.relative_to(PACKAGE))
-    headers = {"Content-Disposition": 'attachment; filename="mien-source.zip"'}
-    return Response(archive.getvalue(), media_type="application/zip", headers=headers)
+    return archive.getvalue()

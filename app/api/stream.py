@@ -10,6 +10,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
 from app.api.deps import Services, ServicesDep
+from app.api.problems import log_failure
 from app.api.schemas import model_names
 from app.api.stream_messages import (
     FrameDropped,
@@ -117,19 +118,23 @@ class StreamSession:
 
     async def _read(self) -> Ending | None:
         """Take messages until there is a reason to end; None if the client has left."""
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + self._limits.idle_timeout_s
         while True:
             try:
-                async with asyncio.timeout(self._limits.idle_timeout_s):
+                async with asyncio.timeout_at(patience):
                     message = await self._websocket.receive()
             except TimeoutError:
-                return Ending(1008, f"No message for {self._limits.idle_timeout_s:g} s.")
+                return Ending(1008, f"No frame for {self._limits.idle_timeout_s:g} s.")
             if message["type"] == "websocket.disconnect":
                 return None
             payload = message.get("bytes")
             if payload is None:
                 await self._queue.put(self._take_text(message.get("text") or ""))
-            elif (ending := await self._take_frame(payload)) is not None:
+                continue
+            if (ending := await self._take_frame(payload)) is not None:
                 return ending
+            patience = loop.time() + self._limits.idle_timeout_s  # words alone keep no place from others
 
     async def _take_frame(self, payload: bytes) -> Ending | None:
         seq, at_s = self._received, asyncio.get_running_loop().time()
@@ -186,6 +191,7 @@ class StreamSession:
     async def _refuse(self, frame: Frame, error: MienError) -> None:
         self._metrics.stream_frame("failed")
         self._metrics.rejected(error.code)
+        log_failure(error)
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
     def _finish(self, frame: Frame, found: ImageFaces, image: Image | None) -> tuple[FrameResult, bytes | None]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from app.api.problems import first_fault
 from app.api.schemas import FaceOut, ImageOut, ModelNames, OptionFields, Share, emotion_fields, face_out
 from app.errors import InvalidRequest, MienError
 from app.vision.types import Face, ImageFaces
@@ -111,9 +112,7 @@ def parse_update(text: str, current: StreamSettings) -> StreamSettings:
     try:
         update = SessionUpdate.model_validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = " ".join(["session.update", *(str(part) for part in first["loc"])])
-        raise InvalidRequest(f"{where}: {first['msg']}.") from error
+        raise first_fault(error, "session.update") from error
     return current.model_copy(update=update.model_dump(exclude_unset=True, exclude={"type"}))
 
 

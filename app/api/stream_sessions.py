@@ -36,7 +36,7 @@ class StreamLimits:
         max_sessions: Most at once.
         max_frames_per_second: Most frames of one session.
         max_frame_bytes: Largest message.
-        idle_timeout_s: Longest time without a message.
+        idle_timeout_s: Longest time without a frame.
         origins: Further web origins whose pages may stream, such as `https://app.example`; `*` stands for all.
         tracking: Whether faces get ids.
         smoothing_s: Time constant of the smoothing; 0 for none.

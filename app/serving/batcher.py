@@ -174,7 +174,7 @@ class MicroBatcher(Generic[Item, Result]):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items.")
         except BaseException as error:
             logger.exception("a batch of %d failed", len(batch))
-            told = error if isinstance(error, self._fatal) else InferenceFailed("The networks failed on this batch.")
+            told = error if isinstance(error, self._fatal) else _failure_of(error)
             for entry in batch:
                 _settle(entry.future, error=told)
             if told is error:
@@ -189,6 +189,13 @@ class MicroBatcher(Generic[Item, Result]):
                 _settle(entry.future, error=result)
             else:
                 _settle(entry.future, result=result)
+
+
+def _failure_of(error: BaseException) -> InferenceFailed:
+    """Tell the callers without the error itself, whose traceback would hold their pictures; its words go to the log."""
+    failure = InferenceFailed("The networks failed on this batch.")
+    failure.add_note(f"({type(error).__name__}: {error})")
+    return failure
 
 
 def _settle(future: "Future[Result]", result: Result | None = None, error: Exception | None = None) -> None:

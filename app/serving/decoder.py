@@ -16,7 +16,7 @@ from app.vision.types import Image, Picture, Rectangle
 Result = TypeVar("Result")
 
 ROOM_SHARE = 0.9
-"""Of the time left, so much is waited for room in memory: later the caller would hear of a deadline, not of the reason."""
+"""Of the time left, so much is waited for room in memory; later, callers would hear of a deadline, not the reason."""
 
 
 class PixelBudget:
@@ -116,7 +116,7 @@ class Decoder:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _on_a_thread(self, decode: Callable[[float], Result], deadline: float) -> Result:
-        """Wait for a thread here and not in the pool's queue, which would keep the payloads of callers who have left."""
+        """Wait for a thread here, not in the pool's queue, which would keep the payloads of callers who have left."""
         await self._take_thread()
         loop = asyncio.get_running_loop()
         give_up = time.monotonic() + ROOM_SHARE * (deadline - loop.time())

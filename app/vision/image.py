@@ -194,7 +194,7 @@ def _check_effort(picture: Pillow.Image, scans: int) -> None:
     pixels = picture.width * picture.height
     if pixels * scans > MAX_SCANNED_PIXELS:
         raise PayloadTooLarge(f"The JPEG has {scans} scans of {pixels:,} pixels: save it with fewer, or smaller.")
-    if any(tile.codec_name == "bmp_rle" for tile in picture.tile) and pixels > MAX_RUN_LENGTH_PIXELS:
+    if any(tile[0] == "bmp_rle" for tile in getattr(picture, "tile", ())) and pixels > MAX_RUN_LENGTH_PIXELS:
         raise PayloadTooLarge(
             f"A BMP in run lengths is read up to {MAX_RUN_LENGTH_PIXELS:,} pixels: save it uncompressed or as PNG."
         )

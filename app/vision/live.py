@@ -39,7 +39,7 @@ class LiveFaces:
         return replace(found, faces=faces)
 
     def _in_pixels_of_the_first(self, found: ImageFaces) -> list[Detection]:
-        """Scale the boxes as if each frame had the first one's longer side: clients may send smaller ones on the way."""
+        """Scale the boxes as if each frame had the first one's longer side: clients may send smaller ones later."""
         side_px = max(found.width, found.height)
         self._side_px = self._side_px or side_px
         scale = self._side_px / side_px

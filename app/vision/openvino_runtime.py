@@ -32,7 +32,7 @@ KERNELS_KEPT = 300
 """Generated kernels that a stream of a network keeps, the latest used."""
 
 MAX_STREAMS = 16
-"""Most parts that run side by side; a batch of the server has no more pictures."""
+"""Most parts that run side by side: as many as a batch of the server has pictures, unless it is told otherwise."""
 
 
 class OpenVinoRuntime:

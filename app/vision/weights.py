@@ -155,13 +155,6 @@ def load_manifest(weights_dir: Path) -> Manifest:
         raise WeightsError(f"{path} is not valid: {where}: {first['msg']}.") from error
 
 
-def save_manifest(manifest: Manifest, weights_dir: Path) -> None:
-    """Write manifest.json, whole or not at all."""
-    partial = weights_dir / f"{MANIFEST}.partial"
-    partial.write_text(manifest.model_dump_json(indent=2) + "\n")
-    partial.replace(weights_dir / MANIFEST)
-
-
 def sha256_of(payload: bytes) -> str:
     """Return the hex SHA-256 digest of the bytes."""
     return hashlib.sha256(payload).hexdigest()

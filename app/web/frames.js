@@ -53,7 +53,7 @@ export class Frames {
    */
   async take(limits) {
     this.#isFresh = false;
-    const canvas = this.#canvases.reverse()[0]; // the other one still shows the frame before
+    const canvas = this.#canvases[0]; // the other one still shows the last frame that was answered
     const timeS = this.#video.currentTime;
     do {
       this.#draw(canvas, limits.max_pixels);
@@ -66,6 +66,11 @@ export class Frames {
   /** Let the newest frame be taken once more: it was never answered. */
   renew() {
     this.#isFresh = true;
+  }
+
+  /** The frame that was taken last is answered: it is shown until another one is. */
+  keep() {
+    this.#canvases.reverse();
   }
 
   /** Note how long an answer took: after some slow ones, frames become smaller. */

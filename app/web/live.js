@@ -54,6 +54,7 @@ async function converse(stream, frames, { isWanted, onAnswer }) {
       if (reply.type === "frame.error") throw failureOf(reply); // the next frame would fare no better at once
       const roundTripMs = performance.now() - sentAt;
       frames.learn(roundTripMs);
+      if (reply.type === "frame.result") frames.keep();
       onAnswer({ reply, frame, roundTripMs });
       await pause(1000 / limits.max_frames_per_second - roundTripMs);
     }

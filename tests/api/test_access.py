@@ -11,7 +11,7 @@ from limits import parse
 from starlette.testclient import WebSocketDenialResponse
 
 from app.api.rate_limit import RateLimitMiddleware
-from app.config import Settings, unknown_settings
+from app.config import Settings, emptied_keys, unknown_settings
 from app.errors import RateLimited, SettingsError
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
@@ -93,6 +93,12 @@ def test_keys_that_no_header_carries_stop_the_start(tmp_path, content):
 def test_a_misspelt_setting_is_noticed():
     environment = ["PATH", "MIEN_API_KEY", "MIEN_PORT", "mien_host", "MIEN_PUBLISH", "MIEN_", "MIENFOO"]
     assert unknown_settings(environment) == ["MIEN_", "MIEN_API_KEY"]
+
+
+def test_empty_variables_of_keys_are_found():
+    environment = {"MIEN_API_KEYS": "", "mien_api_keys_file": "", "MIEN_RATE_LIMIT": "", "PATH": ""}
+    assert emptied_keys(environment) == ["MIEN_API_KEYS", "mien_api_keys_file"]
+    assert emptied_keys({"MIEN_API_KEYS": "one"}) == []
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,22 @@ def test_access_log_names_the_request_and_nothing_private(json_logs, counted_cli
     assert "secret-path" not in text
 
 
+@pytest.mark.parametrize(("path", "form"), [("/detect", "file"), ("/detect/batch", "files")])
+def test_why_the_networks_failed_is_in_the_log_under_the_request_id(json_logs, path, form):
+    class Broken(FakePipeline):
+        def detect(self, images, options):
+            raise RuntimeError("no such kernel")
+
+    with TestClient(create_app(Settings(), Engine(Broken, EngineLimits()))) as client:
+        answer = client.post(path, files={form: encode(gradient())}, headers={"X-Request-ID": "abc"})
+    assert "inference_failed" in answer.text
+    assert "no such kernel" not in answer.text
+    [line] = [each for each in json_logs() if each["logger"] == "app.api.problems"]
+    assert (line["request_id"], line["level"]) == ("abc", "error")
+    assert "inference_failed" in line["message"]
+    assert "no such kernel" in line["message"]
+
+
 def test_what_is_refused_early_has_a_route_too(json_logs):
     settings = Settings(api_keys="one", rate_limit="1/hour")
     ask = {"headers": {"X-API-Key": "one"}}

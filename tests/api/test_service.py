@@ -4,6 +4,7 @@ import zipfile
 import pytest
 from fastapi.testclient import TestClient
 
+from app.errors import OutOfMemory
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from tests.conftest import LABELS, FakePipeline, encode, gradient
@@ -45,6 +46,21 @@ def test_overload_says_when_to_come_back(fake_pipeline):
         answer = client.post("/detect", content=encode(gradient()))
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("path", ["/detect/batch", "/classify"])
+def test_a_batch_that_could_not_be_taken_says_why(path):
+    class Full(FakePipeline):
+        def detect(self, *_):
+            raise OutOfMemory("The device has no memory left for this picture.")
+
+        classify = detect
+
+    files = [("files", encode(gradient(seed=seed))) for seed in range(2)]
+    with TestClient(create_app(engine=Engine(Full, EngineLimits()))) as client:
+        answer = client.post(path, files=files)
+    assert (answer.status_code, answer.json()["code"]) == (503, "out_of_memory")
+    assert answer.headers["retry-after"] == "5"
 
 
 def test_failing_networks_do_not_leak(fake_pipeline):

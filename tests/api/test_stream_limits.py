@@ -1,6 +1,7 @@
 """WS /detect/stream under load and at its limits: back-pressure, sizes, rates, origins, and how sessions end."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -105,7 +106,17 @@ def test_a_message_too_big_is_answered_and_ends_the_session():
 def test_idle_sessions_are_closed():
     with serve(stream_idle_timeout_s=0.05) as client, client.websocket_connect(URL) as session:
         session.receive_json()
-        assert closing(session) == (1008, "No message for 0.05 s.")
+        assert closing(session) == (1008, "No frame for 0.05 s.")
+
+
+def test_words_alone_keep_no_place():
+    with serve(stream_idle_timeout_s=0.5) as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        replies = []
+        while not replies or replies[-1]["type"] != "websocket.close":
+            session.send_text(json.dumps({"type": "session.update", "max_faces": 1}))
+            replies.append(session.receive())
+        assert replies[-1]["code"] == 1008
 
 
 def test_a_frame_that_takes_longer_than_the_idle_timeout_is_still_answered():

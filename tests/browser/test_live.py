@@ -29,6 +29,25 @@ TURNING_CAMERA = """() => {
 }"""
 
 
+# Three frames of one colour each are taken; only the first is answered. What does its picture show afterwards?
+TAKE_THREE = """async () => {
+  const { Frames } = await import("/web/frames.js");
+  const video = document.createElement("canvas");
+  Object.assign(video, { videoWidth: 8, videoHeight: 8, width: 8, height: 8, currentTime: 0 });
+  video.requestVideoFrameCallback = () => {};
+  const frames = new Frames(video, new AbortController().signal);
+  const take = (colour) => {
+    Object.assign(video.getContext("2d"), { fillStyle: colour }).fillRect(0, 0, 8, 8);
+    return frames.take({ max_pixels: 64, max_frame_bytes: 1e6 });
+  };
+  const answered = await take("rgb(200, 0, 0)");
+  frames.keep();
+  await take("rgb(0, 200, 0)");
+  await take("rgb(0, 0, 200)");
+  return [...answered.canvas.getContext("2d").getImageData(4, 4, 1, 1).data];
+}"""
+
+
 def start_camera(page) -> None:
     page.get_by_role("button", name=re.compile("Start the camera|Bật camera")).click()
 
@@ -55,6 +74,10 @@ def test_camera_end_to_end(visit, real_server, size, scheme):
     check_accessible(page)
     page.screenshot(path=SCREENSHOTS / f"{size}-{scheme}-camera.png", full_page=True)
     seen.check()
+
+
+def test_the_answered_frame_stays_as_it_is_while_others_go_unanswered(visit, fake_server):
+    assert visit(fake_server).open().evaluate(TAKE_THREE) == [200, 0, 0, 255]
 
 
 def test_stop_ends_the_camera_and_keeps_the_results(visit, fake_server):

@@ -48,6 +48,7 @@ def test_detect_prints_one_json_line_a_picture(tmp_path):
         ({"MIEN_MAX_PIXELS": "400000000"}, "max_pixels_held must be at least max_pixels"),
         ({"MIEN_RATE_LIMIT": "often"}, "rate_limit"),
         ({"MIEN_API_KEYS_FILE": "/nonexistent"}, "/nonexistent"),
+        ({"MIEN_API_KEYS": ""}, "MIEN_API_KEYS: set but empty"),
         ({"MIEN_WEIGHTS_DIR": "/nonexistent"}, "manifest.json"),
     ],
 )

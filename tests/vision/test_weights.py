@@ -6,7 +6,7 @@ from safetensors.torch import save
 
 from app.errors import WeightsError
 from app.vision.my_model import MyModel
-from app.vision.weights import fill, load_int8, load_manifest, load_state, save_manifest, sha256_of
+from app.vision.weights import fill, load_int8, load_manifest, load_state, sha256_of
 from tests.conftest import make_manifest
 
 
@@ -15,7 +15,7 @@ def card_with(payload):
 
 
 def test_round_trip(tmp_path):
-    save_manifest(make_manifest(), tmp_path)
+    (tmp_path / "manifest.json").write_text(make_manifest().model_dump_json())
     assert load_manifest(tmp_path) == make_manifest()
 
 
