@@ -21,8 +21,13 @@ METHOD = """## How it is measured
   ultralytics itself takes one thread fewer than there are cores.
 - **LitServe** hosts the same pipeline with batches of up to 16 (`benchmarks/litserve_app.py`). **fer** runs in a loop
   without a server, with its defaults and its own models, in an environment of its own.
-- The loop without a server does the networks' work and no other: within the machine's noise it is what Mien, and
-  whoever hosts its pipeline, can reach, and a ratio between them can be no larger than what the other leaves of it.
+- **Runtimes and precisions differ.** Mien, LitServe and the loops run the networks as the first paragraph says; mien,
+  int8 by OpenVINO in 8-bit integers; the usual way by PyTorch in float32, which is ultralytics' default; fer by a
+  quantised TensorFlow Lite network and OpenCV's Haar cascade. So a part of the ratio to the usual way is runtime and
+  precision, not the server: [architecture.md](architecture.md#two-runtimes) has the time of the whole pipeline in each,
+  and the ratio of PyTorch in fp32 to Mien's own is that part.
+- No server hosting this pipeline can be faster than the loop without a server, within the machine's noise, so Mien can
+  beat LitServe only by the part of it that LitServe loses.
 - Clients are closed-loop: each has one connection and asks again once it is answered. They are one other process that
   writes prepared bytes to sockets, on the same cores as the server; the column *client cores* says what they take, and
   no figure is corrected for it.

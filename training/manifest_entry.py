@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from app.vision.weights import MANIFEST, CropRule, DetectorCard, EmotionCard
-from training.deployed import read_json, write_json
 from training.errors import RunError
+from training.files import read_json, write_json
 
 SCHEMA_VERSION = 1
 Card = TypeVar("Card", DetectorCard, EmotionCard)
@@ -77,6 +77,18 @@ def crop_rule(
     except ValidationError as error:
         first = error.errors()[0]
         raise RunError(f"The crop rule is not valid: {first['loc'][0]}: {first['msg']}.") from error
+
+
+def kept_from_manifest(margin: float | None, shift_y: float | None, measured: Mapping[str, float]) -> tuple[str, ...]:
+    """Return which values `crop_rule` takes from the manifest, where nothing says for which weights they were measured.
+
+    Args:
+        margin: As given to `crop_rule`; None: not given.
+        shift_y: The same.
+        measured: The same.
+    """
+    given = {"margin": margin, "shift_y": shift_y}
+    return tuple(name for name, value in given.items() if value is None and name not in measured)
 
 
 def measured_rule(framing: Path, weights_sha256: str, weights_dir: Path) -> dict[str, float]:

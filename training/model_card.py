@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from app.vision.weights import DetectorCard, EmotionCard, ModelCard
-from training.deployed import write_payload
+from training.files import write_payload
 
 HELD_OUT = "PrivateTest"
 DETECTOR_PHOTOS = "../docs/training-runs/detector/photos.jpg"
 """Drawn by `scripts/detector-pictures`."""
 
+VAL_CHOSE = "The val split also chose the epoch that was kept, so that its figures are slightly optimistic."
 INT8_HEADING = "## In 8-bit integers"
 LICENCE_NOTE = (
     "The data sets' own terms go on top: they are for research use, several forbid commercial use, and some have no "
@@ -76,7 +77,7 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         "be found.\n"
         "- Differences between groups of people were not measured.",
         _data_section(card),
-        "## Metrics on the val split\n\n" + _table(("figure", "value"), rows),
+        f"## Metrics on the val split\n\n{_table(('figure', 'value'), rows)}\n\n{VAL_CHOSE}",
         *_photos_section(weights_dir),
         _recipe_section(card),
         _file_section(card),
@@ -124,7 +125,10 @@ def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for name, size in by_size.items():
         if size["ap50"] is not None:
             what = "faces of all sizes" if name == "all" else f"faces {name} px"
-            yield f"AP50 as served, {what}", f"{_percent(size['ap50'])} ({size['faces']:,} faces)"
+            yield (
+                f"AP50 of the served detector, all scores, {what}",
+                f"{_percent(size['ap50'])} ({size['faces']:,} faces)",
+            )
 
 
 def _emotion_metrics(card: EmotionCard, evaluation: Mapping[str, Any]) -> str:
@@ -141,11 +145,25 @@ def _emotion_metrics(card: EmotionCard, evaluation: Mapping[str, Any]) -> str:
         )  # fmt: skip
     head = ("split", "pictures", "accuracy", "macro-F1", "accuracy against the FER+ majority",
             "ECE before -> after the temperature", "Brier score")  # fmt: skip
-    recipe = card.training.get("recipe")
-    keeps_last = isinstance(recipe, Mapping) and recipe.get("keep") == "last"
-    epoch = "The last epoch was kept. PublicTest chose" if keeps_last else "PublicTest chose the epoch,"
-    chosen = f"{epoch} the temperature and the crop rule; only `evaluate --final` reads PrivateTest."
-    return f"{_table(head, rows)}\n\n{chosen}"
+    return f"{_table(head, rows)}\n\n{_chosen(card.training)}"
+
+
+def _chosen(training: Mapping[str, Any]) -> str:
+    """Say which epoch the weights are of, and what PublicTest chose, whose own figures gain by that."""
+    recipe, epoch = training.get("recipe"), training.get("epoch")
+    planned = recipe if isinstance(recipe, Mapping) else {}
+    epochs, keeps_last = planned.get("epochs"), planned.get("keep") == "last"
+    if not keeps_last:
+        kept = f"Epoch {epoch} of {epochs} was kept, the best on PublicTest."
+    elif epoch == epochs:
+        kept = f"Epoch {epoch} of {epochs}, the last one, was kept."
+    else:
+        kept = f"Epoch {epoch} of {epochs}, where the run was stopped, was kept."
+    return (
+        f"{kept} PublicTest is the validation split: it chose the recipe, its FER+ share and the crop rule, and the "
+        "temperature was fitted on it, so that its figures are slightly optimistic and its ECE is in-sample. Only "
+        "`evaluate --final` reads PrivateTest."
+    )
 
 
 def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> str:
@@ -165,10 +183,14 @@ def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> st
 
 
 def _robustness_sections(evaluation: Mapping[str, Any]) -> Iterable[str]:
-    for name, accuracies in evaluation["robustness"].items():
-        rows = [("as they are", evaluation["splits"][name]["accuracy"]), *accuracies.items()]
-        table = _table(("pictures", "accuracy"), [(what, _percent(share)) for what, share in rows])
-        yield f"### Under distortions, {name}\n\n{table}"
+    """Show the accuracy under each distortion, one column a split, that which chose nothing first."""
+    robustness = evaluation["robustness"]
+    names = sorted(robustness, key=lambda name: name != HELD_OUT)
+    if names:
+        as_they_are = [evaluation["splits"][name]["accuracy"] for name in names]
+        distorted = [(what, [robustness[name][what] for name in names]) for what in robustness[names[0]]]
+        rows = [(what, *map(_percent, shares)) for what, shares in [("as they are", as_they_are), *distorted]]
+        yield f"### Robustness: accuracy under distortions\n\n{_table(('pictures', *names), rows)}"
 
 
 def _data_section(card: ModelCard) -> str:

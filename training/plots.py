@@ -16,16 +16,25 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 DPI = 130
 TRAIN_COLOUR, VAL_COLOUR, THIRD_COLOUR = "tab:blue", "tab:orange", "tab:green"
+EMOTION_CURVES = (
+    ("train", TRAIN_COLOUR, "Training, augmented", "the recipe's targets"),
+    ("val", VAL_COLOUR, "PublicTest", "labels"),
+)
+"""Name in the CSV's columns, colour, split, and what the loss is against."""
 
 
 def plot_emotion_history(history_csv: Path, png: Path, title: str, kept_epoch: int) -> None:
-    """Draw loss and accuracy over the epochs of history.csv, counted from 1, and mark the one that was kept."""
+    """Draw loss and accuracy over the epochs of history.csv, counted from 1, and mark the one that was kept.
+
+    The legend says what the two losses are of: see `training.emotion.history`.
+    """
     columns = _read_columns(history_csv)
     kept = list(columns["epoch"]).index(kept_epoch)
     with _figure(png, 1, 2, (11, 4.2), title) as (loss_axes, accuracy_axes):
-        for name, colour, label in (("train", TRAIN_COLOUR, "Training"), ("val", VAL_COLOUR, "PublicTest")):
-            loss_axes.plot(columns["epoch"], columns[f"{name}_loss"], color=colour, marker=".", label=label)
-            accuracy_axes.plot(columns["epoch"], columns[f"{name}_accuracy"], color=colour, marker=".", label=label)
+        for name, colour, split, targets in EMOTION_CURVES:
+            lines = {"color": colour, "marker": "."}
+            loss_axes.plot(columns["epoch"], columns[f"{name}_loss"], label=f"{split}: {targets}", **lines)
+            accuracy_axes.plot(columns["epoch"], columns[f"{name}_accuracy"], label=f"{split}: labels", **lines)
         epoch, accuracy = columns["epoch"][kept], columns["val_accuracy"][kept]
         accuracy_axes.scatter([epoch], [accuracy], s=70, facecolors="none", edgecolors="black", zorder=3,
                               label=f"kept: epoch {epoch:.0f}, {accuracy:.1%}")  # fmt: skip

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from app.vision.device import has_native_bf16
 from app.vision.runtime import THREADS_THERE, Network
 from app.vision.weights import DetectorCard, EmotionCard, Int8Files, Int8Network, sha256_of
-from training.deployed import write_payload
 from training.errors import RunError
+from training.files import write_payload
 from training.manifest_entry import write_entry
 from training.model_card import add_int8_section
 

@@ -3,9 +3,11 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import _finish, cli
+from benchmarks.page import INTRODUCTION, METHOD, REPEAT
 from benchmarks.plot import draw
 from benchmarks.report import sections
 from benchmarks.results import Results
+from benchmarks.server import ROOT
 from tests.benchmarks.sample import round_of, sample_results
 
 
@@ -24,6 +26,24 @@ def test_the_page_says_what_where_and_when(tmp_path):
         assert said in page
     assert "quick run" not in page.partition("## How it is measured")[0]
     assert (tmp_path / "benchmarks.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_names_the_precision_of_each_contender(tmp_path):
+    page = write(tmp_path, sample_results())
+
+    for said in (
+        "the usual way by PyTorch in float32",
+        "int8 by OpenVINO in 8-bit integers",
+        "TensorFlow Lite network",
+    ):
+        assert said in page
+
+
+def test_the_page_of_this_version_has_its_words():
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+
+    assert page.startswith(INTRODUCTION)
+    assert page.endswith(f"{METHOD}\n{REPEAT}")
 
 
 def test_the_page_shows_every_cell_of_every_table(tmp_path):

@@ -1,4 +1,4 @@
-"""A tiny synthetic FER2013 and a tiny YOLO data set; no test here needs the real ones."""
+"""A tiny synthetic FER2013, a tiny YOLO data set (no test here needs the real ones), and the commands in process."""
 
 import csv
 from dataclasses import replace
@@ -10,10 +10,41 @@ import torch
 from PIL import Image
 
 from app.vision.my_model import LABELS
+from training.cli import main
 from training.emotion.data import CSV_CLASSES, EmotionSplit
 from training.emotion.recipe import BEST, Recipe
 
 PREFIX_FOLDERS = (("Training", "train"), ("PublicTest", "test"), ("PrivateTest", "test"))
+
+
+def run(*arguments: object) -> int:
+    """Run `python -m training` here and return its exit code."""
+    with pytest.raises(SystemExit) as exit_:
+        main([str(argument) for argument in arguments])
+    code = exit_.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def succeed(*arguments: object) -> None:
+    """Run `python -m training` here, without a failure."""
+    assert run(*arguments) == 0
+
+
+def assert_one_error_line(capsys: pytest.CaptureFixture[str], *words: str) -> None:
+    """Stderr holds one line, that of the error, with these words."""
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert all(word in lines[0] for word in words)
+
+
+def column(values: list[object]) -> np.ndarray:
+    """A cell array of one column, as Matlab writes WIDER FACE's lists."""
+    cells = np.empty((len(values), 1), dtype=object)
+    for row, value in enumerate(values):
+        cells[row, 0] = value
+    return cells
 
 
 def make_split(count: int, seed: int = 0) -> EmotionSplit:

@@ -5,23 +5,7 @@ import pytest
 import torch
 
 from app.vision.device import has_native_bf16
-from training.cli import main
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    code = exit_.value.code
-    assert isinstance(code, int)
-    return code
-
-
-def assert_one_error_line(capsys: pytest.CaptureFixture[str], *words: str) -> None:
-    captured = capsys.readouterr()
-    lines = captured.err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    assert all(word in lines[0] for word in words)
+from tests.training.conftest import assert_one_error_line, run
 
 
 def test_missing_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,9 +56,7 @@ def test_wrong_usage_and_help() -> None:
 
 
 @pytest.mark.slow
-def test_train_calibrate_evaluate_export(
-    fer2013: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_train_evaluate_export(fer2013: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", fer2013[1], "--device", "cpu", "--run", folder)
     train = ("emotion", "train", *common, "--recipe", "report", "--epochs", 1)
@@ -85,11 +67,12 @@ def test_train_calibrate_evaluate_export(
     assert run("emotion", "train", *common, "--recipe", "report", "--epochs", 2) == 1
     assert_one_error_line(capsys, "another recipe", "new folder")
 
-    assert run("emotion", "calibrate", *common) == 0
     assert run("emotion", "evaluate", *common) == 0
     assert set(json.loads((folder / "evaluation.json").read_text())["splits"]) == {"PublicTest"}
     assert run("emotion", "export", *common, "--weights-dir", weights_dir, "--margin", 0.1, "--shift-y", 0) == 0
-    assert "evaluate --final" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "evaluate --final" in told
+    assert "crop rule" not in told
 
     assert run("emotion", "evaluate", *common, "--final") == 0
     splits = json.loads((folder / "evaluation.json").read_text())["splits"]
@@ -98,10 +81,12 @@ def test_train_calibrate_evaluate_export(
         "PrivateTest": 10,
         "PublicTest+PrivateTest": 20,
     }
+    capsys.readouterr()
     assert run("emotion", "export", *common, "--weights-dir", weights_dir) == 0
+    assert "crop rule (margin 0.1, shift_y 0) is kept from" in capsys.readouterr().out
     entry = json.loads((weights_dir / "manifest.json").read_text())["emotion"]
     assert set(entry["metrics"]) == set(splits)
-    assert entry["temperature"] == json.loads((folder / "calibration.json").read_text())["temperature"]
+    assert entry["temperature"] == json.loads((folder / "evaluation.json").read_text())["temperature"]
 
 
 def test_float32_can_be_asked_for_and_a_run_stays_with_it(

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.conftest import make_split
-from tests.training.test_cli import assert_one_error_line, run
+from tests.training.conftest import assert_one_error_line, make_split, run
 from training.emotion.recipe import Recipe
 from training.emotion.train import Trainer
 

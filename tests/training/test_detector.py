@@ -14,12 +14,13 @@ from app.errors import DeviceUnavailable
 from app.vision.device import has_native_bf16
 from app.vision.weights import DetectorCard, fill, load_state, sha256_of
 from app.vision.yolov8 import build_yolov8n
-from training.cli import main
+from tests.training.conftest import succeed
 from training.deployed import to_payload
-from training.detector.data import check_data, write_data_yaml
+from training.detector.data import check_data, data_sha256, write_data_yaml
+from training.detector.device import pick_device, torch_device
 from training.detector.evaluate import evaluate_detector, network_of
 from training.detector.export import payload_of_run
-from training.detector.recipe import WHOLE, WINDOWS
+from training.detector.recipe import RECIPE_FILE, WINDOWS, check_resumed, read_recipe, write_recipe
 from training.detector.train import (
     ARCHITECTURE,
     RESULTS,
@@ -27,16 +28,9 @@ from training.detector.train import (
     FaceTrainer,
     finished_epochs,
     load_fitting,
-    pick_device,
     train_detector,
 )
 from training.errors import DataError, RunError
-
-
-def run(*arguments: object) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    assert exit_.value.code == 0
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
@@ -115,6 +109,30 @@ def test_start_weights_that_cannot_be_used(tmp_path: Path, faces: Path) -> None:
         network_of(path.read_bytes())
 
 
+def test_the_digest_is_of_names_pictures_and_labels(faces: Path, tmp_path: Path) -> None:
+    digests = [data_sha256(faces)]
+    for changed in ("labels/val/1.txt", "images/train/2.png"):
+        with (faces / changed).open("ab") as file:
+            file.write(b"\n")
+        digests.append(data_sha256(faces))
+    (faces / "images" / "train" / "3.png").rename(faces / "images" / "train" / "4.png")
+    digests.append(data_sha256(faces))
+    assert len(set(digests)) == 4
+    assert data_sha256(faces.rename(tmp_path / "elsewhere")) == digests[-1]
+
+
+def test_a_run_that_does_not_tell_its_data_is_not_resumed(tmp_path: Path) -> None:
+    identity = {"start_sha256": None, "data_sha256": "d"}
+    write_recipe(WINDOWS, identity, tmp_path)
+    check_resumed(WINDOWS, identity, tmp_path)
+    values = json.loads((tmp_path / RECIPE_FILE).read_text())
+    del values["data_sha256"]
+    (tmp_path / RECIPE_FILE).write_text(json.dumps(values))
+    with pytest.raises(RunError, match="does not tell the run's data"):
+        check_resumed(WINDOWS, identity, tmp_path)
+    assert read_recipe(tmp_path) == (WINDOWS, None)  # such a run can still be evaluated and exported
+
+
 def test_training_forward_gives_float32() -> None:
     torch.manual_seed(0)
     model = FaceModel(ARCHITECTURE, nc=1, verbose=False).train()
@@ -139,6 +157,7 @@ def test_validation_gives_the_boxes_of_float32() -> None:
 
 def test_devices() -> None:
     assert pick_device("cpu") == "cpu"
+    assert torch_device("cpu") == torch.device("cpu")
     assert pick_device("auto") == ("0" if torch.cuda.is_available() else "cpu")
     for name in ("tpu", "99", "cuda:99", "0,1"):
         with pytest.raises(DeviceUnavailable):
@@ -164,7 +183,7 @@ def three_threads() -> Iterator[int]:
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_by_its_own_recipe(
+def test_an_interrupted_run_goes_on_with_the_same_choices_only(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = replace(WINDOWS, epochs=2, imgsz=64, window_px=32, batch=4)
@@ -179,6 +198,21 @@ def test_an_interrupted_run_goes_on_by_its_own_recipe(
         with pytest.raises(KeyboardInterrupt):
             train_detector(faces, tmp_path / "run", tiny, None, "cpu")
     moved = (tmp_path / "run").rename(tmp_path / "moved")
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(to_payload(build_yolov8n(80).state_dict()))
+    for recipe, weights, other in (
+        (replace(tiny, name="whole"), None, "another name"),
+        (replace(tiny, epochs=3), None, r"another epochs \(2 there, 3 now\)"),
+        (tiny, start, "another start_sha256"),
+    ):
+        with pytest.raises(RunError, match=other):
+            train_detector(faces, moved, recipe, weights, "cpu")
+    label = faces / "labels" / "train" / "0.txt"
+    before = label.read_text()
+    label.write_text("0 0.5 0.5 0.4 0.4\n")
+    with pytest.raises(RunError, match="another data_sha256"):
+        train_detector(faces, moved, tiny, None, "cpu")
+    label.write_text(before)
     shapes = []
     preprocess = FaceTrainer.preprocess_batch
 
@@ -187,7 +221,7 @@ def test_an_interrupted_run_goes_on_by_its_own_recipe(
         return preprocess(trainer, batch)
 
     monkeypatch.setattr(FaceTrainer, "preprocess_batch", look)
-    assert train_detector(faces, moved, WHOLE, None, "cpu").parent.parent == moved
+    assert train_detector(faces, moved, tiny, None, "cpu").parent.parent == moved
     assert shapes == [(4, 3, 32, 32)]  # one batch of windows: the second epoch
     assert finished_epochs(moved) is None
     assert len((moved / RESULTS).read_text().splitlines()) == 3
@@ -202,13 +236,14 @@ def test_train_evaluate_export(
     common = ("--data", faces, "--run", folder, "--device", "cpu", "--imgsz", 64)
     start = tmp_path / "start.safetensors"
     start.write_bytes(to_payload(build_yolov8n(80).state_dict()))
-    run("detector", "train", *common, "--window", 32, "--epochs", 1, "--batch", 4, "--start", start)
+    train = ("detector", "train", *common, "--window", 32, "--epochs", 1, "--batch", 4, "--start", start)
+    succeed(*train)
     assert torch.get_num_threads() == three_threads
     assert (folder / "curves.png").stat().st_size > 0
-    run("detector", "train", *common)
+    succeed(*train)
     assert "already finished" in capsys.readouterr().out
     notes = ("--data-note", "Drawn squares", "--data-note", "CC0")
-    run("detector", "export", *common, "--weights-dir", weights_dir, *notes)
+    succeed("detector", "export", *common, "--weights-dir", weights_dir, *notes)
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert (evaluation["pictures"], evaluation["faces"], evaluation["imgsz"]) == (4, 4, 64)
     assert (folder / "precision-recall.png").stat().st_size > 0
@@ -233,5 +268,5 @@ def test_train_evaluate_export(
     assert torch.get_num_threads() == three_threads  # after an evaluation, too
     out = tmp_path / "again"
     weights = ("--weights", weights_dir / card.file, "--out", out, "--data", faces, "--imgsz", 64, "--device", "cpu")
-    run("detector", "evaluate", *weights)
+    succeed("detector", "evaluate", *weights)
     assert json.loads((out / "evaluation.json").read_text()) == evaluation

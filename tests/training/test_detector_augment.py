@@ -92,7 +92,7 @@ def test_the_command_line_offers_every_recipe() -> None:
 
 def test_a_recipe_is_kept_with_its_run(tmp_path: Path) -> None:
     for recipe in RECIPES.values():
-        write_recipe(recipe, "a" * 64, tmp_path)
+        write_recipe(recipe, {"start_sha256": "a" * 64, "data_sha256": "b" * 64}, tmp_path)
         assert read_recipe(tmp_path) == (recipe, "a" * 64)
     (tmp_path / "recipe.json").write_text('{"epochs": 5}')
     with pytest.raises(RunError, match="train in a new folder"):

@@ -17,8 +17,7 @@ from app.vision.runtime import TorchRuntime
 from app.vision.types import Detection
 from app.vision.weights import default_weights_dir, load_manifest, load_state
 from tests.conftest import photo_path
-from tests.training.test_detector import run
-from tests.training.test_wider import column
+from tests.training.conftest import assert_one_error_line, column, run, succeed
 from training.cli import main
 from training.deployed import from_payload
 from training.detector.coco import LabelledPicture, report_served
@@ -80,7 +79,7 @@ def test_a_checkpoint_is_imported(tmp_path: Path) -> None:
     torch.save({"model": network, "train_args": {}}, checkpoint)
     weights_dir.mkdir()
     (weights_dir / "yolov8n-face.md").write_text("AP50 of other weights")
-    run("detector", "import", checkpoint, "--trust", "--weights-dir", weights_dir, "--score-threshold", 0.3)
+    succeed("detector", "import", checkpoint, "--trust", "--weights-dir", weights_dir, "--score-threshold", 0.3)
     card = json.loads((weights_dir / "manifest.json").read_text())["detector"]
     assert (card["score_threshold"], card["training"]["imported_from"]) == (0.3, "theirs.pt")
     state = from_payload((weights_dir / card["file"]).read_bytes())
@@ -110,7 +109,7 @@ def test_an_import_needs_trust_and_the_right_network(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "manifest.json").exists()
 
 
-def test_wider_face_is_evaluated_by_one_command(tmp_path: Path) -> None:
+def test_wider_face_is_evaluated_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = default_weights_dir() / "yolov8n-face.safetensors"
     wider, out = tmp_path / "wider", tmp_path / "out"
     folder = wider / "WIDER_val" / "images" / "0--Photo"
@@ -122,11 +121,27 @@ def test_wider_face_is_evaluated_by_one_command(tmp_path: Path) -> None:
     for level in ("easy", "medium", "hard"):
         listed = column([column([np.ones((0 if level == "easy" else 1, 1), dtype=np.uint8)])])
         savemat(wider / f"wider_{level}_val.mat", {**shared, "gt_list": listed})
-    run("detector", "evaluate", "--wider", wider, "--weights", weights, "--out", out, "--device", "cpu")
+    succeed("detector", "evaluate", "--wider", wider, "--weights", weights, "--out", out, "--device", "cpu")
     scores = json.loads((out / "wider.json").read_text())["average_precision"]
     assert scores == {"easy": 0.0, "medium": pytest.approx(1.0), "hard": pytest.approx(1.0)}
 
+    capsys.readouterr()
+    command = ("detector", "evaluate", "--wider", wider, "--weights", weights, "--out", out)
+    for option in ("--batch", "--score-threshold"):
+        assert run(*command, option, 1) == 1
+        assert_one_error_line(capsys, f"{option} has no effect with --wider")
     (folder / "astronaut.jpg").unlink()
-    with pytest.raises(SystemExit) as exit_:
-        main(["detector", "evaluate", "--wider", str(wider), "--weights", str(weights), "--out", str(out)])
-    assert exit_.value.code != 0
+    assert run(*command) == 1
+
+
+def test_both_evaluations_take_the_same_devices(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = ("--weights", default_weights_dir() / "yolov8n-face.safetensors", "--out", tmp_path)
+    for device in ("99", "cuda:0"):
+        told = []
+        for data in (("--data", faces), ("--wider", tmp_path)):
+            assert run("detector", "evaluate", *data, *weights, "--device", device) == 1
+            told.append(capsys.readouterr().err.strip())
+        assert told[0] == told[1]
+        assert "CUDA" in told[0]

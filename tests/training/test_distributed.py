@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from tests.training.conftest import make_split
-from training.emotion.distributed import Group
+from tests.training.one_step import weights_after_a_step
+from training.emotion.distributed import ALONE, Group
 from training.emotion.recipe import Recipe
 from training.emotion.train import Trainer
 from training.errors import RunError
@@ -37,6 +38,28 @@ def test_processes_that_found_different_checkpoints_do_not_train(
     split = make_split(16)
     with pytest.raises(RunError, match="folder that all machines share"):
         Trainer(tiny_recipe, split, split, tmp_path, torch.device("cpu"), bf16=False, group=Group(1, 2))
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_step_that_one_makes(tmp_path: Path) -> None:
+    """Without the mean of the gradients over the processes each would go its own way."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.training.one_step"]
+    processes = [
+        subprocess.Popen([*command, str(rank), "2", tmp_path], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+        for rank in range(2)
+    ]
+    try:
+        alone = weights_after_a_step(ALONE, tmp_path / "alone")
+        for process in processes:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors.decode()
+    finally:
+        for process in processes:
+            process.kill()
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    torch.testing.assert_close(first, alone, atol=1e-6, rtol=1e-5)
 
 
 def write_fer2013(path: Path) -> None:

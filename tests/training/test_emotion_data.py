@@ -11,7 +11,7 @@ from tests.training.conftest import make_split
 from training.deployed import to_payload
 from training.emotion.data import CSV_CLASSES, EmotionSplit, load_fer2013
 from training.emotion.network import MY_MODEL, make_network
-from training.emotion.targets import soft_targets, teachers_opinion
+from training.emotion.targets import soft_targets, teacher_probabilities
 from training.errors import DataError
 
 CPU = torch.device("cpu")
@@ -80,17 +80,17 @@ def test_votes_beside_the_csv_go_by_their_order(fer2013: tuple[Path, Path]) -> N
             load_fer2013(path)
 
 
-def test_teachers_are_asked_about_the_mirror_image_too(tmp_path: Path) -> None:
+def test_teachers_predict_the_mirror_image_too(tmp_path: Path) -> None:
     files = (tmp_path / "a.safetensors", tmp_path / "b.safetensors")
     for file in files:
         file.write_bytes(to_payload(make_network(MY_MODEL).state_dict()))
     split = make_split(3)
-    opinion_BK = teachers_opinion(files, split, CPU, bf16=False)
-    assert torch.allclose(opinion_BK, teachers_opinion(files, split.mirrored(), CPU, bf16=False), atol=1e-6)
-    alone_BK = [teachers_opinion((file,), split, CPU, bf16=False) for file in files]
-    assert torch.allclose(opinion_BK, (alone_BK[0] + alone_BK[1]) / 2, atol=1e-6)
+    taught_BK = teacher_probabilities(files, split, CPU, bf16=False)
+    assert torch.allclose(taught_BK, teacher_probabilities(files, split.mirrored(), CPU, bf16=False), atol=1e-6)
+    alone_BK = [teacher_probabilities((file,), split, CPU, bf16=False) for file in files]
+    assert torch.allclose(taught_BK, (alone_BK[0] + alone_BK[1]) / 2, atol=1e-6)
     assert not torch.allclose(alone_BK[0], alone_BK[1], atol=1e-4)
-    assert torch.allclose(opinion_BK.sum(1), torch.ones(3))
+    assert torch.allclose(taught_BK.sum(1), torch.ones(3))
     network = make_network(MY_MODEL, pretrained=files[0]).eval()
     views = (split.images_BCHW, split.images_BCHW.flip(-1))
     with torch.inference_mode():
@@ -158,8 +158,8 @@ def test_wrong_files_in_the_folder_are_data_errors(fer2013: tuple[Path, Path]) -
     [
         ("-1,0 0,Training", "not an emotion 0..6"),
         ("0", "not an emotion 0..6"),
-        ("0,0 0", "None is none of Training"),
-        ("0,0 0,Trai", "'Trai' is none of Training"),
+        ("0,0 0", "no Usage; expected Training, PublicTest or PrivateTest"),
+        ("0,0 0,Trai", "Usage 'Trai'; expected Training"),
         ("0,0 0,Training", "2 pixels, not 2304"),
     ],
 )

@@ -18,7 +18,7 @@ from training.emotion.export import candidate_of_run
 from training.emotion.history import HISTORY, EpochRow
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.recipe import BEST, RECIPES, REPORT, Recipe, learning_rate
-from training.emotion.targets import soft_targets, teachers_opinion
+from training.emotion.targets import soft_targets, teacher_probabilities
 from training.emotion.train import Trainer
 from training.errors import DataError, RunError
 
@@ -181,21 +181,21 @@ def teacher_file(path: Path, seed: int) -> Path:
     return path
 
 
-def test_half_of_the_target_is_what_teachers_say_and_the_checkpoint_remembers_it(
+def test_half_of_the_target_is_the_teachers_and_the_checkpoint_remembers_it(
     tmp_path: Path, tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(tiny_recipe, teacher_weight=0.5)
     teachers = tuple(teacher_file(tmp_path / f"{seed}.safetensors", seed) for seed in (1, 2))
     common = (make_split(16), make_split(10, seed=1), tmp_path / "run", CPU)
     run = Trainer(recipe, *common, bf16=False, teachers=teachers)
-    opinion_BK = teachers_opinion(teachers, make_split(16), CPU, bf16=False)
-    assert torch.allclose(run.targets_BK, 0.5 * soft_targets(make_split(16), 0.0) + 0.5 * opinion_BK)
+    taught_BK = teacher_probabilities(teachers, make_split(16), CPU, bf16=False)
+    assert torch.allclose(run.targets_BK, 0.5 * soft_targets(make_split(16), 0.0) + 0.5 * taught_BK)
     run.fit(until_epoch=1)
-    asked: list[object] = []
-    monkeypatch.setattr("training.emotion.train.teachers_opinion", lambda *args: asked.append(args))
+    calls: list[object] = []
+    monkeypatch.setattr("training.emotion.train.teacher_probabilities", lambda *args: calls.append(args))
     resumed = Trainer(recipe, *common, bf16=False, teachers=teachers)
     assert torch.equal(resumed.targets_BK, run.targets_BK)
-    assert not asked
+    assert not calls
     told = candidate_of_run(tmp_path / "run").about["teachers_sha256"]
     assert told == [sha256_of(teacher.read_bytes()) for teacher in teachers]
     with pytest.raises(RunError, match="another teachers_sha256"):
@@ -220,6 +220,30 @@ def test_recipe_and_teachers_must_go_together(
     recipe = replace(tiny_recipe, teacher_weight=weight)
     with pytest.raises(RunError, match=message):
         Trainer(recipe, make_split(16), make_split(8), tmp_path, CPU, bf16=False, teachers=teachers)
+
+
+class SeesSizes(torch.nn.Module):
+    """Notes the sides of what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.sides = torch.nn.BatchNorm2d(1), set()
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        self.sides.add(x_BCHW.shape[-1])
+        return self.norm(x_BCHW).mean((1, 2, 3))[:, None].repeat(1, 5)
+
+
+@pytest.mark.parametrize(("small", "sides"), [(False, {48}), (True, {16})])
+def test_statistics_and_validation_see_whole_pictures_unless_asked_for_the_training_size(
+    tmp_path: Path, tiny_recipe: Recipe, small: bool, sides: set[int]
+) -> None:
+    split = make_split(8)
+    run = Trainer(tiny_recipe, split, split, tmp_path, CPU, bf16=False, val_at_training_size=small)
+    assert run.ema is not None
+    run.ema.module = SeesSizes()
+    run._validate(0)
+    assert run.ema.module.sides == sides
 
 
 def test_a_rehearsal_is_not_taken_for_the_run(tiny_recipe, tmp_path):

@@ -10,11 +10,12 @@ from app.vision.my_model import LABELS, MyModel
 from app.vision.weights import CropRule, EmotionCard, fill, load_state, sha256_of
 from tests.training.conftest import make_split
 from training.deployed import from_payload, read_payload, to_payload
-from training.emotion.evaluate import VALIDATION_SPLIT, evaluate_splits, read_evaluation, write_evaluation
+from training.emotion.evaluate import VALIDATION_SPLIT, evaluate_splits
 from training.emotion.export import EmotionCandidate, candidate_of_run, export_emotion
 from training.emotion.predict import predict_logits
+from training.emotion.results import read_evaluation, write_evaluation
 from training.errors import RunError
-from training.manifest_entry import crop_rule, measured_rule, read_entries
+from training.manifest_entry import crop_rule, kept_from_manifest, measured_rule, read_entries
 
 CROP = CropRule(margin=0.1, shift_y=0.02)
 ABOUT = {"recipe": {"name": "tiny", "epochs": 3, "ferplus_weight": 0.2}, "seed": 7, "epoch": 2, "bf16": False}
@@ -68,12 +69,33 @@ def test_the_card_repeats_the_measured_figures(tmp_path: Path, candidate: Emotio
 
 
 @pytest.mark.parametrize(
-    ("keep", "told"), [("best", "PublicTest chose the epoch,"), ("last", "The last epoch was kept.")]
+    ("keep", "epoch", "told"),
+    [
+        ("best", 2, "Epoch 2 of 3 was kept, the best on PublicTest."),
+        ("last", 2, "Epoch 2 of 3, where the run was stopped, was kept."),
+        ("last", 3, "Epoch 3 of 3, the last one, was kept."),
+    ],
 )
-def test_the_card_says_what_chose_the_epoch(tmp_path: Path, candidate: EmotionCandidate, keep: str, told: str) -> None:
-    about = {**ABOUT, "recipe": {"name": "tiny", "keep": keep, "ferplus_weight": 0.2}}
+def test_the_card_says_which_epoch_was_kept_and_what_public_test_chose(
+    tmp_path: Path, candidate: EmotionCandidate, keep: str, epoch: int, told: str
+) -> None:
+    about = {**ABOUT, "recipe": {"name": "tiny", "epochs": 3, "keep": keep, "ferplus_weight": 0.2}, "epoch": epoch}
     export(replace(candidate, about=about), tmp_path, tmp_path / "weights")
-    assert told in (tmp_path / "weights" / "my_model.md").read_text()
+    text = (tmp_path / "weights" / "my_model.md").read_text()
+    assert told in text
+    assert "it chose the recipe, its FER+ share and the crop rule" in text
+
+
+def test_the_card_shows_the_robustness_of_each_split(tmp_path: Path, candidate: EmotionCandidate) -> None:
+    splits = {"PublicTest": make_split(10), "PrivateTest": make_split(10)}
+    logits = {name: torch.eye(5)[split.targets_B] for name, split in splits.items()}
+    robustness = {"PublicTest": {"blur": 0.25}, "PrivateTest": {"blur": 0.5}}
+    write_evaluation(evaluate_splits(logits, splits, candidate.sha256, None, robustness), tmp_path)
+    export_emotion(candidate, read_evaluation(tmp_path, candidate.sha256) or {}, CROP, tmp_path)
+    table = (tmp_path / "my_model.md").read_text().partition("### Robustness")[2]
+    assert "| pictures | PrivateTest | PublicTest |" in table
+    assert "| as they are | 100.00% | 100.00% |" in table
+    assert "| blur | 50.00% | 25.00% |" in table
 
 
 @pytest.mark.parametrize(("weight", "sets"), [(0.0, 1), (0.2, 2)])
@@ -117,6 +139,13 @@ def test_the_crop_rule_is_kept_or_given(tmp_path: Path, candidate: EmotionCandid
         crop_rule(weights_dir, None, 9.0, {})
 
 
+def test_what_is_kept_from_the_manifest_is_named() -> None:
+    measured = {"margin": 0.2, "shift_y": 0.05}
+    assert kept_from_manifest(None, None, {}) == ("margin", "shift_y")
+    assert kept_from_manifest(0.1, None, {}) == ("shift_y",)
+    assert kept_from_manifest(0.1, 0.0, {}) == kept_from_manifest(None, None, measured) == ()
+
+
 def test_a_damaged_manifest_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(RunError, match="not JSON"):
@@ -142,9 +171,9 @@ def test_wrong_weights_are_clear_errors(tmp_path: Path) -> None:
 def test_a_measured_crop_rule_belongs_to_its_weights(tmp_path: Path) -> None:
     framing = tmp_path / "framing.json"
     assert measured_rule(framing, "ours", tmp_path) == {}
-    (tmp_path / "manifest.json").write_text(json.dumps({"detector": {"sha256": "finder"}}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"detector": {"sha256": "detector"}}))
     rule = {"margin": 0.1, "shift_y": 0.0}
-    framing.write_text(json.dumps({"weights_sha256": "ours", "detector_sha256": "finder", "rule": rule}))
+    framing.write_text(json.dumps({"weights_sha256": "ours", "detector_sha256": "detector", "rule": rule}))
     assert measured_rule(framing, "ours", tmp_path) == rule
     with pytest.raises(RunError, match="measured with other weights"):
         measured_rule(framing, "others", tmp_path)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,7 +53,21 @@ class BrightnessModel(nn.Module):
 
 
 def test_accuracies_are_those_of_the_distorted_pictures() -> None:
-    accuracies = measure_robustness(BrightnessModel(), make_split(50), CPU)
-    assert set(accuracies) == set(DISTORTIONS)
-    assert accuracies["blur, sigma 1 px"] == accuracies["24 px"] == 1.0
-    assert accuracies["30 % darker"] < 1.0
+    accuracies = measure_robustness(BrightnessModel(), {"a": make_split(50)}, CPU)
+    assert set(accuracies) == {"a"}
+    assert set(accuracies["a"]) == set(DISTORTIONS)
+    assert accuracies["a"]["blur, sigma 1 px"] == accuracies["a"]["24 px"] == 1.0
+    assert accuracies["a"]["30 % darker"] < 1.0
+
+
+def test_several_splits_are_told_apart_and_together() -> None:
+    dark, light = (
+        replace(make_split(5), images_BCHW=torch.full((5, 1, 48, 48), value, dtype=torch.uint8)) for value in (0, 255)
+    )
+    splits = {"dark": dark, "light": light}
+    for split, label in ((dark, 0), (light, 4)):
+        split.targets_B.fill_(label)
+    accuracies = measure_robustness(BrightnessModel(), splits, CPU)
+    assert list(accuracies) == ["dark", "light", "dark+light"]
+    darker = {name: accuracies[name]["30 % darker"] for name in accuracies}
+    assert darker == {"dark": 1.0, "light": 0.0, "dark+light": 0.5}

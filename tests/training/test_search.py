@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.conftest import make_split
-from tests.training.test_detector import run
+from tests.training.conftest import make_split, succeed
 from training.emotion.data import FERPLUS_VOTES, EmotionSplit
 from training.emotion.history import EpochRow
 from training.emotion.recipe import BEST, Recipe
 from training.emotion.search import FOLDER, SEARCHED, RecipeSearch
+from training.emotion.train import Trainer
 from training.errors import DataError, RunError
 
 CPU = torch.device("cpu")
@@ -109,8 +109,17 @@ def test_another_search_needs_another_folder(tmp_path: Path) -> None:
         search(tmp_path, recipe=replace(SHORT, name="other"))
     with pytest.raises(RunError, match="another seed"):
         search(tmp_path, seed=1)
+    for train, val in ((TRAIN, make_split(10, seed=2)), (replace(TRAIN, votes_BK=torch.ones(16, 5) * 2), VAL)):
+        with pytest.raises(RunError, match="another data"):
+            RecipeSearch(SHORT, train, val, tmp_path, CPU, 0, FakeTrainer)
     with pytest.raises(DataError, match=r"FER\+ votes"):
         RecipeSearch(SHORT, make_split(16), VAL, tmp_path / "new", CPU)
+
+
+def test_trials_are_validated_at_the_size_that_they_train_at(tmp_path: Path) -> None:
+    trainer = RecipeSearch(SHORT, TRAIN, VAL, tmp_path, CPU).make_trainer(SHORT, TRAIN, VAL, tmp_path / "run", CPU, 0)
+    assert isinstance(trainer, Trainer)
+    assert trainer.val_at_training_size
 
 
 @pytest.mark.slow
@@ -119,7 +128,7 @@ def test_the_command_trains(fer2013: tuple[Path, Path], tmp_path: Path, capsys: 
     pictures = [file.relative_to(folder).as_posix() for file in folder.glob("train/*/*")]
     votes = [f"{picture},1,1,1,1,1,1,1,1,1,1" for picture in pictures]
     (folder / "ferplus.csv").write_text("\n".join([",".join(("path", *FERPLUS_VOTES)), *votes]))
-    run("emotion", "search", "--data", folder, "--out", tmp_path / "search", "--epochs", 1, "--trials", 1)
+    succeed("emotion", "search", "--data", folder, "--out", tmp_path / "search", "--epochs", 1, "--trials", 1)
     assert "Best: trial-000" in capsys.readouterr().out
     assert float(rows(tmp_path / "search")[0]["learning_rate"]) == BEST.learning_rate
     assert (tmp_path / "search" / "trial-000" / "history.csv").is_file()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from tests.training.conftest import column
 from training.detector.wider import LEVELS, ScoredBoxes, WiderPicture, average_precisions, read_lists
 from training.errors import DataError
 
@@ -69,13 +70,6 @@ def test_an_overlap_just_below_a_half_is_a_miss() -> None:
     face = WiderPicture("event/a", np.array([[0.0, 0, 99, 99]]), {level: np.array([True]) for level in LEVELS})
     found, missed = (scored((np.array([0.0, 0, 99, side]), 0.9)) for side in (49, 48))
     assert (easy([face], a=found), easy([face], a=missed)) == (pytest.approx(1.0), 0.0)
-
-
-def column(values: list[object]) -> np.ndarray:
-    cells = np.empty((len(values), 1), dtype=object)
-    for row, value in enumerate(values):
-        cells[row, 0] = value
-    return cells
 
 
 def test_the_lists_are_read_as_matlab_wrote_them(tmp_path: Path) -> None:

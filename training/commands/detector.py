@@ -28,7 +28,8 @@ class RecipeName(StrEnum):
 
 app = typer.Typer(no_args_is_help=True, help="YOLOv8n, the face detector.")
 
-RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoints, results, figures.")]
+TRUST = "Trust it: its checkpoints are ultralytics' pickles, which can run code when they are read."
+RunOption = Annotated[Path, typer.Option("--run", help=f"Folder of the run: checkpoints, results, figures. {TRUST}")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, or the index of a CUDA device.")]
 SizeOption = Annotated[int, typer.Option("--imgsz", min=32, help="Side of the input in pixels, a multiple of 32.")]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures at once.")]
@@ -42,13 +43,19 @@ def train(
     run: RunOption,
     recipe: Annotated[RecipeName, typer.Option("--recipe", help="All choices of the training.")] = RecipeName.WINDOWS,
     start: Annotated[Path | None, typer.Option("--start", help="Safetensors state of a YOLOv8n to start from.")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Other number of epochs.")] = None,
-    imgsz: Annotated[int | None, typer.Option("--imgsz", min=32, help="Other side of the pictures.")] = None,
-    window: Annotated[int | None, typer.Option("--window", min=32, help="Other side of the windows.")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Other number of windows a step.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Override the recipe's number of epochs.")
+    ] = None,
+    imgsz: Annotated[
+        int | None, typer.Option("--imgsz", min=32, help="Override the recipe's picture size (px).")
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", min=32, help="Override the recipe's window size (px).")
+    ] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help="Override the recipe's batch size.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train, or resume the run in the folder by the recipe it was started with."""
+    """Train, or resume the run in the folder, which asks for the same recipe, start and data."""
     from training.detector.train import RESULTS, train_detector
 
     given = {"epochs": epochs, "imgsz": imgsz, "window_px": window, "batch": batch}
@@ -60,8 +67,11 @@ def train(
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     data: Annotated[Path | None, typer.Option("--data", help="Data set in YOLO format: images/ and labels/.")] = None,
-    run: Annotated[Path | None, typer.Option("--run", help="Folder of a run; its best epoch is taken.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help=f"Folder of a run; its best epoch is taken. {TRUST}")
+    ] = None,
     weights: Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")] = None,
     imgsz: SizeOption = 640,
@@ -78,6 +88,8 @@ def evaluate(
 
     if (data is None) == (wider is None):
         raise RunError("Give either --data or --wider.")
+    if wider is not None:
+        _refuse(context, ("batch", "score_threshold"))
     if (run is None) == (weights is None):
         raise RunError("Give either --run or --weights.")
     out_dir = out or run
@@ -139,6 +151,14 @@ def import_(
         )
     card = import_detector(checkpoint, weights_dir, imgsz, score_threshold, iou_threshold)
     typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...) and its manifest entry.")
+
+
+def _refuse(context: typer.Context, names: tuple[str, ...]) -> None:
+    """Refuse options that WIDER FACE's protocol has no use for: it reads all scores, picture by picture."""
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            raise RunError(f"--{name.replace('_', '-')} has no effect with --wider: leave it out.")
 
 
 def _evaluate(

@@ -1,7 +1,8 @@
-"""`python -m training emotion ...`: train, calibrate, evaluate and export My_model."""
+"""`python -m training emotion ...`: train, evaluate and export My_model."""
 
 import dataclasses
 from enum import StrEnum
+from functools import reduce
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,8 @@ import typer
 
 from app.vision.device import resolve_device
 from app.vision.my_model import LABELS
+from app.vision.weights import MANIFEST
 from training.commands.options import WEIGHTS_DIR, DeviceOption, Fer2013Option, LimitOption, WeightsDirOption
-from training.deployed import write_json
 from training.emotion.data import EmotionSplit, load_fer2013
 from training.emotion.distributed import join_group
 from training.emotion.evaluate import (
@@ -19,8 +20,6 @@ from training.emotion.evaluate import (
     Evaluation,
     evaluate_splits,
     join,
-    read_evaluation,
-    write_evaluation,
 )
 from training.emotion.export import (
     WEIGHTS_FILE,
@@ -32,16 +31,16 @@ from training.emotion.export import (
 from training.emotion.history import HISTORY
 from training.emotion.predict import predict_logits
 from training.emotion.recipe import RECIPES
+from training.emotion.results import TEST_SPLIT, earlier_results, read_evaluation, write_evaluation
 from training.emotion.robustness import measure_robustness
 from training.emotion.train import Trainer
 from training.errors import RunError
-from training.manifest_entry import crop_rule, measured_rule
+from training.files import write_json
+from training.manifest_entry import crop_rule, kept_from_manifest, measured_rule
 from training.plots import plot_confusion, plot_emotion_history, plot_reliability
 
-CALIBRATION = "calibration.json"
 FRAMING = "framing.json"
 CPU = torch.device("cpu")
-TEST_SPLIT = "PrivateTest"
 
 
 class RecipeName(StrEnum):
@@ -66,6 +65,10 @@ app = typer.Typer(no_args_is_help=True, help="My_model, the emotion classifier."
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of the run: checkpoint, history, figures.")]
 SomeRunOption = Annotated[Path | None, typer.Option("--run", help="Folder of a run; the epoch that it kept is taken.")]
 WeightsOption = Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")]
+FinalOption = Annotated[bool, typer.Option("--final", help="Also PrivateTest: once, when nothing is chosen any more.")]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="With --final: measure PrivateTest even if these weights were measured on it.")
+]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")]
 
 
@@ -77,7 +80,9 @@ def train(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Fixes all randomness.")] = 0,
     device: DeviceOption = "auto",
     limit: LimitOption = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Rehearsal: other number of epochs.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Rehearsal: override the recipe's number of epochs.")
+    ] = None,
     backbone: Annotated[BackboneName, typer.Option("--backbone", help="Which network.")] = BackboneName.MY_MODEL,
     pretrained: Annotated[
         Path | None, typer.Option("--pretrained", help="State dict of the same network to start from.")
@@ -89,7 +94,7 @@ def train(
 ) -> None:
     """Train, or resume the run in the folder; the recipe says which epoch is kept.
 
-    Under torchrun several GPUs or machines share every batch.
+    Under torchrun several GPUs or machines share every batch, and each process takes the GPU of its local rank.
     """
     chosen = RECIPES[recipe.value]
     if epochs is not None:
@@ -104,39 +109,15 @@ def train(
     if not group.is_first:
         trainer.fit()
         return
+    if device.startswith("cuda:") and str(where) != device:
+        typer.echo(f"{device} is not heeded under torchrun: each process takes the GPU of its local rank.")
     done = len(trainer.history)
     if done >= chosen.epochs:
         typer.echo(f"The run in {run} is already finished: {done} epochs.")
     else:
         typer.echo(f"Resuming {run} after epoch {done}." if done else f"Training on {where}: {chosen.epochs} epochs.")
         trainer.fit()
-    kept = trainer.kept
-    title = f"{backbone.value}, recipe {chosen.name}, seed {seed}"
-    plot_emotion_history(run / HISTORY, run / "curves.png", title, kept.epoch)
-    typer.echo(f"Kept epoch {kept.epoch}: {kept.val_accuracy:.2%} of PublicTest right. Curves: {run / 'curves.png'}")
-
-
-@app.command()
-def calibrate(
-    data: Fer2013Option,
-    run: SomeRunOption = None,
-    weights: WeightsOption = None,
-    out: OutOption = None,
-    device: DeviceOption = "auto",
-    limit: LimitOption = None,
-) -> None:
-    """Fit the temperature on PublicTest and draw the reliability before and after."""
-    candidate, out_dir = _candidate(run, weights, out)
-    evaluation = _evaluate(candidate, load_fer2013(data, (VALIDATION_SPLIT,), limit), device, limit)
-    report = evaluation.splits[VALIDATION_SPLIT]
-    before, after = dataclasses.asdict(report.uncalibrated), dataclasses.asdict(report.calibrated)
-    values = {"weights_sha256": evaluation.weights_sha256, "temperature": evaluation.temperature}
-    write_json({**values, "before": before, "after": after}, out_dir / CALIBRATION)
-    plot_reliability(before, after, out_dir / "reliability.png", f"Reliability on {VALIDATION_SPLIT}")
-    typer.echo(
-        f"Temperature {evaluation.temperature:.4f}; NLL {before['nll']:.4f} -> {after['nll']:.4f} nats, "
-        f"ECE {before['ece']:.2%} -> {after['ece']:.2%}. Figure: {out_dir / 'reliability.png'}"
-    )
+    _tell_kept(trainer, f"{backbone.value}, recipe {chosen.name}, seed {seed}")
 
 
 @app.command()
@@ -145,19 +126,27 @@ def evaluate(
     run: SomeRunOption = None,
     weights: WeightsOption = None,
     out: OutOption = None,
-    final: Annotated[bool, typer.Option("--final", help="Also PrivateTest: once, when nothing is chosen any more.")] = (
-        False
-    ),
+    final: FinalOption = False,
+    again: AgainOption = False,
     device: DeviceOption = "auto",
     limit: LimitOption = None,
 ) -> None:
-    """Measure the weights on PublicTest; with --final also on PrivateTest and on both together."""
+    """Measure the weights on PublicTest; with --final also on PrivateTest, once, and on both together.
+
+    What was measured before with the same weights and data is kept.
+    """
+    if again and not final:
+        raise RunError("--again measures PrivateTest again: give --final, too.")
     candidate, out_dir = _candidate(run, weights, out)
     splits = load_fer2013(data, (VALIDATION_SPLIT, TEST_SPLIT) if final else (VALIDATION_SPLIT,), limit)
-    if final:
-        splits[f"{VALIDATION_SPLIT}+{TEST_SPLIT}"] = join(splits[VALIDATION_SPLIT], splits[TEST_SPLIT])
-    evaluation = _evaluate(candidate, splits, device, limit, robust=True)
-    write_evaluation(evaluation, out_dir)
+    earlier = {} if again else earlier_results(out_dir, candidate.sha256, limit, splits)
+    if final and TEST_SPLIT in earlier.get("splits", {}):
+        typer.echo(f"{TEST_SPLIT} was measured with these weights already; reused, as --again was not given:")
+        for name, known in earlier["splits"].items():
+            typer.echo(f"{name}: accuracy {known['accuracy']:.2%} ({known['pictures']} pictures)")
+        return
+    evaluation = _evaluate(candidate, splits, device, limit)
+    write_evaluation(evaluation, out_dir, earlier)
     for name, report in evaluation.splits.items():
         title = f"{candidate.backbone} on {name}: {report.accuracy:.2%} of {report.pictures} pictures right"
         plot_confusion(report.confusion, LABELS, out_dir / f"confusion-{name}.png", title)
@@ -208,16 +197,31 @@ def export(
 ) -> None:
     """Write fp16 weights, manifest entry and card; measure on PublicTest first where that is not done yet."""
     candidate = candidate_of_run(run)
-    crop = crop_rule(weights_dir, margin, shift_y, measured_rule(run / FRAMING, candidate.sha256, weights_dir))
+    measured = measured_rule(run / FRAMING, candidate.sha256, weights_dir)
+    crop = crop_rule(weights_dir, margin, shift_y, measured)
+    if kept := kept_from_manifest(margin, shift_y, measured):
+        values = ", ".join(f"{name} {getattr(crop, name):g}" for name in kept)
+        typer.echo(
+            f"Note: the crop rule ({values}) is kept from {weights_dir / MANIFEST}: it was not measured with these "
+            "weights, and for which it was is not recorded; see `emotion framing`."
+        )
     known = read_evaluation(run, candidate.sha256, limit)
     if known is None:
-        evaluation = _evaluate(candidate, load_fer2013(data, (VALIDATION_SPLIT,), limit), device, limit, robust=True)
-        write_evaluation(evaluation, run)
+        splits = load_fer2013(data, (VALIDATION_SPLIT,), limit)
+        earlier = earlier_results(run, candidate.sha256, limit, splits)
+        write_evaluation(_evaluate(candidate, splits, device, limit), run, earlier)
         known = read_evaluation(run, candidate.sha256, limit) or {}
     if TEST_SPLIT not in known["splits"]:
         typer.echo(f"Note: no {TEST_SPLIT} figures yet; run evaluate --final and export again to put them in the card.")
     card = export_emotion(candidate, known, crop, weights_dir)
     typer.echo(f"Wrote {weights_dir / WEIGHTS_FILE} (sha256 {card.sha256[:12]}...), manifest entry and card.")
+
+
+def _tell_kept(trainer: Trainer, title: str) -> None:
+    """Draw the curves, and say which epoch is kept."""
+    kept, curves = trainer.kept, trainer.run_dir / "curves.png"
+    plot_emotion_history(trainer.run_dir / HISTORY, curves, title, kept.epoch)
+    typer.echo(f"Kept epoch {kept.epoch}: {kept.val_accuracy:.2%} of PublicTest right. Curves: {curves}")
 
 
 def _candidate(run: Path | None, weights: Path | None, out: Path | None) -> tuple[EmotionCandidate, Path]:
@@ -232,12 +236,12 @@ def _candidate(run: Path | None, weights: Path | None, out: Path | None) -> tupl
 
 
 def _evaluate(
-    candidate: EmotionCandidate, splits: dict[str, EmotionSplit], device: str, limit: int | None, robust: bool = False
+    candidate: EmotionCandidate, splits: dict[str, EmotionSplit], device: str, limit: int | None
 ) -> Evaluation:
-    """Predict in float32 and report; robustness on the largest split."""
+    """Predict in float32 and report each split, and several together; the robustness, too."""
     where = resolve_device(device)
     model = candidate.network(where)
-    logits = {name: predict_logits(model, split, where, bf16=False) for name, split in splits.items()}
-    largest = max(splits, key=lambda name: len(splits[name]))
-    robustness = {largest: measure_robustness(model, splits[largest], where)} if robust else {}
-    return evaluate_splits(logits, splits, candidate.sha256, limit, robustness)
+    reported = {**splits, "+".join(splits): reduce(join, splits.values())}
+    logits = {name: predict_logits(model, split, where, bf16=False) for name, split in reported.items()}
+    robustness = measure_robustness(model, splits, where)
+    return evaluate_splits(logits, reported, candidate.sha256, limit, robustness)

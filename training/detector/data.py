@@ -1,5 +1,6 @@
 """The detector's data set: YOLO format with one class, `face`."""
 
+import hashlib
 import math
 from pathlib import Path
 
@@ -61,6 +62,18 @@ def split_pictures(data_dir: Path, split: str) -> list[Path]:
     """Return the split's picture files, sorted by name."""
     files = (data_dir / "images" / split).iterdir()
     return sorted(file for file in files if file.suffix[1:].lower() in IMG_FORMATS)
+
+
+def data_sha256(data_dir: Path) -> str:
+    """Return a hex digest of names, contents and labels of all pictures of both splits; it reads all files."""
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        for picture in split_pictures(data_dir, split):
+            labels = data_dir / "labels" / split / f"{picture.stem}.txt"
+            digest.update(f"{split}/{picture.name}".encode())
+            for content in (picture.read_bytes(), labels.read_bytes() if labels.is_file() else b""):
+                digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
 
 
 def read_faces(

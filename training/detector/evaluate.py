@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionValidator
 
 from app.vision.detector import FaceDetector
 from app.vision.weights import sha256_of
 from app.vision.yolov8 import build_yolov8n
-from training.deployed import fill_from_payload, read_json, write_json
+from training.deployed import fill_from_payload
 from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
 from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
+from training.detector.device import pick_device, torch_device
 from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, check_size
 from training.detector.served import detect_files, face_detector
 from training.detector.threads import kept_threads
-from training.detector.train import pick_device
+from training.files import read_json, write_json
 
 EVALUATION = "evaluation.json"
 CURVES = "curves.csv"
@@ -108,8 +108,8 @@ def evaluate_detector(
     check_data(data_dir, ("val",))
     validator = _validate(network, write_data_yaml(data_dir, out_dir), out_dir, imgsz, batch, picked)
     box = validator.metrics.box
-    where = torch.device("cpu" if picked == "cpu" else f"cuda:{picked}")
-    detector = face_detector(payload, make_card(payload, imgsz, score_threshold, iou_threshold), where)
+    card = make_card(payload, imgsz, score_threshold, iou_threshold)
+    detector = face_detector(payload, card, torch_device(device))
     served = serve_split(detector, data_dir, score_threshold)
     evaluation = DetectorEvaluation(
         weights_sha256=sha256_of(payload),

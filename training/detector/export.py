@@ -9,11 +9,12 @@ from torch import nn
 from ultralytics.nn.tasks import load_checkpoint
 
 from app.vision.weights import DetectorCard
-from training.deployed import to_payload, write_payload
+from training.deployed import to_payload
 from training.detector.card import make_card
 from training.detector.recipe import read_recipe
 from training.detector.train import BEST_CHECKPOINT
 from training.errors import RunError
+from training.files import write_payload
 from training.manifest_entry import write_entry
 from training.model_card import write_detector_card
 

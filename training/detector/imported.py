@@ -5,11 +5,12 @@ from pathlib import Path
 from ultralytics.nn.tasks import load_checkpoint
 
 from app.vision.weights import DetectorCard, sha256_of
-from training.deployed import to_payload, write_payload
+from training.deployed import to_payload
 from training.detector.card import make_card
 from training.detector.evaluate import network_of
 from training.detector.recipe import check_size
 from training.errors import RunError
+from training.files import write_payload
 from training.manifest_entry import write_entry
 from training.model_card import write_imported_card
 

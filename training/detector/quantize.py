@@ -1,4 +1,4 @@
-"""The face finder in 8-bit integers."""
+"""The face detector in 8-bit integers."""
 
 from pathlib import Path
 

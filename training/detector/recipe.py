@@ -1,10 +1,11 @@
 """The ways to train the face detector, as plain values."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from training.deployed import read_json, write_json
 from training.errors import RunError
+from training.files import read_json, write_json
 
 RECIPE_FILE = "recipe.json"
 LARGEST_STRIDE = 32
@@ -101,9 +102,15 @@ WHOLE = replace(
 RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE)}
 
 
-def write_recipe(recipe: DetectorRecipe, start_sha256: str | None, run_dir: Path) -> None:
-    """Keep the recipe and the start weights' hash in the run's folder, for resuming it and for the model card."""
-    write_json({"start_sha256": start_sha256, **asdict(recipe)}, run_dir / RECIPE_FILE)
+def write_recipe(recipe: DetectorRecipe, identity: Mapping[str, str | None], run_dir: Path) -> None:
+    """Keep what a run was started with in its folder, for resuming it and for the model card.
+
+    Args:
+        recipe: Its choices.
+        identity: `start_sha256` of the weights that it starts from (None: from scratch), `data_sha256` of its data.
+        run_dir: Its folder.
+    """
+    write_json({**identity, **asdict(recipe)}, run_dir / RECIPE_FILE)
 
 
 def read_recipe(run_dir: Path) -> tuple[DetectorRecipe, str | None]:
@@ -112,10 +119,40 @@ def read_recipe(run_dir: Path) -> tuple[DetectorRecipe, str | None]:
     Raises:
         RunError: If the folder has none, or it is not of this version's form.
     """
+    recipe, identity = _read(run_dir)
+    return recipe, identity["start_sha256"]
+
+
+def check_resumed(recipe: DetectorRecipe, identity: Mapping[str, str | None], run_dir: Path) -> None:
+    """Refuse to go on with other choices than the run in the folder was started with.
+
+    Args:
+        recipe: What is asked for now.
+        identity: As for `write_recipe`.
+        run_dir: Holds the run.
+
+    Raises:
+        RunError: If recipe, start or data differ, or the run does not tell its data.
+    """
+    path = run_dir / RECIPE_FILE
+    known_recipe, known = _read(run_dir)
+    if "data_sha256" not in known:
+        raise RunError(f"{path} does not tell the run's data, as an earlier version made it: train in a new folder.")
+    was, now = ({**asdict(choices), **hashes} for choices, hashes in ((known_recipe, known), (recipe, identity)))
+    other = next((name for name, value in now.items() if was[name] != value), None)
+    if other is not None:
+        values = "" if other.endswith("_sha256") else f" ({was[other]} there, {now[other]} now)"
+        raise RunError(f"{path} was made with another {other}{values}: use the same or a new folder.")
+
+
+def _read(run_dir: Path) -> tuple[DetectorRecipe, dict[str, str | None]]:
+    """Return recipe and identity; that of an earlier version lacks `data_sha256`."""
     path = run_dir / RECIPE_FILE
     try:
         values = read_json(path)
-        start_sha256 = values.pop("start_sha256")
-        return DetectorRecipe(**{**values, "zoom": tuple(values["zoom"])}), start_sha256
+        hashes = {"start_sha256": values.pop("start_sha256")}
+        if "data_sha256" in values:
+            hashes["data_sha256"] = values.pop("data_sha256")
+        return DetectorRecipe(**{**values, "zoom": tuple(values["zoom"])}), hashes
     except (OSError, TypeError, KeyError) as error:
         raise RunError(f"{path} does not hold the recipe of a detector run: train in a new folder.") from error

@@ -15,13 +15,13 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 from ultralytics.utils.torch_utils import init_seeds
 
-from app.errors import DeviceUnavailable
 from app.vision.device import has_native_bf16
 from app.vision.weights import sha256_of
 from training.deployed import from_payload, read_payload
 from training.detector.augment import FaceDataset
-from training.detector.data import check_data, skip_font_download, write_data_yaml
-from training.detector.recipe import DetectorRecipe, read_recipe, write_recipe
+from training.detector.data import check_data, data_sha256, skip_font_download, write_data_yaml
+from training.detector.device import pick_device
+from training.detector.recipe import DetectorRecipe, check_resumed, write_recipe
 from training.detector.threads import kept_threads
 from training.errors import RunError
 
@@ -126,27 +126,30 @@ def train_detector(
     Raises:
         DataError: If the data set is not in YOLO format.
         DeviceUnavailable: If the device is not there.
-        RunError: If the start weights cannot be used, or the run's folder lacks its recipe.
+        RunError: If the start weights cannot be used, or the run in the folder was made with another recipe, start or
+            data, or does not tell them.
     """
+    check_data(data_dir)
+    start_sha256 = None if start_weights is None else sha256_of(read_payload(start_weights))
+
+    def identity() -> dict[str, str | None]:
+        return {"start_sha256": start_sha256, "data_sha256": data_sha256(data_dir)}
+
     epochs_done = finished_epochs(run_dir)
+    if epochs_done != 0:
+        check_resumed(recipe, identity(), run_dir)
     if epochs_done is None:
         console.print(f"The run in {run_dir} is already finished.", soft_wrap=True)
         return run_dir / BEST_CHECKPOINT
-    check_data(data_dir)
-    start_sha256: str | None = None
-    if start_weights is not None and not epochs_done:
-        start_sha256 = sha256_of(read_payload(start_weights))
     skip_font_download()
     run_dir.mkdir(parents=True, exist_ok=True)
-    if epochs_done:
-        recipe, _ = read_recipe(run_dir)
-    else:
-        write_recipe(recipe, start_sha256, run_dir)
     overrides = _overrides(data_dir, run_dir, recipe, pick_device(device), resume=epochs_done > 0)
     with kept_threads() as restore_threads:
         trainer = FaceTrainer(recipe, start_weights, overrides)
         init_seeds(recipe.seed + 1 + epochs_done, trainer.args.deterministic)  # not the first epoch's windows again
         trainer.add_callback("on_train_start", restore_threads)
+        if not epochs_done:  # only now, as ultralytics mends damaged JPEGs when it first reads the data
+            trainer.add_callback("on_train_start", lambda _: write_recipe(recipe, identity(), run_dir))
         trainer.add_callback("on_val_start", restore_threads)
         trainer.train()
     return run_dir / BEST_CHECKPOINT
@@ -160,28 +163,6 @@ def finished_epochs(run_dir: Path) -> int | None:
     _, checkpoint = load_checkpoint(last)
     done = int(checkpoint["epoch"]) + 1  # ultralytics writes -1 when it strips the checkpoint at the end
     return None if done == 0 or done >= int(checkpoint["train_args"]["epochs"]) else done
-
-
-def pick_device(device: str) -> str:
-    """Turn a device option into ultralytics' words.
-
-    Args:
-        device: `auto` (the first CUDA device where there is one, else the CPU), `cpu`, or the index of a CUDA device.
-            Only one: ultralytics starts a process of its own for each of several, which would lack recipe and start.
-
-    Raises:
-        DeviceUnavailable: If the words are others, or such a device is not there.
-    """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "auto":
-        return "0" if count else "cpu"
-    if device == "cpu":
-        return device
-    if not device.isdecimal():
-        raise DeviceUnavailable(f"Unknown device {device!r}; use auto, cpu, or the index of a CUDA device such as 0.")
-    if int(device) >= count:
-        raise DeviceUnavailable(f"Device {device!r} was asked for, but this machine has {count} usable CUDA devices.")
-    return device
 
 
 def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: str, resume: bool) -> dict[str, Any]:
@@ -209,7 +190,7 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
             "close_mosaic": 0,
         }
     last, save_dir = str(run_dir / LAST_CHECKPOINT), str(run_dir.resolve())  # where the run lies now
-    console.print(f"Resuming {last}; the recipe it was started with goes on.", soft_wrap=True)
+    console.print(f"Resuming {last}.", soft_wrap=True)
     return {**overrides, "model": last, "resume": last, "save_dir": save_dir}
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from app.vision.device import resolve_device
 from app.vision.types import Detection
 from app.vision.weights import sha256_of
-from training.deployed import write_json
 from training.detector.card import make_card
+from training.detector.device import torch_device
 from training.detector.evaluate import LOWEST_SCORE
 from training.detector.recipe import check_size
 from training.detector.served import detect_files, face_detector
 from training.detector.wider import ScoredBoxes, average_precisions, read_lists
 from training.errors import DataError
+from training.files import write_json
 
 RESULTS = "wider.json"
 
@@ -50,7 +50,7 @@ def evaluate_wider(
         out_dir: Where the result goes.
         imgsz: Side of the input in pixels, a multiple of 32.
         iou_threshold: NMS overlap, 0..1.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: As for `train_detector`.
         progress: Shows how far it is.
 
     Raises:
@@ -59,6 +59,7 @@ def evaluate_wider(
         RunError: If the weights do not fit or the size is no multiple of 32.
     """
     check_size(imgsz)
+    where = torch_device(device)
     lists = next(wider_dir.rglob("wider_face_val.mat"), None)
     if lists is None:
         raise DataError(f"No wider_face_val.mat under {wider_dir}: put the lists of the set's evaluation code there.")
@@ -68,7 +69,7 @@ def evaluate_wider(
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise DataError(f"{len(missing)} of {len(paths)} validation pictures are missing, first {missing[0]}.")
-    detector = face_detector(payload, make_card(payload, imgsz, 0.0, iou_threshold), resolve_device(device))
+    detector = face_detector(payload, make_card(payload, imgsz, 0.0, iou_threshold), where)
     tracked = progress.track(list(paths), description="WIDER FACE val")
     found = {paths[path]: _scored(boxes) for path, _, boxes in detect_files(detector, tracked, LOWEST_SCORE)}
     scores = average_precisions(pictures, found)

@@ -46,7 +46,8 @@ class StrongAugmentation(nn.Module):
         rotation_deg: Largest rotation either way.
         scale: Smallest and largest zoom.
         shift: Largest shift either way, as a share of the side.
-        light: Largest change of contrast and of brightness, as a share of the range.
+        light: Largest change of contrast, as a share of it, and of brightness, on the scale of -1..1: 0.2 is a tenth
+            of the range.
         erase_probability: Share of the pictures that lose a rectangle.
         erase_area: Smallest and largest share of the area that is erased.
     """

@@ -7,14 +7,16 @@ to other networks; measured on this task, an average with stale statistics got 2
 import torch
 from torch import nn
 
-from app.vision.emotion import normalize_faces
+from app.vision.my_model import INPUT_SIZE_PX
 from training.emotion.data import EmotionSplit
-from training.emotion.predict import EVALUATION_BATCH, forward_logits
+from training.emotion.predict import EVALUATION_BATCH, forward_logits, network_input
 
 PICTURES = 2048
 
 
-def refresh_statistics(model: nn.Module, train: EmotionSplit, device: torch.device, bf16: bool) -> None:
+def refresh_statistics(
+    model: nn.Module, train: EmotionSplit, device: torch.device, bf16: bool, size_px: int = INPUT_SIZE_PX
+) -> None:
     """Estimate the running means and variances anew on Training pictures, without augmentation and dropout.
 
     Args:
@@ -23,6 +25,7 @@ def refresh_statistics(model: nn.Module, train: EmotionSplit, device: torch.devi
             pictures lie in folders they come class by class, and batches of one class vary less than all do.
         device: Where to compute.
         bf16: Compute in bfloat16 autocast.
+        size_px: Side of the pictures that the network sees.
 
     References:
         Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima", arXiv:1803.05407, section 3.2.
@@ -38,7 +41,7 @@ def refresh_statistics(model: nn.Module, train: EmotionSplit, device: torch.devi
     order_B = torch.randperm(len(sample_BCHW), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         for images_BCHW in sample_BCHW[order_B].split(EVALUATION_BATCH):
-            forward_logits(model, normalize_faces(images_BCHW.to(device)), bf16)
+            forward_logits(model, network_input(images_BCHW, device, size_px), bf16)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()

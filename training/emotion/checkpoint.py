@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from training.deployed import write_payload
 from training.errors import RunError
+from training.files import write_payload
 
 CHECKPOINT = "checkpoint.pt"
 KEPT_WEIGHTS = "kept.pt"

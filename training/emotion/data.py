@@ -137,8 +137,9 @@ def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:
             if votes is not None:
                 voted_usage, row_votes = next(votes, ("no", row_votes))
                 if voted_usage != usage:
+                    ours = usage or "one without Usage"
                     raise DataError(
-                        f"{path}, line {reader.line_num}: {ferplus.name} has {voted_usage} picture there, not {usage}."
+                        f"{path}, line {reader.line_num}: {ferplus.name} has {voted_usage} picture there, not {ours}."
                     )
             try:
                 label = dict(enumerate(CSV_CLASSES))[int(record["emotion"])]
@@ -146,7 +147,8 @@ def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:
             except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
                 raise DataError(f"{path}, line {reader.line_num}: not an emotion 0..6 and pixels 0..255.") from error
             if usage not in USAGES:
-                raise DataError(f"{path}, line {reader.line_num}: {usage!r} is none of {', '.join(USAGES)}.")
+                found, known = f"Usage {usage!r}" if usage else "no Usage", f"{', '.join(USAGES[:-1])} or {USAGES[-1]}"
+                raise DataError(f"{path}, line {reader.line_num}: {found}; expected {known}.")
             if label not in LABELS or usage not in usages:
                 continue
             if pixels.size != INPUT_SIZE_PX**2:

@@ -61,8 +61,8 @@ def join_group(device_name: str) -> tuple[Group, torch.device]:
     """Join the processes that torchrun started, if it did.
 
     Args:
-        device_name: `auto`, `cpu`, `cuda` or `cuda:N`; with several processes `auto` and `cuda` mean the GPU of
-            torchrun's local rank.
+        device_name: `auto`, `cpu`, `cuda` or `cuda:N`. Under torchrun each process takes the GPU of its local rank
+            whichever GPU is named: all would share that of `cuda:N` otherwise.
 
     Raises:
         DeviceUnavailable: If the device is not there.

@@ -4,9 +4,7 @@ Shape letters: N pictures, K classes.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +12,9 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
 from app.vision.my_model import LABELS
-from training.deployed import read_json, write_json
 from training.emotion.calibrate import fit_temperature, nll
 from training.emotion.data import EmotionSplit
 
-EVALUATION = "evaluation.json"
 VALIDATION_SPLIT = "PublicTest"
 BIN_COUNT = 15
 """Equal-width bins of the expected calibration error: Guo et al. 2017, arXiv:1706.04599, section 5."""
@@ -105,6 +101,7 @@ class Evaluation:
         weights_sha256: Of the file as it is, or would be, served.
         limit: A rehearsal's pictures of each split; None where all were used.
         labels: In the order of the outputs.
+        data_sha256: Split name -> digest of its pictures, labels and votes.
         temperature: See `calibrate.fit_temperature`.
         splits: By name.
         robustness: Split name -> distortion -> accuracy, 0..1; see `training.emotion.robustness`.
@@ -113,6 +110,7 @@ class Evaluation:
     weights_sha256: str
     limit: int | None
     labels: tuple[str, ...]
+    data_sha256: dict[str, str]
     temperature: float
     splits: dict[str, SplitReport]
     robustness: dict[str, dict[str, float]]
@@ -136,7 +134,8 @@ def evaluate_splits(
     """
     temperature = fit_temperature(logits[VALIDATION_SPLIT], splits[VALIDATION_SPLIT].targets_B)
     reports = {name: report_split(logits[name], splits[name], temperature) for name in splits}
-    return Evaluation(sha256, limit, LABELS, temperature, reports, robustness or {})
+    digests = {name: split.sha256 for name, split in splits.items()}
+    return Evaluation(sha256, limit, LABELS, digests, temperature, reports, robustness or {})
 
 
 def report_split(logits_NK: Tensor, split: EmotionSplit, temperature: float) -> SplitReport:
@@ -219,18 +218,3 @@ def join(first: EmotionSplit, second: EmotionSplit) -> EmotionSplit:
     """Return both splits as one."""
     pairs = ((getattr(first, name), getattr(second, name)) for name in EmotionSplit.__annotations__)
     return EmotionSplit(*(torch.cat(pair) for pair in pairs))
-
-
-def write_evaluation(evaluation: Evaluation, out_dir: Path) -> None:
-    """Write evaluation.json."""
-    write_json(asdict(evaluation), out_dir / EVALUATION)
-
-
-def read_evaluation(out_dir: Path, sha256: str, limit: int | None = None) -> dict[str, Any] | None:
-    """Return evaluation.json as plain values; None where there is none of this hash and limit."""
-    path = out_dir / EVALUATION
-    if not path.is_file():
-        return None
-    evaluation = read_json(path)
-    same = evaluation.get("weights_sha256") == sha256 and evaluation.get("limit") == limit
-    return evaluation if same else None

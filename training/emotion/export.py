@@ -7,18 +7,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from app.vision.emotion import MEAN, STD
 from app.vision.my_model import INPUT_SIZE_PX, LABELS
 from app.vision.weights import CropRule, EmotionCard, sha256_of
-from training.deployed import LICENCE, fill_from_payload, read_payload, to_payload, write_payload
+from training.deployed import LICENCE, fill_from_payload, read_payload, to_payload
 from training.emotion.checkpoint import KEPT_WEIGHTS, read_checkpoint
 from training.emotion.network import MY_MODEL, make_network
 from training.errors import RunError
+from training.files import write_payload
 from training.manifest_entry import write_entry
 from training.model_card import write_emotion_card
 
 WEIGHTS_FILE = "my_model.safetensors"
-NORMALISATION = 0.5
-"""Mean and standard deviation of (value / 255 - mean) / std; `app.vision.emotion.normalize_faces` computes the same."""
 
 FER2013 = "FER2013: Kaggle challenge set of pictures scraped from the web, for research use"
 FERPLUS = "FER+ labels by Microsoft: MIT"
@@ -113,8 +113,8 @@ def export_emotion(
         metrics={name: _summary(split) for name, split in evaluation["splits"].items()},
         licence=LICENCE,
         data=(FER2013, FERPLUS) if candidate.about["recipe"]["ferplus_weight"] > 0 else (FER2013,),
-        mean=NORMALISATION,
-        std=NORMALISATION,
+        mean=MEAN,
+        std=STD,
         crop=crop,
         temperature=evaluation["temperature"],
     )

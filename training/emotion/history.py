@@ -9,7 +9,12 @@ HISTORY = "history.csv"
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One row of history.csv: losses are mean cross-entropies in nats, accuracies shares of 1, rates per step."""
+    """One row of history.csv: losses are mean cross-entropies in nats, accuracies shares of 1, rates per step.
+
+    The two losses do not compare: that on Training is against the recipe's targets, which may be blended from label,
+    votes and teachers, and under augmentation and dropout; that on PublicTest is against FER2013's labels, without.
+    Both accuracies are against the labels.
+    """
 
     epoch: int
     train_loss: float

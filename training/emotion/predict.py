@@ -4,9 +4,11 @@ Shape letters: B batch, C channels, H height, W width, N pictures of a split, K 
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from app.vision.emotion import normalize_faces
+from app.vision.my_model import INPUT_SIZE_PX
 from training.emotion.data import EmotionSplit
 
 EVALUATION_BATCH = 256
@@ -20,8 +22,16 @@ def forward_logits(model: nn.Module, x_BCHW: Tensor, bf16: bool) -> Tensor:
     return logits_BK.float()
 
 
+def network_input(images_BCHW: Tensor, device: torch.device, size_px: int = INPUT_SIZE_PX) -> Tensor:
+    """Normalise uint8 pictures; another side than theirs is sampled bilinearly, as `StrongAugmentation` samples it."""
+    x_BCHW = normalize_faces(images_BCHW.to(device))
+    return x_BCHW if size_px == x_BCHW.shape[-1] else F.interpolate(x_BCHW, size=size_px, mode="bilinear")
+
+
 @torch.inference_mode()
-def predict_logits(model: nn.Module, split: EmotionSplit, device: torch.device, bf16: bool) -> Tensor:
+def predict_logits(
+    model: nn.Module, split: EmotionSplit, device: torch.device, bf16: bool, size_px: int = INPUT_SIZE_PX
+) -> Tensor:
     """Run My_model over a split, without augmentation.
 
     Args:
@@ -29,10 +39,11 @@ def predict_logits(model: nn.Module, split: EmotionSplit, device: torch.device, 
         split: N pictures.
         device: Where to compute.
         bf16: Compute in bfloat16 autocast.
+        size_px: Side of the pictures that the network sees.
 
     Returns:
         Logits, float32, shape (N, K), on the CPU.
     """
     model.eval()
     batches = split.images_BCHW.split(EVALUATION_BATCH)
-    return torch.cat([forward_logits(model, normalize_faces(x.to(device)), bf16).cpu() for x in batches])
+    return torch.cat([forward_logits(model, network_input(x, device, size_px), bf16).cpu() for x in batches])

@@ -20,7 +20,8 @@ class Recipe:
         warmup_epochs: Linear warm-up of the cosine schedule; None keeps the rate constant.
         augmentation: `report`: flip and rotation of 10 degrees; `strong` and `degrading`: see `augment`.
         ferplus_weight: Share of the FER+ vote distribution in the target, 0..1; the rest is the FER2013 label.
-        teacher_weight: Share of the teachers' opinion in the target, 0..1; the rest is the blend of label and votes.
+        teacher_weight: Share of the teachers' probabilities in the target, 0..1; the rest is the blend of label and
+            votes.
         ema_decay: Decay a step of the weights' exponential moving average, which is then what is evaluated and
             kept; None for the plain weights.
         keep: Which epoch's weights are kept: the `best` by the accuracy on PublicTest, or the `last` so far.

@@ -1,11 +1,11 @@
 """What My_model loses when a face comes as services get them: badly framed, blurred, compressed, dark, small.
 
-Each distortion is applied to a split's pictures as they are; the network and the labels stay the same.
+Each distortion is applied to the pictures of the splits as they are; the network and the labels stay the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 
 import cv2
 import numpy as np
@@ -13,17 +13,16 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from app.vision.crop import crop_faces
+from app.vision.crop import WHOLE_PICTURE, crop_faces
 from app.vision.my_model import INPUT_SIZE_PX
-from app.vision.weights import CropRule
 from training.emotion.data import EmotionSplit
+from training.emotion.evaluate import join
 from training.emotion.predict import predict_logits
 from training.jpeg import compress
 
 Gray = npt.NDArray[np.uint8]
 Distortion = Callable[[Gray, np.random.Generator], Gray]
 CPU = torch.device("cpu")
-WHOLE_BOX = CropRule(margin=0.0, shift_y=0.0)
 
 
 def jitter_box(picture: Gray, generator: np.random.Generator, share: float) -> Gray:
@@ -32,7 +31,7 @@ def jitter_box(picture: Gray, generator: np.random.Generator, share: float) -> G
     half = (INPUT_SIZE_PX + growth) / 2
     centre_x, centre_y = INPUT_SIZE_PX / 2 + shift_x, INPUT_SIZE_PX / 2 + shift_y
     box = (centre_x - half, centre_y - half, centre_x + half, centre_y + half)
-    crop = crop_faces(np.repeat(picture[:, :, None], 3, axis=2), [box], WHOLE_BOX, CPU)
+    crop = crop_faces(np.repeat(picture[:, :, None], 3, axis=2), [box], WHOLE_PICTURE, CPU)
     framed: Gray = crop[0, 0].round().to(torch.uint8).numpy()
     return framed
 
@@ -64,20 +63,27 @@ DISTORTIONS: dict[str, Distortion] = {
 }
 
 
-def measure_robustness(model: nn.Module, split: EmotionSplit, device: torch.device) -> dict[str, float]:
+def measure_robustness(
+    model: nn.Module, splits: Mapping[str, EmotionSplit], device: torch.device
+) -> dict[str, dict[str, float]]:
     """Return the accuracy, 0..1, under each distortion; the same draws for every model.
 
     Args:
         model: On `device`.
-        split: N pictures.
+        splits: Pictures by name of their split.
         device: Where to compute, in float32.
+
+    Returns:
+        Split name -> distortion -> accuracy; of several splits also of all together, named as `A+B`.
     """
-    accuracies = {}
-    for name, distort in DISTORTIONS.items():
+    whole, lengths = reduce(join, splits.values()), [len(split) for split in splits.values()]
+    accuracies: dict[str, dict[str, float]] = {}
+    for distortion, distort in DISTORTIONS.items():
         generator = np.random.default_rng(0)
-        pictures = np.stack([distort(picture, generator) for picture in split.images_BCHW[:, 0].numpy()])
-        logits_NK = predict_logits(
-            model, replace(split, images_BCHW=torch.from_numpy(pictures)[:, None]), device, bf16=False
-        )
-        accuracies[name] = float((logits_NK.argmax(1) == split.targets_B).double().mean())
+        pictures = np.stack([distort(picture, generator) for picture in whole.images_BCHW[:, 0].numpy()])
+        distorted = replace(whole, images_BCHW=torch.from_numpy(pictures)[:, None])
+        hits_N = (predict_logits(model, distorted, device, bf16=False).argmax(1) == whole.targets_B).double()
+        parts = {**dict(zip(splits, hits_N.split(lengths), strict=True)), "+".join(splits): hits_N}
+        for name, part_N in parts.items():
+            accuracies.setdefault(name, {})[distortion] = float(part_N.mean())
     return accuracies

@@ -1,12 +1,14 @@
 """Search the numbers of a recipe: short runs judged on PublicTest, the hopeless ones stopped early.
 
 Short runs favour what learns fast; what holds back overfitting shows in long ones only. So a search says where to
-begin, and a whole run decides.
+begin, and a whole run decides. A trial may end before the recipe's pictures have grown, so it is validated at the size
+that it trains at.
 """
 
 import csv
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,6 +53,9 @@ class EpochByEpoch(Protocol):
 
 TrainerFactory = Callable[[Recipe, EmotionSplit, EmotionSplit, Path, torch.device, int], EpochByEpoch]
 
+TRIAL_TRAINER: TrainerFactory = partial(Trainer, val_at_training_size=True)
+"""What trains a trial, unless a search is given something else."""
+
 
 class RecipeSearch:
     """A study in one folder, which goes on where it was stopped: a trial that broke off, after its last whole epoch.
@@ -69,7 +74,7 @@ class RecipeSearch:
         make_trainer: What trains a trial.
 
     Raises:
-        RunError: If the folder holds a study of another recipe, seed, number of pictures or precision.
+        RunError: If the folder holds a study of another recipe, seed, data, precision or validation size.
         DataError: If the data has no FER+ votes.
 
     References:
@@ -85,7 +90,7 @@ class RecipeSearch:
         out_dir: Path,
         device: torch.device,
         seed: int = 0,
-        make_trainer: TrainerFactory = Trainer,
+        make_trainer: TrainerFactory = TRIAL_TRAINER,
     ) -> None:
         self.recipe, self.train, self.val = recipe, train, val
         self.out_dir, self.device, self.seed, self.make_trainer = out_dir, device, seed, make_trainer
@@ -141,8 +146,9 @@ class RecipeSearch:
         identity = {
             "recipe": repr(self.recipe),
             "seed": self.seed,
-            "number of pictures": [len(self.train), len(self.val)],
+            "data": [self.train.sha256, self.val.sha256],
             "precision": "bfloat16" if has_native_bf16(self.device) else "float32",
+            "validation size": "as in training",
         }
         known = self.study.user_attrs.get(IDENTITY)
         if known is None:

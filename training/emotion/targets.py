@@ -1,4 +1,4 @@
-"""What My_model is asked to answer: FER2013's labels, blended with the FER+ votes and with what teachers say."""
+"""What My_model is asked to answer: FER2013's labels, blended with the FER+ votes and with teachers' probabilities."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def check_votes(recipe: Recipe, train: EmotionSplit) -> None:
 
 
 def check_teachers(recipe: Recipe, teachers: tuple[Path, ...]) -> None:
-    """Refuse a recipe without the teachers that it needs, and teachers that it would not ask.
+    """Refuse a recipe without the teachers that it needs, and teachers that it does not use.
 
     Raises:
         RunError: If the two do not go together.
@@ -37,7 +37,7 @@ def check_teachers(recipe: Recipe, teachers: tuple[Path, ...]) -> None:
     if recipe.teacher_weight > 0 and not teachers:
         raise RunError(f"Recipe {recipe.name} learns from teachers: give --teacher FILE, once for each.")
     if recipe.teacher_weight == 0 and teachers:
-        raise RunError(f"Recipe {recipe.name} asks no teachers: leave --teacher out, or take another recipe.")
+        raise RunError(f"Recipe {recipe.name} uses no teachers: leave --teacher out, or take another recipe.")
 
 
 def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
@@ -57,8 +57,8 @@ def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
     return (1 - ferplus_weight) * hard_BK + ferplus_weight * share_BK
 
 
-def teachers_opinion(teachers: tuple[Path, ...], split: EmotionSplit, device: torch.device, bf16: bool) -> Tensor:
-    """Ask trained My_models about the pictures and their mirror images.
+def teacher_probabilities(teachers: tuple[Path, ...], split: EmotionSplit, device: torch.device, bf16: bool) -> Tensor:
+    """Predict the pictures and their mirror images by trained My_models.
 
     Args:
         teachers: Their weights, at least one file.
@@ -77,11 +77,11 @@ def teachers_opinion(teachers: tuple[Path, ...], split: EmotionSplit, device: to
         temperature 1; for teachers of the same architecture Furlanello et al., "Born-Again Neural Networks",
         arXiv:1805.04770, section 3.
     """
-    opinions_BK: list[Tensor] = []
+    answers_BK: list[Tensor] = []
     for path in teachers:
         teacher = make_network(MY_MODEL)
         fill_from_payload(teacher, read_payload(path), f"No teacher: {path}")
         teacher = teacher.to(device).to(memory_format=torch.channels_last)
         views = (split, split.mirrored())
-        opinions_BK += [predict_logits(teacher, view, device, bf16).softmax(1) for view in views]
-    return torch.stack(opinions_BK).mean(0)
+        answers_BK += [predict_logits(teacher, view, device, bf16).softmax(1) for view in views]
+    return torch.stack(answers_BK).mean(0)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from app.vision.device import has_native_bf16
-from app.vision.my_model import LABELS
+from app.vision.my_model import INPUT_SIZE_PX, LABELS
 from app.vision.weights import sha256_of
 from training.deployed import read_payload
 from training.emotion.augment import AUGMENTATIONS
@@ -30,7 +30,7 @@ from training.emotion.history import HISTORY, EpochRow, write_history
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.predict import forward_logits, predict_logits
 from training.emotion.recipe import Recipe, learning_rate
-from training.emotion.targets import check_teachers, check_votes, soft_targets, teachers_opinion
+from training.emotion.targets import check_teachers, check_votes, soft_targets, teacher_probabilities
 from training.errors import RunError
 
 
@@ -50,8 +50,10 @@ class Trainer:
         bf16: Compute in bfloat16 autocast and channels-last memory.
         backbone: Which network, one of `network.BACKBONES`.
         pretrained: What it starts from; see `network.make_network`.
-        teachers: Weights of My_models whose opinion the recipe blends into the target.
+        teachers: Weights of My_models whose probabilities the recipe blends into the target.
         group: The processes.
+        val_at_training_size: Validate at the side that the epoch trains at, and not at 48 pixels: for runs that end
+            before the recipe's pictures have grown.
 
     Raises:
         RunError: If the checkpoint found was made with another network, start, teacher, recipe, seed, precision or
@@ -72,10 +74,11 @@ class Trainer:
         pretrained: Path | None = None,
         teachers: tuple[Path, ...] = (),
         group: Group = ALONE,
+        val_at_training_size: bool = False,
     ) -> None:
         self.recipe, self.train, self.val = recipe, train, val
         self.run_dir, self.device, self.seed = run_dir, device, seed
-        self.backbone, self.group = backbone, group
+        self.backbone, self.group, self.val_at_training_size = backbone, group, val_at_training_size
         self.bf16 = has_native_bf16(device) if bf16 is None else bf16
         torch.manual_seed(seed)
         network = make_network(backbone, recipe.dropout, pretrained)
@@ -121,7 +124,7 @@ class Trainer:
                 task = progress.add_task(f"epoch {epoch + 1}/{self.recipe.epochs}", total=self.steps_per_epoch)
                 started = time.monotonic()
                 train_loss, train_accuracy = self._train_epoch(epoch, progress, task)
-                val_loss, val_accuracy = self._validate()
+                val_loss, val_accuracy = self._validate(epoch)
                 row = EpochRow(
                     epoch + 1, train_loss, train_accuracy, val_loss, val_accuracy,
                     self.optimizer.param_groups[0]["lr"], self.recipe.size_px(epoch), time.monotonic() - started,
@@ -165,10 +168,11 @@ class Trainer:
         total, hits, pictures = (self.group.total(value) for value in (total_loss, correct, seen))
         return total / pictures, hits / pictures
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self, epoch: int) -> tuple[float, float]:
+        size_px = self.recipe.size_px(epoch) if self.val_at_training_size else INPUT_SIZE_PX
         if self.ema is not None:
-            refresh_statistics(self.ema.module, self.train, self.device, self.bf16)
-        logits_BK = predict_logits(self._kept_model(), self.val, self.device, self.bf16)
+            refresh_statistics(self.ema.module, self.train, self.device, self.bf16, size_px)
+        logits_BK = predict_logits(self._kept_model(), self.val, self.device, self.bf16, size_px)
         loss = F.cross_entropy(logits_BK, self.val.targets_B)
         return float(loss), float((logits_BK.argmax(1) == self.val.targets_B).float().mean())
 
@@ -179,8 +183,8 @@ class Trainer:
         targets_BK = soft_targets(self.train, self.recipe.ferplus_weight)
         if not teachers:
             return targets_BK
-        opinion_BK = teachers_opinion(teachers, self.train, self.device, self.bf16)
-        return torch.lerp(targets_BK, opinion_BK, self.recipe.teacher_weight)
+        taught_BK = teacher_probabilities(teachers, self.train, self.device, self.bf16)
+        return torch.lerp(targets_BK, taught_BK, self.recipe.teacher_weight)
 
     def _keep(self, row: EpochRow) -> None:
         """Append the row; the first process saves the checkpoint, and the weights if the recipe keeps them."""
@@ -221,7 +225,7 @@ class Trainer:
         }
 
     def _resume(self) -> bool:
-        """Take up the checkpoint, if there is one: teachers are slow to ask, so it holds the targets, too."""
+        """Take up the checkpoint, if there is one: teachers take long to run, so it holds the targets, too."""
         path = self.run_dir / CHECKPOINT
         if not path.is_file():
             return False
