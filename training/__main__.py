@@ -1,5 +1,11 @@
 """`python -m training`."""
 
-from training.cli import main
+import sys
+
+try:
+    from training.cli import main
+except ModuleNotFoundError as error:
+    package = str(error.name).split(".")[0]
+    sys.exit(f"error: the package {package} is not installed: pip install '.[train]'")
 
 main()

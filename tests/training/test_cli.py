@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,12 @@ def test_float32_can_be_asked_for_and_a_run_stays_with_it(
         capsys.readouterr()
         assert run("emotion", "train", *options) == 1
         assert "bf16" in capsys.readouterr().err
+
+
+def test_without_the_extra_one_line_says_what_to_install() -> None:
+    """As after `make serve`, which installs what serving needs."""
+    without = "import runpy, sys; sys.modules['sklearn'] = None; runpy.run_module('training', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line == "error: the package sklearn is not installed: pip install '.[train]'"
