@@ -45,6 +45,8 @@ def serve(
     from app.metrics import Metrics
     from app.server import make_server
 
+    if empty := emptied_keys(os.environ):
+        raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
     settings = _settings(host=host, port=port, device=device)
     configure_logging(settings.log_level, settings.log_format)
     metrics = Metrics()
@@ -135,8 +137,6 @@ def _settings(**given: Any) -> Settings:
     """Read the settings; options that were given win over the environment."""
     if unknown := unknown_settings(os.environ):
         raise _fail(f"{', '.join(unknown)}: no such setting; the README lists all. Unset or correct it.")
-    if empty := emptied_keys(os.environ):
-        raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     max_body_bytes_held: int = Field(
         default=300_000_000, ge=1, description="Most bytes of all request bodies together; then 503."
     )
-    max_requests: int = Field(default=512, ge=1, description="Most requests answered at once; then 503.")
+    max_requests: int = Field(default=512, ge=1, description="Most requests answered at once, GET apart; then 503.")
     upload_timeout_s: float = Field(default=30.0, gt=0, le=3600, description="Longest time for a body; then 408.")
     header_timeout_s: float = Field(default=10.0, gt=0, le=600, description="Longest time for the request's headers.")
     api_keys: SecretStr | None = Field(default=None, description="Comma-separated keys; without any, all may ask.")

@@ -152,7 +152,7 @@ async def _each(
     """
     gate = asyncio.Semaphore(max(1, services.engine.limits.queue_size // QUEUE_SHARE))
     request_id = request_id_of(request)
-    refusals: list[MienError] = []
+    failures: dict[str, MienError] = {}
 
     async def one(payload: bytes) -> Answer | ErrorOut:
         async with gate:
@@ -160,15 +160,16 @@ async def _each(
                 return await answer(payload)
             except MienError as error:
                 services.metrics.rejected(error.code)
-                log_failure(error)
-                refusals.extend([error] if error.status == BUSY else [])
+                failures.setdefault(error.code, error.with_traceback(None))  # which would hold the picture
                 return ErrorOut(error=problem_of(error, request_id))
 
     results = await unless_client_leaves(request, _all_of(one(payload) for payload in payloads))
-    if len(refusals) == len(results):
-        if len({each.code for each in refusals}) == 1:
-            raise refusals[0]
+    if all(isinstance(each, ErrorOut) and each.error.status == BUSY for each in results):
+        if len(failures) == 1:
+            raise failures.popitem()[1]
         raise Overloaded("The server could take none of these pictures; try again shortly.")
+    for failure in failures.values():
+        log_failure(failure)
     return results
 
 

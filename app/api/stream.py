@@ -177,6 +177,7 @@ class StreamSession:
             image = await self._engine.decode(frame.payload, deadline) if self._settings.annotate else None
             result, picture = await asyncio.to_thread(self._finish, frame, found, image)
         except MienError as error:
+            log_failure(error)
             await self._refuse(frame, error)
         except Exception:
             logger.exception("stream %s: frame %d failed", self.session_id, frame.seq)
@@ -191,7 +192,6 @@ class StreamSession:
     async def _refuse(self, frame: Frame, error: MienError) -> None:
         self._metrics.stream_frame("failed")
         self._metrics.rejected(error.code)
-        log_failure(error)
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
     def _finish(self, frame: Frame, found: ImageFaces, image: Image | None) -> tuple[FrameResult, bytes | None]:

@@ -10,6 +10,7 @@ from app.errors import Overloaded, UploadTimeout
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked every few seconds by machines: answered also by a server that is full, and logged at debug level only."""
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 """One of them announces a body (RFC 9112, section 6)."""
 
@@ -18,12 +19,13 @@ class UploadsMiddleware:
     """Refuse what would take more memory or time than is set aside for uploads.
 
     Bytes count from their arrival until the request is answered. The size of one body is `app.api.body`'s matter.
-    Requests without a body, for files of the page and the like, are counted apart: clients that take them slowly, which
+    Requests that only read, for files of the page and the like, are counted apart: clients that take them slowly, which
     need no API key, keep nobody from having pictures looked at.
 
     Args:
         app: The next ASGI application.
-        max_requests: Most requests with a body that are answered at once, and as many without; probes aside.
+        max_requests: Most requests that send something and are answered at once, and as many that only read; probes
+            aside.
         max_bytes_held: Most bytes of all bodies together.
         timeout_s: Longest time from the headers to the end of a body.
     """
@@ -31,7 +33,7 @@ class UploadsMiddleware:
     def __init__(self, app: ASGIApp, max_requests: int, max_bytes_held: int, timeout_s: float) -> None:
         self.app = app
         self._max_requests, self._max_bytes_held, self._timeout_s = max_requests, max_bytes_held, timeout_s
-        self._requests = {True: 0, False: 0}  # with a body, without
+        self._requests = {True: 0, False: 0}  # that only read; that send
         self._bytes_held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,15 +45,16 @@ class UploadsMiddleware:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self.app(scope, receive, send)
             return
-        has_body = not BODY_HEADERS.isdisjoint(name for name, _ in scope["headers"])
-        if self._requests[has_body] >= self._max_requests:
+        only_reads = scope["method"] in READING  # and not whether a body is announced, which is the client's to say
+        if self._requests[only_reads] >= self._max_requests:
             raise Overloaded(f"{self._max_requests} requests are being answered already; try again shortly.")
+        has_body = not BODY_HEADERS.isdisjoint(name for name, _ in scope["headers"])
         upload = _Upload(receive, send, self._hold, self._timeout_s, complete=not has_body)
-        self._requests[has_body] += 1
+        self._requests[only_reads] += 1
         try:
             await self.app(scope, upload.receive, upload.send)
         finally:
-            self._requests[has_body] -= 1
+            self._requests[only_reads] -= 1
             self._bytes_held -= upload.bytes_held
 
     def _hold(self, count: int) -> None:

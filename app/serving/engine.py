@@ -28,8 +28,7 @@ class EngineLimits:
         max_pixels_held: Largest sum over all decoded pictures; more wait until others are answered.
         deadline_s: Longest time from the payload to the answer.
         decode_threads: Threads that decode.
-        stall_after_s: A batch that runs longer counts as hanging: the engine is not alive any more. A full batch of
-            crowds, 300 faces each, takes 10 to 31 s on two cores.
+        stall_after_s: A batch that runs longer counts as hanging: the engine is not alive any more.
     """
 
     max_batch_size: int = 16
@@ -211,6 +210,8 @@ class Engine:
     @asynccontextmanager
     async def _place(self, deadline: float | None) -> AsyncIterator[float]:
         """Take a place among the pictures in work, and hand out until when it must be answered."""
+        if not self.alive:
+            raise NotReady("The networks have failed; the server must be started anew.")
         if not self.ready:
             raise NotReady("The server is starting or stopping.")
         if self._in_flight >= self.limits.queue_size:

@@ -22,11 +22,12 @@ AVIF_STARTS = tuple(b"ftyp" + brand for brand in (b"avif", b"avis", b"mif1", b"m
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` below takes the place of Pillow's own, process-wide limit.
 
 
-MAX_SCANNED_PIXELS = 1_000_000_000
-"""Width x height x scans of a JPEG; a scan takes about 1 ns a pixel, whatever little is in it."""
+MAX_SCANNED_PIXELS, LEAST_SCANS = 1_000_000_000, 20
+"""Width x height x scans of a JPEG: a scan takes about 1 ns a pixel, whatever little is in it. Cameras write about ten
+scans, so that some are allowed at any size."""
 
 MAX_RUN_LENGTH_PIXELS = 1_000_000
-"""Of a BMP in run lengths, which Pillow unpacks in Python: 0.15 s."""
+"""Of a run-length-encoded BMP, which Pillow unpacks in Python: 0.15 s."""
 
 BAND_PIXELS = 1_000_000
 """So many values at a time become 8-bit ones."""
@@ -192,11 +193,11 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 def _check_effort(picture: Pillow.Image, scans: int) -> None:
     """Refuse what takes its decoder seconds, however few its bytes are."""
     pixels = picture.width * picture.height
-    if pixels * scans > MAX_SCANNED_PIXELS:
+    if scans > LEAST_SCANS and pixels * scans > MAX_SCANNED_PIXELS:
         raise PayloadTooLarge(f"The JPEG has {scans} scans of {pixels:,} pixels: save it with fewer, or smaller.")
     if any(tile[0] == "bmp_rle" for tile in getattr(picture, "tile", ())) and pixels > MAX_RUN_LENGTH_PIXELS:
         raise PayloadTooLarge(
-            f"A BMP in run lengths is read up to {MAX_RUN_LENGTH_PIXELS:,} pixels: save it uncompressed or as PNG."
+            f"A run-length-encoded BMP is read up to {MAX_RUN_LENGTH_PIXELS:,} pixels: save it uncompressed or as PNG."
         )
 
 
@@ -222,7 +223,7 @@ def _upright_rgb(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _orientation(picture: Pillow.Image) -> int:
-    """Return the EXIF orientation, 1..8; where the EXIF data are damaged the picture counts as upright."""
+    """Return the EXIF orientation, 1..8; 1, upright, where its EXIF data cannot be read."""
     try:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - the parsers of EXIF and XMP raise many types; the pixels are sound all the same

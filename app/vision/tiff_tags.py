@@ -7,12 +7,18 @@ which may be a single pixel.
 import struct
 from collections.abc import Iterator
 
+from app.errors import PayloadTooLarge, UnsupportedMedia
+
 STARTS = (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
 """What Pillow takes for a TIFF, in a wrong order of bytes, too."""
 BIG, BIG_OF_MOTOROLA = b"II+\0", b"MM\0+"
 """BigTIFF; Pillow looks for the tags of the latter in another place than libtiff."""
 TILE_WIDTH, TILE_LENGTH = 322, 323
 """Tags of TIFF 6.0, section 15."""
+PIECES = frozenset({273, 279, 324, 325})
+"""Where strips and tiles begin, and how long they are: TIFF 6.0, sections 3 and 15."""
+TRANSFER_FUNCTION, FIRST_PRIVATE = 301, 32_768
+"""The one tag of the standard that may rightly have more values, and the first of those that nobody reads here."""
 CODES = {1: "B", 6: "B", 3: "H", 8: "H", 4: "I", 9: "I"}
 """How a value of each type is read that libtiff takes for a size; the values of others lie elsewhere in the file."""
 BIG_CODES = {**CODES, 16: "Q", 17: "Q"}
@@ -21,7 +27,7 @@ BYTES = frozenset({1, 2, 6, 7})
 MAX_TAGS = 4096
 """libtiff's own bound."""
 MAX_VALUES = 65_536
-"""Of one tag: as many strips or tiles. Pillow takes 0.4 s and 22 MB for them."""
+"""Of one tag: so many strips or tiles. Pillow takes 0.4 s and 22 MB for them."""
 
 
 def tile_pixels(payload: bytes) -> int:
@@ -33,24 +39,32 @@ def tile_pixels(payload: bytes) -> int:
         payload: A TIFF or BigTIFF, possibly damaged.
 
     Raises:
-        ValueError: If there are more tags than libtiff reads, or more values in one of them than any writer needs, or
-            if it is a BigTIFF in Motorola's order of bytes.
+        PayloadTooLarge: If a tag that is read has more values than any writer needs.
+        UnsupportedMedia: If it is a BigTIFF in Motorola's order of bytes.
+        ValueError: If there are more tags than libtiff reads.
         KeyError: If a size is of a type that has no place for it in the tag.
         struct.error: If it ends too early.
     """
     if payload.startswith(BIG_OF_MOTOROLA):
-        raise ValueError("A BigTIFF in Motorola's order of bytes.")
+        raise UnsupportedMedia("A BigTIFF in Motorola's order of bytes is not read: save it as a plain TIFF.")
     order, big = "<" if payload[:2] == b"II" else ">", payload.startswith(BIG)
     largest = {TILE_WIDTH: 0, TILE_LENGTH: 0}
     for entry in _entries(payload, order, big):
         tag, kind, values = struct.unpack_from(f"{order}HH{'Q' if big else 'I'}", payload, entry)
-        if values > MAX_VALUES and kind not in BYTES:
-            raise ValueError(f"A tag of the TIFF has more than {MAX_VALUES:,} values.")
+        if values > MAX_VALUES and _is_taken_apart(tag, kind):
+            raise PayloadTooLarge(
+                f"The TIFF has {values:,} strips, tiles or values of one tag: at most {MAX_VALUES:,}."
+            )
         if tag in largest:
             code = (BIG_CODES if big else CODES)[kind]
             [value] = struct.unpack_from(order + code, payload, entry + (12 if big else 8))
             largest[tag] = max(largest[tag], value)
     return largest[TILE_WIDTH] * largest[TILE_LENGTH]
+
+
+def _is_taken_apart(tag: int, kind: int) -> bool:
+    """Whether Pillow makes an object for each value of a tag."""
+    return tag in PIECES or (kind not in BYTES and tag < FIRST_PRIVATE and tag != TRANSFER_FUNCTION)
 
 
 def _entries(payload: bytes, order: str, big: bool) -> Iterator[int]:

@@ -99,7 +99,7 @@ def test_clients_that_only_read_keep_no_picture_out():
     """Files of the page need no key: as many readers as there are places leave all places for pictures."""
 
     async def steps(app, engine):
-        reader = Exchange(app, [], path="/web/app.js", headers=())
+        reader = Exchange(app, [], path="/web/app.js", headers=(("content-length", "0"),))
         reader.scope["method"] = "GET"
         taking = asyncio.Event()
 

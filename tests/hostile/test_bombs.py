@@ -179,12 +179,12 @@ def tiff_far_tile():
     return tiff([(322, 16, 8), (323, 16, 8)], tile_data(), before=struct.pack("<Q", TILE_SIDE))
 
 
-def tiff_of_strips(order="<"):
+def tiff_of_strips(order="<", kind=4):
     """A column of 200,000 pixels, each a strip of its own, uncompressed: Pillow would make an object for each."""
     count = 200_000
-    numbers = struct.pack(f"{order}I", 8) * count
-    tags = [(256, 4, 1, 1), (257, 4, 1, count), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, count, 8),
-            (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, count, 8)]  # fmt: skip
+    numbers = struct.pack(f"{order}{'I' if kind == 4 else 'B'}", 8) * count
+    tags = [(256, 4, 1, 1), (257, 4, 1, count), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, kind, count, 8),
+            (277, 3, 1, 1), (278, 4, 1, 1), (279, kind, count, 8)]  # fmt: skip
     entries = b"".join(
         struct.pack(f"{order}HHI", tag, kind, values)
         + (struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value))
@@ -207,6 +207,8 @@ BOMBS = {
     "TIFF, two widths": tiff_two_widths,
     "TIFF, 200,000 strips": tiff_of_strips,
     "TIFF, 200,000 strips, big-endian": lambda: tiff_of_strips(">"),
+    "TIFF, 200,000 strips, as bytes": lambda: tiff_of_strips(kind=1),
+    "TIFF, 200,000 strips, as signed bytes": lambda: tiff_of_strips(kind=6),
     "AVIF, 3600 Mpx": avif_bomb,
     "AVIF, a frame of 36 Mpx": avif_frame_bomb,
     "AVIF, a grid of 36 Mpx": avif_grid_bomb,
@@ -231,7 +233,7 @@ def test_bombs_are_refused_before_they_unpack(name):
 @pytest.mark.parametrize(
     ("make", "words"),
     [(avif_grid_bomb, "unpacks to"), (avif_scaled_bomb, "announces"), (avif_long_tables, "too many items"),
-     (avif_free_parts, "pieces"), (avif_overlap, "overlap"), (jpeg_segments, "segments")],
+     (avif_free_parts, "pieces"), (avif_overlap, "overlap"), (jpeg_segments, "segments"), (tiff_of_strips, "strips")],
 )  # fmt: skip
 def test_bombs_are_refused_for_what_they_are(make, words):
     with pytest.raises((PayloadTooLarge, BadPayload), match=words):

@@ -112,7 +112,7 @@ def test_who_leaves_while_all_threads_are_busy_takes_the_payload_along():
 
 
 def test_no_room_is_told_before_the_deadline():
-    engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, deadline_s=0.5))
+    engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, deadline_s=2.0))
 
     async def steps():
         engine._decoder.budget.acquire(64 * 48, timeout_s=0)

@@ -110,7 +110,7 @@ def test_another_search_needs_another_folder(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="another seed"):
         search(tmp_path, seed=1)
     for train, val in ((TRAIN, make_split(10, seed=2)), (replace(TRAIN, votes_BK=torch.ones(16, 5) * 2), VAL)):
-        with pytest.raises(RunError, match="another data"):
+        with pytest.raises(RunError, match="whose data differs"):
             RecipeSearch(SHORT, train, val, tmp_path, CPU, 0, FakeTrainer)
     with pytest.raises(DataError, match=r"FER\+ votes"):
         RecipeSearch(SHORT, make_split(16), VAL, tmp_path / "new", CPU)

@@ -104,6 +104,18 @@ def test_a_tiff_without_tiles_unpacks_to_its_own_size():
     assert decode_image(encode(gradient(64, 48), "TIFF"), 64 * 48).shape == (48, 64, 3)
 
 
+@pytest.mark.parametrize(("tag", "kind"), [(301, 3), (33_723, 4), (270, 2), (700, 1)])
+def test_long_tags_that_nobody_takes_apart_are_no_matter(tag, kind):
+    """A transfer function of 16 bits, IPTC in the wrong type, a description, XMP."""
+    entry = struct.pack("<HHII", tag, kind, 200_000, 8)
+    assert tile_pixels(b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)) == 0
+
+
+def test_a_bigtiff_in_motorolas_order_is_refused_as_such():
+    with pytest.raises(UnsupportedMedia, match="BigTIFF"):
+        decode_image(b"MM\0+" + bytes(60), 10_000)
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", [3, 4])
 def test_tiles_are_read_in_both_orders_and_types(order, kind):

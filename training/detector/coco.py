@@ -17,6 +17,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from app.vision.detector import MAX_DETECTIONS
 from app.vision.types import Detection
 
 SIZE_RANGES_PX: dict[str, tuple[float, float]] = {
@@ -29,7 +30,6 @@ SIZE_RANGES_PX: dict[str, tuple[float, float]] = {
 """Square root of the box's area, in pixels of the picture as it is stored."""
 
 ALL = "all"
-MAX_DETECTIONS = 1000
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """COCO's; the first is that of AP50, precision and recall."""
 

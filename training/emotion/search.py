@@ -156,7 +156,7 @@ class RecipeSearch:
             self.study.set_user_attr(IDENTITY, identity)
         elif known != identity:
             other = next(name for name in identity if known.get(name) != identity[name])
-            raise RunError(f"{self.out_dir} holds a search with another {other}: use the same or a new folder.")
+            raise RunError(f"{self.out_dir} holds a search whose {other} differs: use the same again, or a new folder.")
 
     def _take_up_interrupted(self) -> None:
         """Queue the trials again that broke off, each in the folder it had."""
