@@ -105,9 +105,9 @@ def test_a_trial_of_a_killed_process_goes_on_in_its_folder(tmp_path: Path) -> No
 
 def test_another_search_needs_another_folder(tmp_path: Path) -> None:
     search(tmp_path)
-    with pytest.raises(RunError, match="another recipe"):
+    with pytest.raises(RunError, match="whose recipe differs"):
         search(tmp_path, recipe=replace(SHORT, name="other"))
-    with pytest.raises(RunError, match="another seed"):
+    with pytest.raises(RunError, match="whose seed differs"):
         search(tmp_path, seed=1)
     for train, val in ((TRAIN, make_split(10, seed=2)), (replace(TRAIN, votes_BK=torch.ones(16, 5) * 2), VAL)):
         with pytest.raises(RunError, match="whose data differs"):
