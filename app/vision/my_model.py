@@ -82,7 +82,7 @@ class MyModel(nn.Module):
     """My_model of the report: gray face in, logits out; 4.9 million parameters with five outputs.
 
     Args:
-        num_classes: K. Five when served; training may add auxiliary classes behind them.
+        num_classes: K.
         widths: Channels of each stage.
         dropout: Probability of zeroing a value after each stage, while training.
 
