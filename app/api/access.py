@@ -1,4 +1,4 @@
-"""One log line and one count for every request: what was asked, how it ended, how long it took."""
+"""One log line and one count for every request: its route, its outcome, its duration."""
 
 import logging
 import time
@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 class AccessMiddleware:
-    """Log and count. The route's template is named, never the path, the query, the client or anything of a picture.
+    """Log and count requests by route template, never path, query, client or anything about a picture.
 
     Args:
         app: The next ASGI application.
         metrics: Where to count.
         routes: Templates of the routes; none of them has a parameter.
-        mounts: Where files lie: what is below them counts together.
+        mounts: Where files are served: everything below counts as one route.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str], mounts: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ class AccessMiddleware:
         logger.log(level, "%s %s %d in %.1f ms", method, route, status, duration_ms, extra=extra)
 
     def _route_of(self, scope: Scope) -> str:
-        """Name the route, also where a request was refused before the routing."""
+        """Name the route, even if the request was refused before routing."""
         routed: str | None = getattr(scope.get("route"), "path", None)
         path: str = scope["path"]
         if routed or path in self._routes:
@@ -70,7 +70,7 @@ class AccessMiddleware:
 
 
 def _status_of(message: Message) -> int | None:
-    """Return the status that a message settles, if it does."""
+    """Return the status that a message sets, if it does."""
     if message["type"] in ("http.response.start", "websocket.http.response.start"):
         return int(message["status"])
     if message["type"] == "websocket.accept":

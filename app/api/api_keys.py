@@ -1,4 +1,4 @@
-"""API keys: without a right one, nothing is answered but probes, the page, and what the weights and the source are."""
+"""API keys: without a valid one, only probes, the page, its docs, the weights' description and the source are open."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ SCHEMES: dict[str, dict[str, str]] = {
 
 
 def describe_keys(api: FastAPI) -> None:
-    """Let the OpenAPI description say that a key is needed, so that /docs asks for one and sends it."""
+    """State in the OpenAPI description that a key is needed, so that /docs asks for one and sends it."""
     describe = api.openapi
 
     def with_keys() -> dict[str, Any]:
@@ -42,13 +42,13 @@ def describe_keys(api: FastAPI) -> None:
 
 
 class ApiKeysMiddleware:
-    """Ask for `X-API-Key: KEY`, `Authorization: Bearer KEY`, or the subprotocols of a WebSocket.
+    """Require `X-API-Key: KEY`, `Authorization: Bearer KEY`, or the subprotocols of a WebSocket.
 
-    Keys are kept and compared as digests, always all of them, so that the time tells nothing about a key.
+    Keys are kept and compared as digests, always all of them, so that timing reveals nothing about a key.
 
     Args:
         app: The next ASGI application.
-        keys: The right ones; empty: everybody may ask.
+        keys: The valid ones; if empty, no key is required.
     """
 
     def __init__(self, app: ASGIApp, keys: Iterable[str]) -> None:
@@ -97,7 +97,7 @@ def _key_of(scope: Scope) -> str | None:
 
 
 def _choosing_subprotocol(scope: Scope, send: Send) -> Send:
-    """Answer an offer of `mien` with it: browsers close a stream whose offers are all ignored."""
+    """Accept an offered `mien`: browsers close a stream whose offers are all ignored."""
     if SUBPROTOCOL not in scope.get("subprotocols", ()):
         return send
 

@@ -48,7 +48,7 @@ class Form:
 
 
 class _InMemoryParser(MultiPartParser):
-    """Starlette's parser, but files stay in memory; their size is bounded by the body limit."""
+    """Starlette's parser, but files stay in memory; the body limit bounds their size."""
 
     spool_max_size = 2**62
 
@@ -59,7 +59,7 @@ async def read_single(request: Request, limits: BodyLimits) -> Form:
     Raises:
         BadPayload: If the body is empty or the form is broken.
         PayloadTooLarge: If a limit is exceeded.
-        UnsupportedMedia: If the form is in another charset than UTF-8, ASCII or ISO-8859-1.
+        UnsupportedMedia: If the form is in a charset other than UTF-8, ASCII or ISO-8859-1.
         InvalidRequest: If there is not exactly one `file`.
     """
     if not _is_form(request):
@@ -70,12 +70,12 @@ async def read_single(request: Request, limits: BodyLimits) -> Form:
 
 
 async def read_many(request: Request, limits: BodyLimits, max_files: int) -> Form:
-    """Read several pictures from the multipart field `files`. Single sizes are not checked: each has its own slot.
+    """Read several pictures from the multipart field `files`. Their sizes are not checked: each has its own slot.
 
     Raises:
         BadPayload: If the form is broken.
         PayloadTooLarge: If the body is too large or there are too many files.
-        UnsupportedMedia: If the body is no multipart form, or in another charset than UTF-8, ASCII or ISO-8859-1.
+        UnsupportedMedia: If the body is no multipart form, or in a charset other than UTF-8, ASCII or ISO-8859-1.
         InvalidRequest: If there is no `files`.
     """
     if not _is_form(request):

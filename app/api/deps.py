@@ -1,4 +1,4 @@
-"""What the routes need of the application, handed over through its state."""
+"""What the routes need from the application, passed through its state."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,9 +17,9 @@ class Services:
     """Everything a route may use.
 
     Attributes:
-        engine: Answers pictures.
+        engine: Processes pictures.
         body_limits: Byte limits.
-        metrics: What is counted.
+        metrics: The counters.
         streams: The open sessions of WS /detect/stream.
     """
 

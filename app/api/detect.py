@@ -113,7 +113,7 @@ async def detect_batch(
 
 @router.post("/classify", openapi_extra=CLASSIFY_BODY)
 async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
-    """Classify 1 to 64 pictures that are faces already (form field `files`), without detection or margin."""
+    """Classify 1 to 64 pictures that are already faces (form field `files`), without detection or margin."""
     _refuse_unknown(request.query_params.keys())
     form = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES)
     _refuse_unknown(form.fields.keys())
@@ -128,7 +128,7 @@ async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
 
 
 def _merge_options(query: OptionFields, fields: dict[str, str]) -> DetectOptions:
-    """Join the options of the query and of the form; the form's win."""
+    """Merge the options of the query and the form; the form's win."""
     try:
         merged = OptionFields.model_validate({**query.model_dump(exclude_unset=True), **fields})
     except ValidationError as error:
@@ -144,11 +144,11 @@ def _refuse_unknown(names: Any) -> None:
 async def _each(
     payloads: Sequence[bytes], answer: Callable[[bytes], Awaitable[Answer]], request: Request, services: Services
 ) -> list[Answer | ErrorOut]:
-    """Answer every payload in order; an error of ours takes only its own place.
+    """Answer every payload in order; a `MienError` fails only its own entry.
 
     Raises:
-        MienError: One with status 503, if the server could take none of them: then the whole request is worth repeating
-            later. Where all have the same reason it is told; else the server is busy.
+        MienError: One with status 503, if the server could take none of them: the whole request is worth retrying
+            later. If all have the same reason, that is reported; otherwise the server is busy.
     """
     gate = asyncio.Semaphore(max(1, services.engine.limits.queue_size // QUEUE_SHARE))
     request_id = request_id_of(request)
@@ -174,7 +174,7 @@ async def _each(
 
 
 async def _all_of(work: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:
-    """Run all at once; if one raises or this call is cancelled, all are."""
+    """Run all concurrently; if one raises or this call is cancelled, all are cancelled."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(each) for each in work]
     return [task.result() for task in tasks]

@@ -1,4 +1,4 @@
-"""A client who leaves takes its work along: nothing is computed for nobody."""
+"""Cancels a request's work when its client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 async def unless_client_leaves(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do the work of a request whose body was read; cancel it when the connection closes.
+    """Do the work of a request whose body has been read; cancel it when the connection closes.
 
     Raises:
         ClientGone: If the client left first.

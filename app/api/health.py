@@ -11,7 +11,7 @@ router = APIRouter(tags=["service"])
 
 
 class Status(BaseModel):
-    """How the service is."""
+    """State of the service."""
 
     status: str
 
@@ -26,7 +26,7 @@ class ModelsOut(BaseModel):
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez(services: ServicesDep, response: Response) -> Status:
-    """Whether the process works: 200, or 503 when the inference thread is gone and a restart is needed."""
+    """Whether the process works: 200, or 503 if the inference thread has ended and a restart is needed."""
     if services.engine.alive:
         return Status(status="alive")
     response.status_code = 503

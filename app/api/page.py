@@ -1,4 +1,4 @@
-"""GET / for browsers and /docs, with their own files only: no third-party host is ever asked."""
+"""GET / for browsers and /docs, from local files only: no third-party host is ever contacted."""
 
 import os
 from importlib.resources import files
@@ -59,7 +59,7 @@ def install_page(api: FastAPI) -> None:
 @router.head("/")
 @router.get("/")
 async def index(request: Request) -> Response:
-    """The page for clients that ask for HTML, else where to go from here."""
+    """The page for clients that ask for HTML; for others, where to go from here."""
     if "text/html" in request.headers.get("accept", ""):
         return FileResponse(WEB / "index.html", headers={**HEADERS, "Vary": "Accept"})
     return JSONResponse(INDEX, headers={"Vary": "Accept"})
@@ -68,5 +68,5 @@ async def index(request: Request) -> Response:
 @router.head("/docs")
 @router.get("/docs")
 async def docs() -> FileResponse:
-    """The whole interface, to read and to try."""
+    """The whole API, to read and to try."""
     return FileResponse(WEB / "docs.html", headers=HEADERS)

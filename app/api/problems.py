@@ -36,35 +36,35 @@ class Problem(BaseModel):
 
 
 def problem_of(error: MienError, request_id: str | None) -> Problem:
-    """Describe an error of ours."""
+    """Describe a `MienError`."""
     return Problem(title=error.title, status=error.status, code=error.code, detail=str(error), request_id=request_id)
 
 
 def log_failure(error: MienError) -> None:
-    """Write a failure of ours to the log, under the request id that the answer has; refusals are no matter for it."""
+    """Log a server failure under the request id that the answer carries; refusals are not logged."""
     if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", error.code, " ".join((str(error), *getattr(error, "__notes__", ()))))
 
 
 def first_fault(error: ValidationError | RequestValidationError, where: str = "") -> InvalidRequest:
-    """Say in a sentence what pydantic found first.
+    """Describe in one sentence what pydantic found first.
 
     Args:
         error: What it found.
-        where: What was looked at, if the error does not say.
+        where: What was validated, if the error does not say.
     """
     first: Mapping[str, Any] = error.errors()[0]
     return InvalidRequest(f"{' '.join([where, *map(str, first['loc'])]).strip()}: {first['msg']}.")
 
 
 def request_id_of(connection: HTTPConnection) -> str | None:
-    """Return the id that the middleware gave to this request."""
+    """Return the id that the middleware gave this request."""
     found: str | None = getattr(connection.state, "request_id", None)
     return found
 
 
 def respond(connection: HTTPConnection, error: MienError) -> JSONResponse:
-    """Answer with an error of ours."""
+    """Answer with a `MienError`."""
     headers: dict[str, str] = {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
@@ -74,7 +74,7 @@ def respond(connection: HTTPConnection, error: MienError) -> JSONResponse:
 
 
 class ProblemMiddleware:
-    """Answer what the layers below raise, streams included; no traceback leaves the server.
+    """Answer what the layers below raise, for streams too; no traceback leaves the server.
 
     Args:
         app: The next ASGI application.
@@ -105,7 +105,7 @@ class ProblemMiddleware:
 
 
 async def _tell(error: MienError, scope: Scope, receive: Receive, send: Send, sent: set[str]) -> None:
-    """Answer with a problem where it is not too late."""
+    """Answer with a problem if it is not too late."""
     if "websocket.accept" in sent:
         if "websocket.close" not in sent:
             code = TRY_AGAIN_LATER if error.retry_after_s is not None else INTERNAL_ERROR
@@ -118,7 +118,7 @@ async def _tell(error: MienError, scope: Scope, receive: Receive, send: Send, se
 
 
 def install_problem_handlers(api: FastAPI) -> None:
-    """Answer failures of the routes with a problem; what is left over is `ProblemMiddleware`'s."""
+    """Answer failures in the routes with a problem; `ProblemMiddleware` handles the rest."""
     api.add_exception_handler(MienError, _on_mien_error)
     api.add_exception_handler(RequestValidationError, _on_validation_error)
     api.add_exception_handler(HTTPException, _on_http_exception)

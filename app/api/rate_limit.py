@@ -1,4 +1,4 @@
-"""A bound on how often one client may ask: an API key is a client, else an address is."""
+"""Limits how often one client may ask; a client is an API key or, without keys, an address."""
 
 import ipaddress
 import math
@@ -20,11 +20,11 @@ LEAST_KNOWN = 10_000
 
 
 class RateLimitMiddleware:
-    """Count requests per client in a moving window; the counts live in this process.
+    """Count requests per client in a moving window; counts are per process.
 
     Args:
         app: The next ASGI application.
-        rate: How many in which time.
+        rate: How many requests in how much time.
     """
 
     def __init__(self, app: ASGIApp, rate: RateLimitItem) -> None:
@@ -55,7 +55,7 @@ class RateLimitMiddleware:
         raise RateLimited(f"At most {self._rate} are answered; try again in {wait_s} s.", wait_s)
 
     def _forget_idle(self) -> None:
-        """Forget clients whose requests are all over; the library empties their lists but keeps their names."""
+        """Forget clients whose requests have all expired; the library empties their lists but keeps their names."""
         known = self._storage.events
         if len(known) < self._most_known:
             return
@@ -74,7 +74,7 @@ def _client_of(scope: Scope) -> str:
 
 
 def _network_of(address: str) -> str:
-    """Return an IPv4 address as it is, and of an IPv6 address the /64 that one subscriber gets."""
+    """Return an IPv4 address as is, and for an IPv6 address the /64 that one subscriber gets."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A request id for every answer: the client's own where it is harmless, else a new one."""
+"""A request id for every answer: the client's own if it is harmless, else a new one."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""What goes over the wire, as pydantic models; the only place that shapes JSON."""
+"""The wire format as pydantic models; the only place that shapes JSON."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -27,7 +27,7 @@ class OptionFields(BaseModel):
     )
 
     def to_options(self) -> DetectOptions:
-        """Turn into plain values for the engine."""
+        """Convert to plain values for the engine."""
         return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold)
 
 
@@ -64,7 +64,7 @@ class ImageOut(BaseModel):
 
 
 class ModelNames(BaseModel):
-    """Which weights answered; GET /models tells more."""
+    """Which weights answered; see GET /models for more."""
 
     detector: str
     emotion: str
@@ -80,7 +80,7 @@ class DetectOut(BaseModel):
 
 
 class ClassifyOut(EmotionFields):
-    """The emotion of one picture that is a face."""
+    """The emotion of one picture that is already a face."""
 
     model: ModelNames
 
@@ -92,19 +92,19 @@ class ErrorOut(BaseModel):
 
 
 class DetectBatchOut(BaseModel):
-    """One entry a file, in request order."""
+    """One entry per file, in request order."""
 
     results: list[DetectOut | ErrorOut]
 
 
 class ClassifyBatchOut(BaseModel):
-    """One entry a file, in request order."""
+    """One entry per file, in request order."""
 
     results: list[ClassifyOut | ErrorOut]
 
 
 def model_names(manifest: Manifest) -> ModelNames:
-    """Name both weights files with the head of their hash."""
+    """Name both weights files with the start of their hash."""
     cards = (manifest.detector, manifest.emotion)
     detector, emotion = (f"{card.file.removesuffix('.safetensors')}@{card.sha256[:12]}" for card in cards)
     return ModelNames(detector=detector, emotion=emotion)

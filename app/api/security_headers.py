@@ -18,7 +18,7 @@ PAGE_POLICY = "frame-ancestors 'none'"
 
 
 class SecurityHeadersMiddleware:
-    """Add the headers that an answer does not set itself.
+    """Add the headers that a response does not set itself.
 
     Args:
         app: The next ASGI application.

@@ -1,4 +1,4 @@
-"""GET /source: the program's own source, as section 13 of the AGPL asks of a server."""
+"""GET /source: the program's own source, as section 13 of the AGPL requires of a server."""
 
 import functools
 import io

@@ -1,4 +1,4 @@
-"""WS /detect/stream: frames in, faces out; the protocol is told in docs/api.md."""
+"""WS /detect/stream: frames in, faces out; docs/api.md describes the protocol."""
 
 import asyncio
 import io
@@ -59,7 +59,7 @@ async def detect_stream(websocket: WebSocket, services: ServicesDep) -> None:
 
 
 class StreamSession:
-    """One client's stream: a task reads messages, another answers them in order.
+    """One client's stream: one task reads messages, another answers them in order.
 
     Args:
         websocket: An accepted connection.
@@ -80,10 +80,10 @@ class StreamSession:
         self._stopping = False
 
     async def run(self) -> None:
-        """Serve until the client leaves or the session is ended; every frame that came is answered before a goodbye.
+        """Serve until the client leaves or the session ends; frames received are answered before an orderly close.
 
         Raises:
-            ExceptionGroup: Of WebSocketDisconnect or TimeoutError, if the client vanished while it was answered.
+            ExceptionGroup: Of WebSocketDisconnect or TimeoutError, if the client vanished while being answered.
         """
         async with asyncio.TaskGroup() as group:
             await self._send(self._created())
@@ -101,7 +101,7 @@ class StreamSession:
             await self._say(self._websocket.close(ending.code, ending.reason))
 
     def stop(self) -> None:
-        """Read no further; answer what came, then say that the server goes away."""
+        """Stop reading; answer what was received, then close with "going away"."""
         self._stopping = True
         if self._reader is not None:
             self._reader.cancel()
@@ -117,7 +117,7 @@ class StreamSession:
         return SessionCreated(session_id=self.session_id, limits=limits, settings=self._settings, model=names)
 
     async def _read(self) -> Ending | None:
-        """Take messages until there is a reason to end; None if the client has left."""
+        """Take messages until there is a reason to end, which is returned; None if the client has left."""
         loop = asyncio.get_running_loop()
         patience = loop.time() + self._limits.idle_timeout_s
         while True:
@@ -160,7 +160,7 @@ class StreamSession:
         return SessionUpdated(settings=settings)
 
     async def _write(self) -> None:
-        """Answer what waits, one after the other: so a session never holds more than one place in the engine."""
+        """Answer what is waiting, one by one, so that a session never holds more than one place in the engine."""
         while (item := await self._queue.get()) is not None:
             if isinstance(item, Frame):
                 await self._answer(item)
@@ -195,7 +195,7 @@ class StreamSession:
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
     def _finish(self, frame: Frame, found: ImageFaces, image: Image | None) -> tuple[FrameResult, bytes | None]:
-        """Follow the faces and draw them; on a thread, since crowds and pictures take milliseconds."""
+        """Track the faces and draw them; on a thread, since crowds and pictures take milliseconds."""
         if self._live is None:
             self._live = LiveFaces(self._limits.tracking, self._limits.smoothing_s if self._settings.smoothing else 0.0)
         found = self._live.follow(found, frame.at_s)
@@ -208,7 +208,7 @@ class StreamSession:
 
         Raises:
             WebSocketDisconnect: If the client is gone.
-            TimeoutError: If it takes nothing.
+            TimeoutError: If it does not read.
         """
         if isinstance(message, bytes):
             await self._say(self._websocket.send_bytes(message))

@@ -1,4 +1,4 @@
-"""The messages of WS /detect/stream as pydantic models; the protocol is told in docs/api.md."""
+"""The messages of WS /detect/stream as pydantic models; docs/api.md describes the protocol."""
 
 from typing import Literal
 
@@ -20,13 +20,13 @@ class StreamSettings(OptionFields):
 
 
 class SessionUpdate(StreamSettings):
-    """A client's choice; what it leaves out stays as it is."""
+    """A client's changes; settings left out stay as they are."""
 
     type: Literal["session.update"]
 
 
 class SessionLimits(BaseModel):
-    """What a session may do."""
+    """Limits of a session."""
 
     max_frame_bytes: int
     max_frames_per_second: float
@@ -61,20 +61,20 @@ class ProblemFields(BaseModel):
 
 
 class SessionError(ProblemFields):
-    """A text message that could not be followed; the session lives on."""
+    """A text message that could not be processed; the session continues."""
 
     type: Literal["session.error"] = "session.error"
 
 
 class FrameError(ProblemFields):
-    """A frame that could not be answered; the session lives on."""
+    """A frame that could not be answered; the session continues."""
 
     type: Literal["frame.error"] = "frame.error"
     seq: int
 
 
 class FrameDropped(BaseModel):
-    """A frame that was left out."""
+    """A frame that was dropped."""
 
     type: Literal["frame.dropped"] = "frame.dropped"
     seq: int
@@ -100,7 +100,7 @@ class FrameResult(BaseModel):
 
 
 def parse_update(text: str, current: StreamSettings) -> StreamSettings:
-    """Read a text message of the client.
+    """Parse a text message from the client.
 
     Raises:
         InvalidRequest: If it is not a session.update, or a setting is unknown or out of range.
@@ -117,7 +117,7 @@ def parse_update(text: str, current: StreamSettings) -> StreamSettings:
 
 
 def problem_fields(error: MienError) -> dict[str, str | int]:
-    """Describe an error of ours."""
+    """Describe a `MienError`."""
     return {"title": error.title, "status": error.status, "code": error.code, "detail": str(error)}
 
 

@@ -1,4 +1,4 @@
-"""Who may open a stream, how many are open, and how all of them end when the server stops."""
+"""Which clients may open a stream, how many are open, and how all end when the server stops."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class Ending:
 
     Attributes:
         code: RFC 6455 section 7.4.1.
-        reason: For people.
+        reason: Human-readable.
     """
 
     code: int
@@ -34,10 +34,10 @@ class StreamLimits:
 
     Attributes:
         max_sessions: Most at once.
-        max_frames_per_second: Most frames of one session.
+        max_frames_per_second: Most frames of one session per second.
         max_frame_bytes: Largest message.
         idle_timeout_s: Longest time without a frame.
-        origins: Further web origins whose pages may stream, such as `https://app.example`; `*` stands for all.
+        origins: Additional web origins whose pages may stream, such as `https://app.example`; `*` means all.
         tracking: Whether faces get ids.
         smoothing_s: Time constant of the smoothing; 0 for none.
     """
@@ -55,7 +55,7 @@ class Stoppable(Protocol):
     """A session that can be asked to end."""
 
     def stop(self) -> None:
-        """Answer what came so far, then say goodbye."""
+        """Answer what was received so far, then close."""
 
 
 class Streams:
@@ -72,11 +72,11 @@ class Streams:
 
     @property
     def open(self) -> int:
-        """Sessions now."""
+        """Currently open sessions."""
         return len(self._open)
 
     def refusal(self, origin: str | None, host: str | None) -> Ending | None:
-        """Say why a client may not open a session now; None if it may."""
+        """Return why a client may not open a session now; None if it may."""
         if self._closing:
             return GOING_AWAY
         if not origin_allowed(origin, host, self.limits.origins):
@@ -85,7 +85,7 @@ class Streams:
 
     @contextmanager
     def place(self, session: Stoppable) -> Iterator[None]:
-        """Count a session that runs in the current task, until the block ends in whatever way."""
+        """Count the current task as a session until the block ends, however it ends."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         self._open[session] = task
@@ -95,7 +95,7 @@ class Streams:
             del self._open[session]
 
     async def close(self, timeout_s: float) -> None:
-        """Refuse new sessions, and end the open ones after what they were sent is answered, or after the timeout."""
+        """Refuse new sessions; end open ones once everything received is answered, or after the timeout."""
         self._closing = True
         tasks = list(self._open.values())
         for session in list(self._open):
@@ -105,12 +105,12 @@ class Streams:
 
 
 def origin_allowed(origin: str | None, host: str | None, allowed: frozenset[str]) -> bool:
-    """Whether a page may open a stream: browsers let any page connect anywhere and say only where it comes from.
+    """Whether a page may open a stream: browsers let any page connect anywhere and only report its origin.
 
     Args:
-        origin: The header `Origin`; None for clients that are no browsers.
+        origin: The header `Origin`; None for clients other than browsers.
         host: The header `Host`.
-        allowed: Further origins; `*` stands for all.
+        allowed: Additional origins; `*` means all.
 
     References:
         RFC 6455 section 10.2; OWASP, "Cross-site WebSocket hijacking".

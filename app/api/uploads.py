@@ -1,4 +1,4 @@
-"""Bounds on uploads of all requests together: how many at once, how many bytes in memory, how long each may take."""
+"""Limits on all uploads together: how many at once, how many bytes in memory, how long each may take."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,17 +16,17 @@ BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class UploadsMiddleware:
-    """Refuse what would take more memory or time than is set aside for uploads.
+    """Refuse uploads beyond the memory and time set aside for them.
 
-    Bytes count from their arrival until the request is answered. The size of one body is `app.api.body`'s matter.
-    Requests that only read, for files of the page and the like, are counted apart: clients that take them slowly, which
-    need no API key, keep nobody from having pictures looked at.
+    Bytes count from arrival until the request is answered. `app.api.body` limits the size of a single body. Read-only
+    requests, such as those for the page's files, are counted separately: slow readers, which need no API key, then
+    cannot block those who send pictures.
 
     Args:
         app: The next ASGI application.
-        max_requests: Most requests that send something and are answered at once, and as many that only read; probes
-            aside.
-        max_bytes_held: Most bytes of all bodies together.
+        max_requests: Most concurrent requests that send something, and as many read-only ones; probes are not
+            counted.
+        max_bytes_held: Most bytes held by all bodies together.
         timeout_s: Longest time from the headers to the end of a body.
     """
 
@@ -64,13 +64,13 @@ class UploadsMiddleware:
 
 
 class _Upload:
-    """The body of one request on its way in.
+    """The body of one request while it is received.
 
     Args:
         receive: Where it comes from.
         send: Where the answer goes.
-        hold: Counts bytes that arrived; raises if they are too many.
-        timeout_s: Longest time until it is complete.
+        hold: Counts received bytes; raises if there are too many.
+        timeout_s: Longest time until the body is complete.
         complete: Whether there is no body at all.
     """
 
@@ -84,7 +84,7 @@ class _Upload:
         self.bytes_held = 0
 
     async def receive(self) -> Message:
-        """Hand on the next part of the body; once it is complete, wait for the client without a limit."""
+        """Pass on the next part of the body; once complete, wait for the client without a limit."""
         if self._complete:
             return await self._receive()
         try:
@@ -101,10 +101,10 @@ class _Upload:
         return message
 
     async def send(self, message: Message) -> None:
-        """Hand on the answer; where the body took too long, close the connection.
+        """Pass on the answer; if the body took too long, close the connection.
 
-        After another refusal the rest of the body may still come, for a while: a connection that is closed while the
-        client sends is reset, and the answer lost.
+        After any other refusal the rest of the body may still arrive for a while: closing the connection while the
+        client is sending would reset it and lose the answer.
         """
         if message["type"] == "http.response.start" and self._timed_out:
             MutableHeaders(scope=message)["Connection"] = "close"

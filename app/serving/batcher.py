@@ -1,13 +1,14 @@
-"""MicroBatcher: many callers on an event loop, one function on one thread, called with batches.
+"""MicroBatcher: batches calls from many callers on an event loop into one function on one thread.
 
-It knows neither vision nor HTTP. While a batch runs the next one gathers, so with `max_batch_wait_ms` 0 a lone item
-never waits and a busy server batches by itself.
+It is independent of vision and HTTP. While a batch runs, the next one fills, so with `max_batch_wait_ms` 0 a lone item
+never waits and a busy server batches automatically.
 
-Contract: `setup` and the function run on one thread of the batcher's own; order kept; at most `max_batch_size` items a
-batch; the function never runs twice at once; an exception in the place of a result goes to that caller alone; a raising
-function fails that batch's callers only, unless it raises something `fatal`: then the thread ends; a result of another
-length is an error; a caller cancelled before or during a batch is harmless and gives its place back at once; a full
-queue answers at once; `close` settles every pending future and joins the thread; `submit` after `close` raises.
+Contract: `setup` and the function run on the batcher's own single thread; order is kept; a batch has at most
+`max_batch_size` items; the function never runs concurrently with itself; an exception in place of a result goes to that
+caller alone; if the function raises, only that batch's callers fail, unless the exception is `fatal`, which ends the
+thread; a result of the wrong length is an error; a caller cancelled before or during a batch does no harm and frees its
+place at once; a full queue refuses at once; `close` settles every pending future and joins the thread; `submit` after
+`close` raises.
 """
 
 import asyncio
@@ -36,17 +37,17 @@ class _Entry(Generic[Item, Result]):
 
 
 class MicroBatcher(Generic[Item, Result]):
-    """Gather items into batches for a function that is faster a batch.
+    """Gather items into batches for a function that is faster on batches.
 
     Args:
-        function: Maps a batch to as many results in the same order; an exception may stand for a result.
-        max_batch_size: Most items a call of the function.
+        function: Maps a batch to as many results in the same order; an exception may take a result's place.
+        max_batch_size: Most items per call of the function.
         max_batch_wait_ms: How long an incomplete batch waits for more while the function is idle.
-        queue_size: Most items that wait; one more is refused.
-        setup: Runs first on the thread; `started` tells how it ended. If it raises, the thread ends.
+        queue_size: Most waiting items; any more are refused.
+        setup: Runs first on the thread; `started` reports its outcome. If it raises, the thread ends.
         fatal: Exceptions of the function after which it must not be called again; they reach the callers as they are.
-        on_batch: Told how many seconds each item of a batch waited, before the function is called.
-        name: Of the thread.
+        on_batch: Called before the function, with the seconds that each item of the batch waited.
+        name: The thread's name.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class MicroBatcher(Generic[Item, Result]):
 
     @property
     def running_s(self) -> float:
-        """For how long the function has been at the present batch, in seconds; 0 between batches."""
+        """How long the current batch has been running, in seconds; 0 between batches."""
         began = self._batch_began
         return 0.0 if began is None else time.monotonic() - began
 
@@ -118,14 +119,14 @@ class MicroBatcher(Generic[Item, Result]):
             timeout_s: How long the running batch may take; None: as long as it needs.
 
         Returns:
-            Whether the thread has ended; it is a daemon, so that a hanging one does not hold up the process.
+            Whether the thread has ended; it is a daemon, so a hung one does not keep the process alive.
         """
         self._abandon_waiting()
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _forget(self, entry: _Entry[Item, Result]) -> None:
-        """Free the place and the memory of a caller who left now, not when a batch comes by."""
+        """Free a departed caller's place and memory now, not when its batch comes up."""
         with self._changed:
             if entry in self._waiting:
                 self._waiting.remove(entry)
@@ -153,7 +154,7 @@ class MicroBatcher(Generic[Item, Result]):
             self._abandon_waiting()
 
     def _next_batch(self) -> list[_Entry[Item, Result]]:
-        """Wait for work and take it; the batch is empty when all its callers have left, or after `close`."""
+        """Wait for work and take it; the batch is empty if all its callers have left, or after `close`."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if self._max_batch_wait_s > 0:
@@ -192,14 +193,14 @@ class MicroBatcher(Generic[Item, Result]):
 
 
 def _failure_of(error: BaseException) -> InferenceFailed:
-    """Tell the callers without the error itself, whose traceback would hold their pictures; its words go to the log."""
+    """Make the callers' error without the original, whose traceback would hold their pictures; its text is logged."""
     failure = InferenceFailed("The networks failed on this batch.")
     failure.add_note(f"({type(error).__name__}: {error})")
     return failure
 
 
 def _settle(future: "Future[Result]", result: Result | None = None, error: Exception | None = None) -> None:
-    """Set a future that its caller may have given up meanwhile."""
+    """Settle a future that its caller may have abandoned in the meantime."""
     try:
         if error is not None:
             future.set_exception(error)

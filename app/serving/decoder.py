@@ -1,4 +1,4 @@
-"""Decodes pictures in a few threads, under a bound on all pixels that are held at once."""
+"""Decodes pictures in a few threads, under a bound on the total pixels held at once."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ ROOM_SHARE = 0.9
 
 
 class PixelBudget:
-    """Pixels of all decoded pictures together; who wants more waits until others are done with theirs.
+    """Bounds the pixels of all decoded pictures together; callers wait until enough have been released.
 
     Args:
-        capacity: Most pixels held at once; a picture of RGB bytes takes three bytes a pixel.
+        capacity: Most pixels held at once; an 8-bit RGB picture takes three bytes per pixel.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -40,7 +40,7 @@ class PixelBudget:
         """Wait for room.
 
         Raises:
-            Overloaded: If there is none within the time.
+            Overloaded: If there is none within the timeout.
             NotReady: If the budget is closed.
         """
         with self._changed:
@@ -58,7 +58,7 @@ class PixelBudget:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Send everyone away who waits."""
+        """Turn away all who are waiting."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -70,7 +70,7 @@ class Decoder:
     Args:
         threads: How many pictures are decoded at once.
         max_pixels: Largest picture.
-        max_pixels_held: Largest sum over all pictures that are decoded and not yet answered.
+        max_pixels_held: Most pixels of all decoded, not yet answered pictures together.
     """
 
     def __init__(self, threads: int, max_pixels: int, max_pixels_held: int) -> None:
@@ -86,7 +86,7 @@ class Decoder:
 
         Args:
             payload: The whole file.
-            deadline: Until when room in memory is waited for, in the event loop's time.
+            deadline: When to stop waiting for room in memory, in the event loop's time.
             long_side_px: As in `decode_picture`.
 
         Raises:
@@ -95,7 +95,7 @@ class Decoder:
         return await self._on_a_thread(lambda give_up: self._decode(payload, long_side_px, give_up), deadline)
 
     async def decode_parts(self, payload: bytes, parts: Sequence[Rectangle], deadline: float) -> list[Image]:
-        """Decode one picture in full on one of the threads and keep only some parts of it.
+        """Decode one picture at full size on one of the threads and keep only some parts of it.
 
         Args:
             payload: The whole file.
@@ -108,7 +108,7 @@ class Decoder:
         return await self._on_a_thread(lambda give_up: self._decode_parts(payload, parts, give_up), deadline)
 
     def stop(self) -> None:
-        """Give up what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
+        """Abandon what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
         self._stopped = True
         for _ in range(self._waiting):
             self._free.release()
@@ -116,7 +116,7 @@ class Decoder:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _on_a_thread(self, decode: Callable[[float], Result], deadline: float) -> Result:
-        """Wait for a thread here, not in the pool's queue, which would keep the payloads of callers who have left."""
+        """Wait for a thread here, not in the pool's queue, which would keep the payloads of departed callers."""
         await self._take_thread()
         loop = asyncio.get_running_loop()
         give_up = time.monotonic() + ROOM_SHARE * (deadline - loop.time())
@@ -141,7 +141,7 @@ class Decoder:
             raise NotReady("The server is stopping.")
 
     def _give_thread_back(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Runs on the thread itself, once it is done, whether anybody still waits for it or not."""
+        """Runs on the thread itself once it is done, whether or not anyone is still waiting for it."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody will ask for a thread any more
             loop.call_soon_threadsafe(self._free.release)
 
@@ -159,11 +159,11 @@ class Decoder:
 
 
 class _Admission:
-    """The pixels that one decoding takes from the budget: all while it runs, then those of its images.
+    """The pixels that one decode takes from the budget: all while it runs, then those of its images.
 
     Args:
         budget: Where to take them from.
-        give_up: Until when to wait for them, in seconds of the monotonic clock.
+        give_up: When to stop waiting for them, in seconds of the monotonic clock.
     """
 
     def __init__(self, budget: PixelBudget, give_up: float) -> None:
@@ -181,9 +181,9 @@ class _Admission:
         self._taken = pixels
 
     def hold(self, *images: Image) -> None:
-        """Let the pixels of images count for exactly as long as these are in memory, whoever still has them.
+        """Count the pixels of images for exactly as long as these are in memory, whoever still holds them.
 
-        Parts that overlap may come to more pixels than were admitted; they are counted all the same.
+        Overlapping parts may add up to more pixels than were admitted; they are counted all the same.
         """
         for image in images:
             pixels = image.shape[0] * image.shape[1]

@@ -22,13 +22,13 @@ class EngineLimits:
 
     Attributes:
         max_batch_size: Most pictures in one pass of the networks.
-        max_batch_wait_ms: How long a batch gathers while the networks are idle.
-        queue_size: Most pictures in work at once: being decoded, waiting, or in the networks.
-        max_pixels: Largest picture that is decoded.
-        max_pixels_held: Largest sum over all decoded pictures; more wait until others are answered.
+        max_batch_wait_ms: How long a batch waits for more while the networks are idle.
+        queue_size: Most pictures in progress at once: being decoded, waiting, or in the networks.
+        max_pixels: Largest picture that will be decoded.
+        max_pixels_held: Most pixels of all decoded pictures together; more wait until others are answered.
         deadline_s: Longest time from the payload to the answer.
         decode_threads: Threads that decode.
-        stall_after_s: A batch that runs longer counts as hanging: the engine is not alive any more.
+        stall_after_s: A batch that runs longer counts as hung: the engine is no longer alive.
     """
 
     max_batch_size: int = 16
@@ -47,7 +47,7 @@ class Engine:
     Args:
         load: Makes the pipeline; runs on the inference thread, which is the only one to touch it.
         limits: Bounds.
-        observer: Told of the work.
+        observer: Notified of the work.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Engine:
         self._draining = False
 
     async def start(self) -> None:
-        """Load both networks and run them once; only then is the engine ready. A started engine is left as it is.
+        """Load both networks and run them once; only then is the engine ready. No effect if already started.
 
         Raises:
             MienError: If the device or the weights cannot be used.
@@ -80,13 +80,13 @@ class Engine:
         await asyncio.wrap_future(self._batcher.started)
 
     def drain(self) -> None:
-        """Finish what is in work and take no more: the first half of stopping. Safe in a signal handler."""
+        """Finish work in progress and take no more: the first half of stopping. Safe in a signal handler."""
         self._draining = True
 
     async def stop(self) -> None:
-        """Finish the running batch, answer what waits with `NotReady`, and end the threads.
+        """Finish the running batch, answer what is waiting with `NotReady`, and end the threads.
 
-        A decode that runs is not waited for, and a batch that hangs not for longer than the deadline.
+        It does not wait for a running decode, nor longer than the deadline for a hung batch.
         """
         self._draining = True
         self._decoder.stop()
@@ -100,18 +100,18 @@ class Engine:
 
     @property
     def alive(self) -> bool:
-        """Whether the inference thread works, or has not started yet; a server that is not alive must be restarted."""
+        """Whether the inference thread works or has yet to start; a server that is not alive must be restarted."""
         batcher = self._batcher
         return batcher is None or (batcher.alive and batcher.running_s < self.limits.stall_after_s)
 
     @property
     def in_flight(self) -> int:
-        """Pictures in work now."""
+        """Pictures in progress now."""
         return self._in_flight
 
     @property
     def pixels_held(self) -> int:
-        """Pixels of all decoded pictures in memory now."""
+        """Pixels of all decoded pictures now in memory."""
         return self._decoder.budget.held
 
     @property
@@ -130,8 +130,8 @@ class Engine:
     async def detect(self, payload: bytes, options: DetectOptions, deadline: float | None = None) -> ImageFaces:
         """Decode a picture, find its faces and classify them.
 
-        A large JPEG is searched in a reduced size; faces that have fewer pixels in it than My_model sees are then
-        cropped from the picture in full.
+        A large JPEG is searched at a reduced size; faces with fewer pixels there than My_model's input are then cropped
+        from the full-size picture.
 
         Args:
             payload: The whole file.
@@ -139,7 +139,7 @@ class Engine:
             deadline: In the event loop's time; pictures of one request share one. Default: `deadline()`.
 
         Returns:
-            Faces in pixels of the original. `timings_ms` has the stage `detail` if something was cropped in full.
+            Faces in pixels of the original. `timings_ms` has the stage `detail` if any were cropped at full size.
 
         Raises:
             MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, OutOfMemory, NotReady,
@@ -150,7 +150,7 @@ class Engine:
             return await self._sharpen(payload, found, small, until) if small else found
 
     async def decode(self, payload: bytes, deadline: float | None = None) -> Image:
-        """Decode a picture under the engine's bounds, for other uses than the networks.
+        """Decode a picture under the engine's bounds, for uses other than the networks.
 
         Args:
             payload: The whole file.
@@ -180,9 +180,9 @@ class Engine:
         return result
 
     async def _search(self, payload: bytes, options: DetectOptions, until: float) -> tuple[ImageFaces, list[int]]:
-        """Find the faces, and say which of them should be classified once more, from the picture in full.
+        """Find the faces, and return which of them to classify again, from the full-size picture.
 
-        Nothing here outlives the call: who waits for the picture in full must not hold pixels of the reduced one.
+        Nothing here outlives the call: nobody may hold reduced pixels while waiting for the full-size picture.
         """
         picture, decode_s = await self._decode(payload, until, least_long_side_px(self.manifest))
         found = await self._submit(DetectJob(picture.image, options_in(picture, options)))
@@ -193,7 +193,7 @@ class Engine:
         return in_original_pixels(found, picture), small
 
     async def _sharpen(self, payload: bytes, found: ImageFaces, small: list[int], until: float) -> ImageFaces:
-        """Classify some faces anew, cropped from the picture in full."""
+        """Classify some faces again, cropped from the full-size picture."""
         started = time.perf_counter()
         cuts = [part_around(found.faces[position].detection.xyxy, found, self.manifest.emotion) for position in small]
         images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until)
@@ -209,7 +209,7 @@ class Engine:
 
     @asynccontextmanager
     async def _place(self, deadline: float | None) -> AsyncIterator[float]:
-        """Take a place among the pictures in work, and hand out until when it must be answered."""
+        """Take a place among the pictures in progress, and yield the time by which it must be answered."""
         if not self.alive:
             raise NotReady("The networks have failed; the server must be started anew.")
         if not self.ready:
@@ -225,7 +225,7 @@ class Engine:
 
     @asynccontextmanager
     async def _in_time(self, deadline: float | None) -> AsyncIterator[float]:
-        """Hand out until when the block must be done, and end it then."""
+        """Yield the time by which the block must finish, and end it then."""
         until = self.deadline() if deadline is None else deadline
         try:
             async with asyncio.timeout_at(until):
@@ -234,7 +234,7 @@ class Engine:
             raise DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.") from error
 
     async def _decode(self, payload: bytes, until: float, long_side_px: int | None = None) -> tuple[Picture, float]:
-        """Decode a picture, and say how many seconds that took."""
+        """Decode a picture, and return how many seconds that took."""
         started = time.perf_counter()
         picture = await self._decoder.decode(payload, until, long_side_px)
         decode_s = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""The waiting room of one stream: what is answered next, in order, and which frames are left out."""
+"""One stream's queue: what is answered next, in order, and which frames are dropped."""
 
 import asyncio
 from collections import deque
@@ -21,7 +21,7 @@ class Frame:
     Attributes:
         seq: Its number in the stream, from 0.
         payload: The encoded picture.
-        at_s: When it came, in seconds of the event loop's clock.
+        at_s: When it arrived, in seconds of the event loop's clock.
     """
 
     seq: int
@@ -31,7 +31,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A frame that is answered without being looked at.
+    """A frame that is answered without being processed.
 
     Attributes:
         seq: Its number.
@@ -43,9 +43,9 @@ class Dropped:
 
 
 class FrameQueue(Generic[Notice]):
-    """Holds what waits to be answered: at most one frame, the newest; the places of dropped frames; ready notices.
+    """Holds what is to be answered: at most one frame, the newest; the places of dropped frames; ready notices.
 
-    One task puts, another gets. Everything that is put comes out exactly once, in order.
+    One task puts, another gets. Everything put comes out exactly once, in order.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class FrameQueue(Generic[Notice]):
         self._closed = False
 
     async def put(self, item: Frame | Dropped | Notice) -> None:
-        """Add the next item; a frame turns the frame that still waits into a dropped one."""
+        """Add the next item; a frame turns the one still waiting into a dropped one."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._items) < MAX_UNANSWERED)
             if isinstance(item, Frame):
@@ -83,7 +83,7 @@ class FrameQueue(Generic[Notice]):
 
 
 class FrameRate:
-    """Admits so many frames a second, with half a second's worth at once (a token bucket).
+    """Limits frames per second, allowing bursts of half a second's worth (a token bucket).
 
     Args:
         per_second: Frames a second in the long run; above 0.
@@ -95,7 +95,7 @@ class FrameRate:
         self._tokens, self._last_s = self._burst, float("-inf")
 
     def admits(self, at_s: float) -> bool:
-        """Whether a frame that comes now is within the rate; only such frames count."""
+        """Whether a frame arriving now is within the rate; only such frames count."""
         self._tokens = min(self._burst, self._tokens + (at_s - self._last_s) * self._per_second)
         self._last_s = at_s
         if self._tokens < 1:

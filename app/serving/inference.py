@@ -1,4 +1,4 @@
-"""What runs on the inference thread: loads the networks, answers mixed batches, survives a full device."""
+"""Runs on the inference thread: loads the networks, answers mixed batches, survives out-of-memory."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class VisionPipeline(Protocol):
-    """What the engine needs of the networks; `app.vision.pipeline.Pipeline` is one.
+    """What the engine needs from the networks; `app.vision.pipeline.Pipeline` implements it.
 
     All but `warm_up` raise OutOfMemory when a smaller batch may fit, and DeviceLost when nothing will.
     """
@@ -59,7 +59,7 @@ class ClassifyJob:
 
 @dataclass(frozen=True, eq=False)
 class PartsJob:
-    """Classify faces that were found, one in each image: a part of the picture, with the face's box in it."""
+    """Classify faces already found, one per image: a part of the picture, with the face's box in it."""
 
     images: Sequence[Image]
     boxes: Sequence[Box]
@@ -74,7 +74,7 @@ class Inference:
 
     Args:
         load: Makes the pipeline.
-        observer: Told of batches.
+        observer: Notified of batches.
     """
 
     def __init__(self, load: Callable[[], VisionPipeline], observer: EngineObserver) -> None:
@@ -128,7 +128,7 @@ class Inference:
     def _in_parts(
         self, answer: Callable[[Sequence[Result]], list[Answer | Exception]], jobs: Sequence[Result]
     ) -> list[Answer | Exception]:
-        """Answer in parts that fit the device; a part that does not fit is halved, and later ones stay that small."""
+        """Answer in parts that fit the device; a part that does not is halved, and later ones stay that small."""
         if not jobs:
             return []
         size = min(len(jobs), self._largest_part or len(jobs))
@@ -172,7 +172,7 @@ class Inference:
 
 
 def _same_length(results: Sequence[Result], jobs: Sequence[object]) -> Sequence[Result]:
-    """Check at run time that nothing was lost or invented on the way."""
+    """Check at run time that nothing was lost or added on the way."""
     if len(results) != len(jobs):
         raise RuntimeError(f"{len(results)} results for {len(jobs)} pictures.")
     return results

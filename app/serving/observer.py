@@ -1,4 +1,4 @@
-"""What the engine tells about its work; metrics listen, the engine knows nothing of them."""
+"""What the engine reports about its work; metrics listen, and the engine knows nothing about them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,16 +8,16 @@ class EngineObserver(Protocol):
     """Listens to the engine. Calls come from the event loop and from the inference thread; they must be quick."""
 
     def decoded(self, seconds: float) -> None:
-        """A picture was decoded, in a reduced size or in full; a large one may be both.
+        """A picture was decoded, at reduced or full size; a large one may be decoded at both.
 
         The time includes the wait for a thread and for memory.
         """
 
     def batch_began(self, waited_s: Sequence[float]) -> None:
-        """A batch enters the networks; its pictures waited so many seconds each."""
+        """A batch enters the networks, with the seconds that each of its pictures waited."""
 
     def batch_detected(self, detect_s: float, classify_s: float, faces: Sequence[int]) -> None:
-        """A batch of detections is done: seconds by stage, and faces found in each picture."""
+        """A batch of detections is done: seconds per stage, and faces found in each picture."""
 
 
 class SilentObserver:

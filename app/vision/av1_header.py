@@ -21,7 +21,7 @@ def sequence_headers(item: bytes) -> Iterator[bytes]:
     """Yield the content of the sequence headers in a run of OBUs.
 
     Raises:
-        ValueError: If it is damaged, or has more OBUs than any encoder writes.
+        ValueError: If it is damaged or has more OBUs than any encoder writes.
     """
     at = 0
     for _ in range(MAX_OBUS):
@@ -41,7 +41,7 @@ def sequence_headers(item: bytes) -> Iterator[bytes]:
 def frame_size(sequence_header: bytes) -> tuple[tuple[int, int], int]:
     """Return the size in a sequence header, and the most pixels of a frame after it.
 
-    In a still picture's that is the same; elsewhere a frame may have a size of its own, in as many bits.
+    For a still picture they agree; otherwise a frame may set its own size, in the same number of bits.
 
     Args:
         sequence_header: From `sequence_headers`.
@@ -103,7 +103,7 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
 
 
 class _Bits:
-    """Reads numbers of bits, highest first."""
+    """Reads numbers of a given bit width, highest bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._left = 8 * len(data)
@@ -113,7 +113,7 @@ class _Bits:
         """Return the next number.
 
         Raises:
-            ValueError: If the data end before.
+            ValueError: If the data end first.
         """
         self._left -= bits
         if self._left < 0:

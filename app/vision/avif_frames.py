@@ -1,8 +1,8 @@
 """How many pixels an AVIF makes its decoder unpack, from its boxes and headers alone.
 
-The size that an AVIF announces need not be that of the AV1 frames in it, nor of what is put together from several: the
-decoder takes the memory for all of them. And it looks through the tables of items so often that long ones would take it
-minutes. So this comes before it, and refuses what it cannot vouch for.
+The size that an AVIF announces need not be that of the AV1 frames in it, nor of a picture assembled from several: the
+decoder allocates memory for all of them. It also searches the item tables so often that long ones would take it
+minutes. So this module runs first, and refuses what it cannot verify.
 """
 
 from collections import defaultdict
@@ -22,14 +22,14 @@ Size = tuple[int, int]
 
 
 def unpacked_pixels(payload: bytes) -> int:
-    """Return the most pixels that all frames of an AVIF, and what is put together from them, can have.
+    """Return the most pixels that all frames of an AVIF, and the pictures assembled from them, can have.
 
     Args:
         payload: An AVIF.
 
     Raises:
-        UnsupportedMedia: If it is an animation, whose frames lie elsewhere, or has no picture of AV1.
-        BadPayload: If it has more pieces than any encoder writes, or frames of another size than it says.
+        UnsupportedMedia: If it is an animation, whose frames are stored elsewhere, or has no AV1 picture.
+        BadPayload: If it has more pieces than any encoder writes, or frames of a different size than announced.
         ValueError: If it is damaged.
 
     References:
@@ -52,7 +52,7 @@ def unpacked_pixels(payload: bytes) -> int:
 
 
 class _OutOfBox(ValueError):
-    """A box is larger than what it lies in."""
+    """A box is larger than its container."""
 
 
 class _Items:
@@ -62,7 +62,7 @@ class _Items:
         payload: The file.
         start: Where the boxes inside begin.
         end: Where they end.
-        pieces: What may still be looked at.
+        pieces: How many pieces may still be read.
     """
 
     def __init__(self, payload: bytes, start: int, end: int, pieces: Iterator[int]) -> None:
@@ -129,7 +129,7 @@ class _Items:
 
 
 def _boxes(payload: bytes, start: int, end: int, pieces: Iterator[int]) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start and end of the content of each box."""
+    """Yield each box's kind and the start and end of its content."""
     while start + 8 <= end:
         _count(pieces)
         size, kind, header = int.from_bytes(payload[start : start + 4], "big"), payload[start + 4 : start + 8], 8
@@ -146,7 +146,7 @@ def _boxes(payload: bytes, start: int, end: int, pieces: Iterator[int]) -> Itera
 
 
 def _locations(read: "_Bytes", pieces: Iterator[int]) -> Iterator[tuple[int, bool, list[tuple[int, int]]]]:
-    """Yield of each item its number, whether it lies in the `idat` box, and (offset, length) of its parts."""
+    """Yield each item's number, whether it is in the `idat` box, and (offset, length) of its parts."""
     version = read.number(4) >> 24
     sizes = read.number(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
@@ -163,7 +163,7 @@ def _locations(read: "_Bytes", pieces: Iterator[int]) -> Iterator[tuple[int, boo
 
 
 def _associations(read: "_Bytes") -> Iterator[tuple[int, int]]:
-    """Yield the number of an item and the index, from 1, of each of its properties."""
+    """Yield an item's number and the 1-based index of each of its properties."""
     version = read.number(1)
     wide = read.number(3) & 1
     for _ in range(read.number(4)):
@@ -173,7 +173,7 @@ def _associations(read: "_Bytes") -> Iterator[tuple[int, int]]:
 
 
 def _grid_pixels(item: bytes) -> int:
-    """Return the pixels of a picture put together from tiles."""
+    """Return the pixels of a picture assembled from tiles."""
     read = _Bytes(item)
     side_bytes = 4 if read.number(2) & 1 else 2
     read.number(2)  # rows and columns
@@ -186,7 +186,7 @@ def _count(pieces: Iterator[int]) -> None:
 
 
 class _Bytes:
-    """Reads big-endian numbers of whole bytes."""
+    """Reads big-endian numbers of a given byte width."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -195,7 +195,7 @@ class _Bytes:
         """Return the next number.
 
         Raises:
-            ValueError: If the data end before.
+            ValueError: If the data end first.
         """
         self._at += size
         if self._at > len(self._data):

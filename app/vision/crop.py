@@ -38,13 +38,13 @@ def crop_faces(
 ) -> Tensor:
     """Cut the squares of several boxes out of one image, with sub-pixel accuracy and without aliasing.
 
-    Every output pixel is the mean of up to 8 x 8 bilinear samples spread over its area. Beyond the image's edge its
-    border repeats.
+    Every output pixel is the mean of up to 8 x 8 bilinear samples spread over its area. The image's
+    border repeats beyond its edge.
 
     Args:
         image: RGB, uint8, shape (H, W, 3).
         boxes: xyxy in float pixels of the image.
-        rule: From box to square.
+        rule: Maps box to square.
         device: Where to compute.
 
     Returns:
@@ -56,7 +56,7 @@ def crop_faces(
 
 
 def whole_picture(image: Image, device: torch.device) -> Tensor:
-    """Turn a face that is already cropped into My_model's input; a 48 x 48 gray picture is used as it is.
+    """Turn an already cropped face into My_model's input; a 48 x 48 gray picture is used as is.
 
     Returns:
         Gray, float32, 0..255, shape (1, 1, 48, 48).
@@ -89,21 +89,21 @@ def _crop(image: Image, centre_x: float, centre_y: float, side: float, device: t
 
 @lru_cache(maxsize=2 * MAX_OVERSAMPLING)
 def _steps(samples: int, device: torch.device) -> Tensor:
-    """Return where samples lie along a side of the square: -0.5..0.5, from its centre, in sides."""
+    """Return sample positions along a side of the square: -0.5..0.5, from its centre, in sides."""
     return (torch.arange(samples, device=device, dtype=torch.float32) + 0.5) / samples - 0.5
 
 
 def _beside(place_S: Tensor, length: int) -> tuple[np.ndarray, Tensor]:
-    """Return the pixels on both sides of each place, and where the places lie if only these pixels are kept.
+    """Return the pixels on both sides of each position, and the positions if only these pixels are kept.
 
-    A face of thousands of pixels per side then costs no more than one of 768.
+    A face thousands of pixels a side then costs no more than one of 768.
 
     Args:
-        place_S: Along one side of the image, in pixels, shape (S,).
-        length: Of that side.
+        place_S: Positions along one side of the image, in pixels, shape (S,).
+        length: Length of that side.
 
     Returns:
-        Indices of pixels, shape (2 * S,), and places among these alone, shape (S,).
+        Pixel indices, shape (2 * S,), and positions among these alone, shape (S,).
     """
     inside_S = (place_S - 0.5).clamp(0, length - 1)  # from one pixel's centre to the last one's
     first_S = inside_S.floor()

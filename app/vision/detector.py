@@ -1,4 +1,4 @@
-"""YOLOv8n as a face finder: images in, boxes in original pixels out.
+"""YOLOv8n as a face detector: images in, boxes in original pixels out.
 
 Shape letters: B batch, A anchors (one for each cell of the three feature maps), H, W, K classes.
 """
@@ -28,10 +28,10 @@ MAX_DETECTIONS = 300
 
 
 class RawMaps(nn.Module):
-    """YOLOv8n from the canvas to what its head says of every anchor, which is decoded in float32 by `FaceDetector`.
+    """YOLOv8n from the canvas to its head's raw output per anchor, which `FaceDetector` decodes in float32.
 
     Args:
-        network: With its weights; it is taken over, and its batch norms are folded into the convolutions.
+        network: With its weights; ownership passes here, and batch norms are folded into the convolutions.
     """
 
     def __init__(self, network: DetectionModel) -> None:
@@ -40,7 +40,7 @@ class RawMaps(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode, but not the head's: it returns raw maps in training only."""
+        """Set the mode, but not the head's, which returns raw maps only in training mode."""
         super().train(mode)
         self.network.model[-1].training = True
         return self
@@ -49,7 +49,7 @@ class RawMaps(nn.Module):
         """Run the network.
 
         Args:
-            canvas_BHWC: RGB, uint8, sides multiples of 32.
+            canvas_BHWC: RGB, uint8, sides are multiples of 32.
 
         Returns:
             Logits of the distances to the box's sides, (B, 4 * 16, A), and of the classes, (B, K, A).
@@ -64,7 +64,7 @@ class FaceDetector:
     Args:
         state: YOLOv8n's state with one class.
         card: The manifest's entry.
-        runtime: What runs it.
+        runtime: Runs the network.
     """
 
     def __init__(self, state: dict[str, Tensor], card: DetectorCard, runtime: Runtime) -> None:
@@ -147,7 +147,7 @@ def decode_boxes(distances_N: Tensor, anchor_N: Tensor, shapes: Sequence[tuple[i
 def _to_detections(
     xyxy_N4: np.ndarray, scores_N: np.ndarray, transform: Letterbox, size: tuple[int, ...]
 ) -> list[Detection]:
-    """Bring boxes to original pixels, clip them to the image and drop what lies wholly in the padding."""
+    """Map boxes to original pixels, clip them to the image and drop those entirely in the padding."""
     height, width = size
     boxes = transform.to_original(xyxy_N4).clip(0, [width, height, width, height])
     detections = []

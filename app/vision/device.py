@@ -1,4 +1,4 @@
-"""Where the networks compute and in which precision."""
+"""Where and in which precision the networks compute."""
 
 import math
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn a device setting into a device that is there.
+    """Resolve a device setting to an available device.
 
     Args:
         name: `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        DeviceUnavailable: If CUDA is asked for and this machine has no such device; never a silent fallback.
+        DeviceUnavailable: If CUDA is requested and this machine has no such device; never a silent fallback.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -38,16 +38,16 @@ def resolve_device(name: str) -> torch.device:
 
 
 def has_native_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 is computed by the hardware rather than imitated (then slower than float32)."""
+    """Whether the hardware computes bfloat16 rather than emulating it (which is slower than float32)."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def cores_allowed(affinity: int, cpu_max: str) -> int:
-    """Return how many cores' work a process may do at once, at least 1.
+    """Return how many cores a process may use at once, at least 1.
 
-    More threads than that would wait for each other: a container's limit of CPU time stops all of them together.
+    More threads would wait for each other: a container's CPU limit stops all of them together.
 
     Args:
         affinity: Cores it may run on.
@@ -64,7 +64,7 @@ def cores_allowed(affinity: int, cpu_max: str) -> int:
 
 
 def read_cpu_max() -> str:
-    """Return `cpu.max` of this process's container; empty where there is none."""
+    """Return `cpu.max` of this process's container; empty if there is none."""
     try:
         return Path("/sys/fs/cgroup/cpu.max").read_text()
     except OSError:
@@ -73,10 +73,10 @@ def read_cpu_max() -> str:
 
 @contextmanager
 def device_errors() -> Iterator[None]:
-    """Translate failures of the compute device: full is `OutOfMemory`, broken for good is `DeviceLost`.
+    """Translate device failures: out of memory to `OutOfMemory`, permanent failure to `DeviceLost`.
 
-    After most CUDA errors every later call of the process fails too (the context is corrupted), so that only a restart
-    helps; memory is given back to the device before `OutOfMemory` is raised.
+    After most CUDA errors every later call in the process fails too (the context is corrupted), so only a restart
+    helps; memory is returned to the device before `OutOfMemory` is raised.
 
     Raises:
         OutOfMemory: If the device has no memory left.

@@ -1,4 +1,4 @@
-"""My_model at work: gray faces in, calibrated probabilities out.
+"""My_model for inference: gray faces in, calibrated probabilities out.
 
 Shape letters: B batch, C channels, H, W, K classes.
 """
@@ -32,10 +32,10 @@ class EmotionClassifier:
     Args:
         state: My_model's state with five outputs.
         card: The manifest's entry.
-        runtime: What runs it.
+        runtime: Runs the network.
 
     Raises:
-        WeightsError: If the state does not fit, or the card asks for another normalisation or input size.
+        WeightsError: If the state does not fit, or the card specifies another normalisation or input size.
     """
 
     def __init__(self, state: dict[str, Tensor], card: EmotionCard, runtime: Runtime) -> None:

@@ -50,7 +50,7 @@ QUARTER_TURNS = (5, 6, 7, 8)
 
 
 def decode_image(payload: bytes, max_pixels: int) -> Image:
-    """Decode a picture in full: the pixels of `decode_picture`."""
+    """Decode a picture at full size: the pixels of `decode_picture`."""
     return decode_picture(payload, max_pixels).image
 
 
@@ -60,25 +60,25 @@ def decode_picture(
     admit: Callable[[int], None] | None = None,
     long_side_px: int | None = None,
 ) -> Picture:
-    """Decode a picture; of an animation its first frame.
+    """Decode a picture; for an animation, its first frame.
 
     EXIF orientation is applied, 16-bit values are scaled to 8, CMYK and palettes become RGB, and transparent parts
     are laid on white.
 
     Args:
         payload: The whole file: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF.
-        max_pixels: Largest width x height that is decoded, by the header and before any reduction.
-        admit: Called with the number of pixels that will be decoded, once the header is checked and before the
-            first of them; what it raises ends the decoding.
-        long_side_px: A JPEG is decoded at the least of 1/4, 1/2 and its full size whose longer side has at least so
-            many pixels; None: in full. Other formats are always decoded in full.
+        max_pixels: Largest width x height to decode, by the header and before any reduction.
+        admit: Called with the number of pixels to be decoded, after the header is checked and before decoding
+            starts; an exception from it ends the decoding.
+        long_side_px: A JPEG is decoded at the smallest of 1/4, 1/2 and full size whose longer side has at least this
+            many pixels; None: full size. Other formats are always decoded at full size.
 
     Returns:
         The pixels, and the size of the upright original.
 
     Raises:
         BadPayload: If the payload is empty, truncated or damaged.
-        UnsupportedMedia: If it is none of the formats.
+        UnsupportedMedia: If it is none of these formats.
         PayloadTooLarge: If its header announces more pixels than allowed.
     """
     with _opened(payload, max_pixels) as (picture, unpacked):
@@ -99,12 +99,12 @@ def decode_parts(
     parts: Sequence[Rectangle],
     admit: Callable[[int], None] | None = None,
 ) -> list[Image]:
-    """Decode a picture in full, but keep only some parts of it; that takes half the time of keeping all.
+    """Decode a picture at full size, but keep only parts of it; that takes half the time of keeping all.
 
     Args:
         payload: As in `decode_picture`.
         max_pixels: As in `decode_picture`.
-        parts: Left, top, right and bottom in whole pixels of the upright picture, inside it.
+        parts: Left, top, right and bottom in whole pixels of the upright picture, within it.
         admit: As in `decode_picture`.
 
     Returns:
@@ -128,10 +128,10 @@ def _load(picture: Pillow.Image, unpacked: int, admit: Callable[[int], None] | N
 
 @contextmanager
 def _opened(payload: bytes, max_pixels: int) -> Iterator[tuple[Pillow.Image, int]]:
-    """Open a picture, of which the header alone is read, and translate what its decoding raises.
+    """Open a picture, reading only its header, and translate what decoding it raises.
 
     Yields:
-        The picture, and how many pixels its tiles or frames unpack to, where that may differ from its own; else 0.
+        The picture, and how many pixels its tiles or frames unpack to if that may differ from its own; else 0.
     """
     if not payload:
         raise BadPayload("The file is empty.")
@@ -159,20 +159,20 @@ def _unpacked_pixels(payload: bytes) -> int:
 
 
 def reduction(size: tuple[int, int], long_side_px: int) -> int:
-    """Say by how much a picture may be reduced: the largest of 4, 2 and 1 that leaves its longer side long enough.
+    """Return a picture's reduction: the largest of 4, 2 and 1 that leaves its longer side long enough.
 
     Args:
         size: Width and height in pixels.
-        long_side_px: Least pixels of the reduced picture's longer side.
+        long_side_px: Fewest pixels of the reduced picture's longer side.
 
     Returns:
-        Original pixels for each reduced one, a side.
+        Original pixels per reduced one, along a side.
     """
     return next((each for each in REDUCTIONS if max(size) >= each * long_side_px), 1)
 
 
 def _reduce(picture: Pillow.Image, long_side_px: int) -> None:
-    """Let a JPEG be decoded by smaller cosine transforms, where it is large enough.
+    """Have a JPEG decoded with smaller cosine transforms if it is large enough.
 
     References:
         libjpeg's `scale_denom`; Pillow's `draft`, which leaves other formats as they are.
@@ -191,7 +191,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _check_effort(picture: Pillow.Image, scans: int) -> None:
-    """Refuse what takes its decoder seconds, however few its bytes are."""
+    """Refuse files that take the decoder seconds, however small they are."""
     pixels = picture.width * picture.height
     if scans > LEAST_SCANS and pixels * scans > MAX_SCANNED_PIXELS:
         raise PayloadTooLarge(f"The JPEG has {scans} scans of {pixels:,} pixels: save it with fewer, or smaller.")
@@ -207,7 +207,7 @@ def _check_unpacked(pixels: int, max_pixels: int) -> None:
 
 
 def _upright_rgb(picture: Pillow.Image) -> Pillow.Image:
-    """Make a loaded picture upright RGB, without a copy that is not needed: of 12 megapixels each takes about 30 ms."""
+    """Make a loaded picture upright RGB without needless copies: at 12 megapixels each takes about 30 ms."""
     turn = TURNS.get(_orientation(picture))
     if turn is not None:
         turned = picture.transpose(turn)
@@ -223,7 +223,7 @@ def _upright_rgb(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _orientation(picture: Pillow.Image) -> int:
-    """Return the EXIF orientation, 1..8; 1, upright, where its EXIF data cannot be read."""
+    """Return the EXIF orientation, 1..8; 1 (upright) if the EXIF data cannot be read."""
     try:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - the parsers of EXIF and XMP raise many types; the pixels are sound all the same
@@ -233,7 +233,7 @@ def _orientation(picture: Pillow.Image) -> int:
 def _to_8_bit(picture: Pillow.Image) -> Pillow.Image:
     """Scale 16-bit integers (modes I;16 and I) and floats (mode F, 0..1 or 0..255) to 8-bit gray.
 
-    Some rows at a time: floats of the whole picture would take four times its bytes.
+    Some rows at a time: the whole picture as floats would take four times its bytes.
     """
     values = np.asarray(picture)
     largest = float(values.max())

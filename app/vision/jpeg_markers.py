@@ -1,4 +1,4 @@
-"""What a JPEG is made of: a few kilobytes can repeat their scans or segments until decoding takes minutes."""
+"""Counts a JPEG's scans and segments: a few kilobytes can repeat them until decoding takes minutes."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def count_scans(payload: bytes) -> int:
 
 
 def jpeg_markers(payload: bytes) -> Iterator[int]:
-    """Yield the markers of a JPEG up to its end; phones append videos, thumbnails hide in segments: neither counts.
+    """Yield a JPEG's markers up to its end, without appended videos (phones) and thumbnails in segments.
 
     Args:
         payload: A JPEG, possibly damaged.

@@ -1,4 +1,4 @@
-"""Fit a picture into the detector's input and bring boxes back."""
+"""Fit a picture into the detector's input and map boxes back."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Letterbox:
     """The transform from original pixels to the canvas: multiply by the scales, then add the pads.
 
     Attributes:
-        scale_x: Canvas pixels an original pixel, horizontally.
+        scale_x: Canvas pixels per original pixel, horizontally.
         scale_y: The same vertically; it differs from scale_x only by the rounding to whole pixels.
         pad_x: Canvas pixels left of the picture.
         pad_y: Canvas pixels above the picture.

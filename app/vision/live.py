@@ -1,4 +1,4 @@
-"""Joins the frames of one stream: track ids and smoothed probabilities for the faces of each."""
+"""Links the frames of one stream: track ids and smoothed probabilities for the faces in each."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ class LiveFaces:
     """What one stream remembers of its faces; not thread-safe.
 
     Args:
-        tracking: Whether faces get ids; without ids nothing is smoothed.
+        tracking: Whether faces get ids; without them nothing is smoothed.
         smoothing_s: Time constant of the smoothing in seconds; 0 for none.
     """
 
@@ -39,7 +39,7 @@ class LiveFaces:
         return replace(found, faces=faces)
 
     def _in_pixels_of_the_first(self, found: ImageFaces) -> list[Detection]:
-        """Scale the boxes as if each frame had the first one's longer side: clients may send smaller ones later."""
+        """Scale the boxes as if each frame had the first one's longer side: later frames may be smaller."""
         side_px = max(found.width, found.height)
         self._side_px = self._side_px or side_px
         scale = self._side_px / side_px

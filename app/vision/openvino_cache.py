@@ -1,4 +1,4 @@
-"""Networks converted for OpenVINO, kept on disk from one start to the next; a cache that fails is no error."""
+"""Networks converted for OpenVINO, cached on disk between starts; a failing cache is not an error."""
 
 import hashlib
 import logging
@@ -19,7 +19,7 @@ def cached_model(core: Core, key: str, convert: Callable[[], Model]) -> Model:
     """Return a stored conversion, or convert and store.
 
     The folder is $XDG_CACHE_HOME/mien, or ~/.cache/mien. If it cannot be used, because it cannot be read or written or
-    because others may write to it, a line in the log says so. An entry that is damaged is made anew.
+    because others may write to it, a log line says so. A damaged entry is recreated.
 
     Args:
         core: OpenVINO's reader.
@@ -46,11 +46,11 @@ def cached_model(core: Core, key: str, convert: Callable[[], Model]) -> Model:
 
 
 def _private_folder() -> Path:
-    """Make the folder, or check that nobody else can put files into it: in /tmp anybody may have made it before.
+    """Make the folder, or check that nobody else can write to it: in /tmp anybody may have created it first.
 
     Raises:
-        OSError: If it cannot be made or others may write to it.
-        RuntimeError: If this user has no home.
+        OSError: If it cannot be created or others may write to it.
+        RuntimeError: If this user has no home folder.
 
     References:
         XDG Base Directory Specification: $XDG_CACHE_HOME, unless it is relative, else ~/.cache.
@@ -74,7 +74,7 @@ def _read(core: Core, entry: Path) -> Model:
 
 
 def _write(model: Model, entry: Path) -> None:
-    """Write an entry whole or not at all: it is written beside its place and then renamed."""
+    """Write an entry completely or not at all: to a file beside it, which is then renamed."""
     with tempfile.TemporaryDirectory(dir=entry.parent) as name:
         partial = Path(name) / entry.name
         partial.mkdir()

@@ -1,8 +1,8 @@
 """The only door to OpenVINO: the package without its telemetry.
 
-At import and at each conversion OpenVINO reports to Google Analytics through the package openvino-telemetry, which it
-depends on, from a process that it starts for that. Where that package is missing it uses a stand-in of its own that
-does nothing. So the package is made to look missing.
+On import and at each conversion, OpenVINO reports to Google Analytics through its dependency openvino-telemetry, from
+a process started for that. If that package is missing, it uses its own no-op stand-in. So the package is made to look
+missing.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""OpenVINO for CPUs: networks converted from PyTorch, run in parts of few sizes.
+"""OpenVINO for CPUs: networks converted from PyTorch, run in parts of a few fixed sizes.
 
-OpenVINO generates machine code for each shape that it meets and keeps it: 137 MB for the 39 canvases of the detector,
-one picture at a time. So the sizes of parts are few and the code kept is bounded. The measurements behind the constants
-are in docs/architecture.md.
+OpenVINO generates machine code for each shape it meets and keeps it: 137 MB for the detector's 39 canvases, one picture
+at a time. So part sizes are few and the kept code is bounded. The measurements behind the constants are in
+docs/architecture.md.
 """
 
 import hashlib
@@ -38,14 +38,14 @@ MAX_STREAMS = 16
 class OpenVinoRuntime:
     """OpenVINO on the CPU.
 
-    PyTorch, which still does what comes before and after the networks, gets one thread: its other threads would wait
-    for work in a busy loop, on the cores that OpenVINO needs.
+    PyTorch, which still does what comes before and after the networks, gets one thread: its other threads would
+    busy-wait for work on the cores that OpenVINO needs.
 
     Args:
         bf16: Compute in bfloat16.
-        threads: Of all streams of a network together, at least 1.
-        int8: Networks in 8-bit integers by the sha256 of the weights that they were made from; None: every network is
-            converted as it is.
+        threads: Total for all streams of a network, at least 1.
+        int8: Networks in 8-bit integers by the sha256 of the weights they were made from; None: every network is
+            converted as is.
         core: OpenVINO itself; default: a new one.
 
     Raises:
@@ -73,10 +73,10 @@ class OpenVinoRuntime:
         return f"OpenVINO {version}, {precision}, cpu, {self._threads} threads"
 
     def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:
-        """Convert a network, or take its stored conversion or its form in int8, and compile it; see `Runtime`.
+        """Convert a network, or load its stored conversion or int8 form, and compile it; see `Runtime`.
 
         Raises:
-            WeightsError: If this version of OpenVINO cannot read the form in int8.
+            WeightsError: If this version of OpenVINO cannot read the int8 form.
         """
         if self._int8 is None:
             model = self._converted(module, example, varying, sha256)
@@ -112,11 +112,11 @@ class OpenVinoRuntime:
 
 
 class OpenVinoNetwork:
-    """A compiled network: whole parts side by side, one per stream; what is left with all threads.
+    """A compiled network: full parts run side by side, one per stream; leftover parts get all threads.
 
     Args:
-        lone: Compiled for the shortest time of one part.
-        many: Compiled for the most parts a second.
+        lone: Compiled for the lowest latency of one part.
+        many: Compiled for the highest throughput of parts.
         largest: Most rows of a part.
     """
 
@@ -148,7 +148,7 @@ class OpenVinoNetwork:
 
 
 def part_sizes(count: int, largest: int) -> list[int]:
-    """Cut a batch into parts of few sizes: as many of the largest as fit, then falling powers of two.
+    """Split a batch into parts of few sizes: as many of the largest as fit, then decreasing powers of two.
 
     Args:
         count: Rows of the batch.
@@ -162,7 +162,7 @@ def part_sizes(count: int, largest: int) -> list[int]:
 def convert(module: nn.Module, example: Tensor, varying: tuple[int, ...]) -> openvino.Model:
     """Convert a network; see `Runtime.load` for the arguments.
 
-    PyTorch advises against its tracer, for `torch.export`; with that the start would take 4 s longer.
+    PyTorch recommends `torch.export` over its tracer; with it, startup would take 4 s longer.
     """
     with torch.no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`torch.jit")
@@ -173,7 +173,7 @@ def convert(module: nn.Module, example: Tensor, varying: tuple[int, ...]) -> ope
 
 
 def run_all(requests: Sequence[openvino.InferRequest], parts: Sequence[Array]) -> None:
-    """Run a part on each request, all at once; if one fails none is left running, which would fail the next batch."""
+    """Run one part per request concurrently; on failure none is left running, which would fail the next batch."""
     with ExitStack() as started:
         for request, part in zip(requests, parts, strict=False):
             request.start_async([part], share_inputs=True)
@@ -181,5 +181,5 @@ def run_all(requests: Sequence[openvino.InferRequest], parts: Sequence[Array]) -
 
 
 def _outputs(request: openvino.InferRequest) -> list[Array]:
-    """Copy the outputs: the request's own memory is overwritten by its next part."""
+    """Copy the outputs: the request's next part overwrites its memory."""
     return [tensor.data.copy() for tensor in request.output_tensors]

@@ -28,11 +28,11 @@ MAX_FACES_PER_PASS = 256
 
 
 class Pipeline:
-    """Detector and classifier on one device; not thread-safe: one thread owns it.
+    """Detector and classifier on one device; not thread-safe, owned by one thread.
 
     Args:
         detector: Finds faces.
-        classifier: Names their emotions.
+        classifier: Classifies their emotions.
         manifest: What both were loaded from.
     """
 
@@ -53,15 +53,15 @@ class Pipeline:
         Args:
             weights_dir: Folder with manifest.json.
             device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
-            precision: `fp32`, `bf16`, `int8` (and bfloat16, where the hardware computes it, for what has no form in
-                int8), or `auto`: bfloat16 where the hardware computes it.
+            precision: `fp32`, `bf16`, `int8` (with bfloat16, where the hardware computes it, for what has no int8
+                form), or `auto`: bfloat16 where the hardware computes it.
             threads: CPU threads of one network call; 0 for one per core that this process may use.
             runtime_name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
 
         Raises:
-            DeviceUnavailable: If the device is not there.
+            DeviceUnavailable: If the device is not available.
             RuntimeUnavailable: If the runtime is not installed or does not fit the device or the precision.
-            WeightsError: If weights are missing, altered or do not fit.
+            WeightsError: If weights are missing, altered or incompatible.
         """
         device = resolve_device(device_name)
         bf16 = precision == "bf16" or (precision in ("auto", "int8") and has_native_bf16(device))
@@ -82,10 +82,10 @@ class Pipeline:
         return self.detector.device
 
     def warm_up(self) -> None:
-        """Run both networks on a made-up picture, so that the first requests do not pay for set-up.
+        """Run both networks on a synthetic picture, so that the first requests do not pay for set-up.
 
         Raises:
-            RuntimeError: If the networks cannot run or their answer is not a distribution.
+            RuntimeError: If the networks cannot run or their output is not a distribution.
         """
         image = np.full((720, 1280, 3), 127, dtype=np.uint8)
         for count in WARM_UP_PICTURES:
@@ -99,14 +99,14 @@ class Pipeline:
         """Find the faces of all images and classify all of them as one batch.
 
         Args:
-            images: RGB, uint8, each (H, W, 3) of its own size; there may be none.
+            images: RGB, uint8, each (H, W, 3) of its own size; may be empty.
             options: One for each image.
 
         Returns:
             One answer for each image, in order.
 
         Raises:
-            OutOfMemory: If the device has no memory for so many.
+            OutOfMemory: If the device has no memory for this many.
             DeviceLost: If the device has failed.
         """
         started = time.perf_counter()
@@ -136,7 +136,7 @@ class Pipeline:
         """Classify faces that are already cropped.
 
         Args:
-            images: RGB, uint8, each (H, W, 3); a picture that is not square is completed by repeating its border.
+            images: RGB, uint8, each (H, W, 3); a picture that is not square is padded by repeating its border.
 
         Returns:
             For each image its probabilities in the order of `LABELS`.
@@ -150,11 +150,11 @@ class Pipeline:
 
     @device_errors()
     def classify_boxes(self, images: Sequence[Image], boxes: Sequence[Box]) -> list[tuple[float, ...]]:
-        """Classify faces that were found before, say in a smaller copy of the picture.
+        """Classify faces found earlier, for example in a smaller copy of the picture.
 
         Args:
             images: RGB, uint8, each (H, W, 3): pictures or parts of them.
-            boxes: The face's box in each, in its pixels.
+            boxes: The face's box in each image, in its pixels.
 
         Returns:
             For each box its probabilities in the order of `LABELS`.

@@ -1,4 +1,4 @@
-"""Large JPEGs are searched at a fraction of their size: how small it may be, and the way back to original pixels."""
+"""Searching large JPEGs at a fraction of their size: how small it may be, and mapping back to original pixels."""
 
 import math
 from dataclasses import replace
@@ -18,21 +18,21 @@ NEIGHBOURS_PX = 2
 
 
 def least_long_side_px(manifest: Manifest) -> int:
-    """Say how many pixels the longer side of a picture must keep for its faces to be found as in the original."""
+    """Return how many pixels a picture's longer side must keep for its faces to be found as in the original."""
     return DETECTOR_SIDES * manifest.detector.input_size_px
 
 
 def options_in(picture: Picture, options: DetectOptions) -> DetectOptions:
-    """Turn options about the original into options about the picture as it was decoded."""
+    """Convert options for the original into options for the picture as decoded."""
     return replace(options, min_face_px=options.min_face_px * picture.image.shape[1] / picture.width)
 
 
 def short_of_detail(found: ImageFaces, picture: Picture, card: EmotionCard) -> list[int]:
-    """Say which faces should be cropped from the original, because their crop has fewer pixels than My_model sees.
+    """Return which faces to crop from the original, because their crop is smaller than My_model's input.
 
     Args:
         found: Faces in pixels of the picture's image.
-        picture: Where they were found; in full size it has all the detail there is.
+        picture: Where they were found; at full size it has all the detail there is.
         card: My_model's crop rule and input size.
 
     Returns:
@@ -45,11 +45,11 @@ def short_of_detail(found: ImageFaces, picture: Picture, card: EmotionCard) -> l
 
 
 def part_around(xyxy: Box, found: ImageFaces, card: EmotionCard) -> tuple[Rectangle, Box]:
-    """Say which part of a picture holds all that `crop_faces` looks at for a face.
+    """Return the part of a picture that holds all pixels `crop_faces` reads for a face.
 
     Args:
         xyxy: The face's box.
-        found: The answer that it is of: its size is the picture's.
+        found: The answer containing the face; its size is the picture's.
         card: My_model's crop rule.
 
     Returns:
@@ -63,10 +63,10 @@ def part_around(xyxy: Box, found: ImageFaces, card: EmotionCard) -> tuple[Rectan
 
 
 def in_original_pixels(found: ImageFaces, picture: Picture) -> ImageFaces:
-    """Bring what was found in a picture's image to the pixels of its original.
+    """Map what was found in a picture's image to the pixels of its original.
 
-    The last reduced pixel of a row covers less than the others where the original's side is no multiple of the
-    reduction; it counts as much as they do, which moves a box by less than 4 pixels of at least 3840.
+    Where the original's side is not a multiple of the reduction, the last reduced pixel of a row covers less than the
+    others but counts the same, which moves a box by less than 4 pixels of at least 3840.
     """
     x, y = picture.width / found.width, picture.height / found.height
     faces = tuple(replace(face, detection=face.detection.scaled(x, y)) for face in found.faces)

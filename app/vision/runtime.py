@@ -1,4 +1,4 @@
-"""How a network is run: the protocol that detector and classifier speak, PyTorch behind it, and the choice of one."""
+"""How a network is run: the protocol for detector and classifier, the PyTorch runtime, and runtime selection."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -25,34 +25,34 @@ class Network(Protocol):
             batch: On the runtime's device; at least one row.
 
         Returns:
-            The module's outputs in order, each with as many rows, in the precision they were computed in or float32.
+            The module's outputs in order, each with as many rows, in the precision computed or in float32.
         """
 
 
 class Runtime(Protocol):
-    """What runs networks: a library with its device, its precision and its threads."""
+    """Runs networks: a library with its device, precision and threads."""
 
     @property
     def device(self) -> torch.device:
-        """Where inputs are expected and outputs lie."""
+        """Where inputs are expected and outputs reside."""
 
     @property
     def description(self) -> str:
-        """Library with version, precision and place, for people."""
+        """Library with version, precision and device, human-readable."""
 
     def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:
-        """Bring a network to the device.
+        """Move a network to the device.
 
         Args:
-            module: In evaluation mode, with its weights; it is taken over and must not be used elsewhere afterwards.
+            module: In evaluation mode, with its weights; ownership passes here: do not use it elsewhere afterwards.
             example: Two rows of input on the CPU.
             varying: Axes of the input whose size differs from call to call; 0, the batch, is one of them.
-            sha256: Of the weights file: what a stored conversion is recognised by.
+            sha256: Of the weights file; identifies a stored conversion.
         """
 
 
 class TorchRuntime:
-    """PyTorch, on any device: channels last, and bfloat16 by autocast.
+    """PyTorch, on any device: channels last, and bfloat16 via autocast.
 
     Args:
         device: Where to compute.
@@ -64,12 +64,12 @@ class TorchRuntime:
 
     @property
     def description(self) -> str:
-        """Library with version, precision and place."""
+        """Library with version, precision and device."""
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
         return f"PyTorch {torch.__version__}, {'bf16' if self._bf16 else 'fp32'}, {self.device}{threads}"
 
     def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:  # noqa: ARG002
-        """Bring a network to the device; see `Runtime`."""
+        """Move a network to the device; see `Runtime`."""
         module = module.requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 
         def run(batch: Tensor) -> tuple[Tensor, ...]:
@@ -83,18 +83,18 @@ class TorchRuntime:
 def choose_runtime(
     name: str, device: torch.device, bf16: bool, threads: int, int8: Mapping[str, Int8Network] | None = None
 ) -> Runtime:
-    """Make the runtime that a setting names; it takes the process's threads.
+    """Make the runtime named by a setting; it takes over the process's threads.
 
     Args:
         name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
         device: Where to compute.
         bf16: Compute in bfloat16.
-        threads: Of one network call on a CPU; 0 for one per core that this process may use.
-        int8: Networks in 8-bit integers by the sha256 of their weights, which then are what runs; OpenVINO only.
+        threads: Per network call on a CPU; 0 for one per core that this process may use.
+        int8: Networks in 8-bit integers by the sha256 of their weights, run in their place; OpenVINO only.
 
     Raises:
-        RuntimeUnavailable: If OpenVINO is asked for and is not installed, or does not fit the device or the precision;
-            or if it is installed and cannot be loaded. Never a silent fallback.
+        RuntimeUnavailable: If OpenVINO is requested but not installed, or does not support the device or the precision;
+            or if it is installed but cannot be loaded. Never a silent fallback.
     """
     threads = threads or THREADS_THERE
     installed = find_spec("openvino") is not None

@@ -1,18 +1,18 @@
-"""Smooths the probabilities of followed faces over time."""
+"""Smooths the probabilities of tracked faces over time."""
 
 import math
 
 
 class ProbabilitySmoother:
-    """An exponential average that knows the time: its result does not depend on the frame rate.
+    """A time-aware exponential average: its result does not depend on the frame rate.
 
     With dt seconds since the face's last frame, smoothed += alpha * (new - smoothed) where
     alpha = 1 - exp(-dt / time_constant_s). A face that changes from one constant expression to another has covered
-    1 - exp(-t / time_constant_s) of the way after t seconds, in however many frames. Sums stay 1.
+    1 - exp(-t / time_constant_s) of the way after t seconds, in however many frames. Sums stay at 1.
 
     Args:
-        time_constant_s: Seconds after which 63 % of a change are covered; above 0.
-        forget_after_s: A face unseen for longer begins anew.
+        time_constant_s: Seconds after which 63 % of a change is covered; above 0.
+        forget_after_s: A face unseen for longer starts over.
 
     References:
         Eckner 2012, "Algorithms for Unevenly Spaced Time Series: Moving Averages and Other Rolling Operators".
@@ -31,7 +31,7 @@ class ProbabilitySmoother:
             at_s: When the frame was taken, in seconds.
 
         Returns:
-            The smoothed probabilities; at the face's first frame those that were given.
+            The smoothed probabilities; for the face's first frame, those given.
         """
         if track in self._seen:
             last_s, smoothed = self._seen[track]
@@ -41,6 +41,6 @@ class ProbabilitySmoother:
         return probabilities
 
     def forget_unseen(self, at_s: float) -> None:
-        """Forget the faces that were not seen for too long; to be called once a frame, so that memory stays bounded."""
+        """Forget faces unseen for too long; call once per frame, so that memory stays bounded."""
         horizon_s = at_s - self._forget_after_s
         self._seen = {track: entry for track, entry in self._seen.items() if entry[0] >= horizon_s}

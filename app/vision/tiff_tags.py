@@ -1,7 +1,7 @@
-"""What the tags of a TIFF make its readers do, seen before they do it.
+"""Checks what a TIFF's tags would make its readers do, before they do it.
 
-A picture of few pixels may be one tile of many, which libtiff unpacks whole; and Pillow makes an object for each strip,
-which may be a single pixel.
+A picture of few pixels may be one tile of many, which libtiff unpacks whole; Pillow also makes an object for each
+strip, which may be a single pixel.
 """
 
 import struct
@@ -33,16 +33,16 @@ MAX_VALUES = 65_536
 def tile_pixels(payload: bytes) -> int:
     """Return width x height of a TIFF's tiles; 0 if it has none.
 
-    Of a tag that is there twice the largest value counts: not all readers take the same one.
+    If a tag appears twice, the largest value counts: not all readers take the same one.
 
     Args:
         payload: A TIFF or BigTIFF, possibly damaged.
 
     Raises:
         PayloadTooLarge: If a tag that is read has more values than any writer needs.
-        UnsupportedMedia: If it is a BigTIFF in Motorola's order of bytes.
+        UnsupportedMedia: If it is a BigTIFF in big-endian (Motorola) byte order.
         ValueError: If there are more tags than libtiff reads.
-        KeyError: If a size is of a type that has no place for it in the tag.
+        KeyError: If a size has a type that does not fit in the tag.
         struct.error: If it ends too early.
     """
     if payload.startswith(BIG_OF_MOTOROLA):
@@ -68,7 +68,7 @@ def _is_taken_apart(tag: int, kind: int) -> bool:
 
 
 def _entries(payload: bytes, order: str, big: bool) -> Iterator[int]:
-    """Yield where each tag of the first picture begins."""
+    """Yield the offset of each tag of the first picture."""
     [start] = struct.unpack_from(f"{order}{'Q' if big else 'I'}", payload, 8 if big else 4)
     [count] = struct.unpack_from(f"{order}{'Q' if big else 'H'}", payload, start)
     if count > MAX_TAGS:

@@ -1,4 +1,4 @@
-"""Follows faces over the frames of a stream: ByteTrack, led by the clock instead of by the count of frames."""
+"""Tracks faces across the frames of a stream: ByteTrack, driven by time instead of frame counts."""
 
 import itertools
 import math
@@ -58,14 +58,14 @@ class _Boxes:
 
 
 class FaceTracker(BYTETracker):
-    """Gives the same face the same id over the frames of one stream.
+    """Gives the same face the same id across the frames of one stream.
 
-    ByteTrack counts frames: one step of its Kalman filter each, and lost tracks end after a number of frames. Frames of
-    a stream come at irregular times and are dropped, so here a step is 1/60 s: as many are predicted as have passed,
-    none between two frames of the same one; and lost tracks end after seconds. A new track counts at once, since its id
-    is given out at once. Of two tracks at one place ByteTrack drops the younger; here both stay, because one face hides
-    the other. While a face disappears behind another its box shrinks and seems to stand still, so that its way is
-    predicted wrongly: a face that comes back near the place where one was last seen is taken for it.
+    ByteTrack counts frames: each is one step of its Kalman filter, and lost tracks expire after a number of frames.
+    Frames of a stream arrive irregularly and are dropped, so here a step is 1/60 s: as many steps are predicted as have
+    passed, none between two frames in the same step; and lost tracks expire after seconds. A new track counts at once,
+    since its id is assigned at once. Of two tracks at one place ByteTrack drops the younger; here both stay, because
+    one face hides the other. While a face disappears behind another, its box shrinks and seems to stand still, so its
+    path is predicted wrongly: a face that reappears near where one was last seen is taken for it.
 
     References:
         Zhang et al. 2022, "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", arXiv:2110.06864.
@@ -86,7 +86,7 @@ class FaceTracker(BYTETracker):
         """Take the next frame.
 
         Args:
-            detections: The faces in it, their sides above 0.
+            detections: The faces in it, with sides above 0.
             at_s: When it was taken, in seconds of any clock that does not run backwards.
 
         Returns:
@@ -110,7 +110,7 @@ class FaceTracker(BYTETracker):
         return ids
 
     def _hidden(self, tracks: list[Any], at_s: float) -> list[Any]:
-        """Return the lost ones of the tracks that were seen lately."""
+        """Return the lost tracks among those seen recently."""
         return [
             track
             for track in tracks
@@ -118,7 +118,7 @@ class FaceTracker(BYTETracker):
         ]
 
     def _recognise(self, born: list[Any], detections: Sequence[Detection], at_s: float) -> None:
-        """Give new tracks the ids of hidden ones that were last seen within reach, the nearest first."""
+        """Give new tracks the ids of hidden ones last seen within reach, nearest first."""
         pairs = [
             (self._reach(hidden.track_id, detections[int(new.idx)], at_s), place, new, hidden)
             for place, (new, hidden) in enumerate(itertools.product(born, self.lost_stracks))
@@ -131,19 +131,19 @@ class FaceTracker(BYTETracker):
         self.lost_stracks = [track for track in self.lost_stracks if id(track) not in taken]
 
     def _reach(self, track: int, detection: Detection, at_s: float) -> float:
-        """Return how far off a hidden face was last seen: 1 is one face, and one more for each second since."""
+        """Return how far off a hidden face was last seen; 1 is one face size, plus one for each second since."""
         seen_s, last = self._last_seen[track]
         size_px = max(last.longer_side_px, detection.longer_side_px)
         return math.dist(last.centre, detection.centre) / (size_px * (1 + at_s - seen_s))
 
     def init_track(self, results: _Boxes, img: None = None) -> list[Any]:
-        """Return a track for each detection, which begins if no known one takes it; called by `update`."""
+        """Return a track for each detection, which starts if no known track matches it; called by `update`."""
         made: list[Any] = super().init_track(results, img)
         self._candidates += made
         return made
 
     def get_dists(self, tracks: list[Any], detections: list[Any]) -> npt.NDArray[np.float32]:
-        """Return the cost of each track (rows) for each detection; called by `update`."""
+        """Return each track's (row's) cost for each detection; called by `update`."""
         hidden = np.array([track.state == TrackState.Lost for track in tracks], dtype=np.float32)
         costs: npt.NDArray[np.float32] = super().get_dists(tracks, detections)
         return costs + HIDDEN_COST * hidden[:, None]

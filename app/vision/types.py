@@ -1,4 +1,4 @@
-"""The words of vision as plain values."""
+"""Vision data types as plain values."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ Rectangle = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded picture, perhaps at a fraction of its size.
+    """A decoded picture, possibly at a fraction of its size.
 
     Attributes:
         image: Its pixels.
@@ -37,10 +37,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """What a caller may choose for one picture.
+    """A caller's options for one picture.
 
     Attributes:
-        max_faces: At most this many faces, the largest ones; None for all.
+        max_faces: At most this many faces, the largest; None for all.
         min_face_px: Faces whose shorter side is below this many pixels of the original are left out.
         score_threshold: Lowest detector score, 0..1; None for the manifest's default.
     """
@@ -63,7 +63,7 @@ class Detection:
     score: float
 
     def scaled(self, x: float, y: float) -> "Detection":
-        """Return where this is in a picture that is `x` times as wide and `y` times as high."""
+        """Return this detection in a picture that is `x` times as wide and `y` times as high."""
         left, top, right, bottom = self.xyxy
         return Detection((left * x, top * y, right * x, bottom * y), self.score)
 
@@ -99,8 +99,8 @@ class Face:
     Attributes:
         detection: Where the face is.
         probabilities: One for each of `LABELS`, in that order; they sum to 1.
-        track_id: The same face over the frames of a stream; None outside of one.
-        raw_probabilities: Those of this frame alone, where `probabilities` are smoothed over time; else None.
+        track_id: Identifies the face across the frames of a stream; None outside one.
+        raw_probabilities: Those of this frame alone if `probabilities` are smoothed over time; else None.
     """
 
     detection: Detection
@@ -117,8 +117,8 @@ class ImageFaces:
         width: Width of the upright original in pixels.
         height: Height of the upright original in pixels.
         faces: Sorted by area, largest first.
-        timings_ms: Milliseconds by stage: `detect` and `classify` of the whole batch, and from the engine `decode` and
-            `detail` of this picture.
+        timings_ms: Milliseconds per stage: `detect` and `classify` for the whole batch; from the engine, `decode` and
+            `detail` for this picture.
     """
 
     width: int

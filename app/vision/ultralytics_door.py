@@ -1,9 +1,10 @@
 """The only door to ultralytics in `app`: YOLOv8's definition and ByteTrack, without the package's side effects.
 
-At import ultralytics would look for updates, report usage, offer to pip-install what it misses, and replace
-`PIL.Image.open` by a version that does so for every picture it cannot read. A server must do none of that. Its trackers
-need `lap`, which it would fetch in the same way: it is a dependency of this project, and here the import would fail.
-It also sets OMP_NUM_THREADS to 1 where nobody has, and OpenMP reads that when torch is loaded: so torch comes first.
+On import ultralytics would check for updates, report usage, offer to pip-install missing packages, and replace
+`PIL.Image.open` with a version that does so for every picture it cannot read. A server must do none of that. Its
+trackers need `lap`, which it would fetch in the same way: that is a dependency of this project, and here the import
+would fail. It also sets OMP_NUM_THREADS to 1 if it is unset, which OpenMP reads when torch is loaded: so torch is
+imported first.
 """
 
 import os

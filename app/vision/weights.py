@@ -29,7 +29,7 @@ class CropRule(BaseModel):
 
 
 class Int8Files(BaseModel):
-    """The same network in 8-bit integers, as OpenVINO reads it: two files beside the manifest.
+    """The same network in 8-bit integers, in OpenVINO's format: two files beside the manifest.
 
     Attributes:
         graph: File name of its layers (XML).
@@ -56,7 +56,7 @@ class Int8Network(NamedTuple):
 
 
 class ModelCard(BaseModel):
-    """What every manifest entry says of one weights file.
+    """What every manifest entry states about one weights file.
 
     Attributes:
         file: File name beside the manifest.
@@ -68,8 +68,8 @@ class ModelCard(BaseModel):
         training: Recipe, seed, epoch and data of the run, as the training package wrote them.
         metrics: Figures measured by the training package.
         licence: SPDX expression of the weights.
-        data: Training sets with their terms.
-        int8: The network in 8-bit integers; None where it has not been made.
+        data: Training data sets with their terms.
+        int8: The network in 8-bit integers; None if it has not been made.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -92,7 +92,7 @@ class DetectorCard(ModelCard):
 
     Attributes:
         score_threshold: Default lowest score of a face, 0..1.
-        iou_threshold: Boxes that overlap a better one by more are dropped (NMS), 0..1.
+        iou_threshold: Boxes that overlap a higher-scoring one by more are dropped (NMS), 0..1.
     """
 
     architecture: Literal["yolov8n"]
@@ -107,7 +107,7 @@ class EmotionCard(ModelCard):
     Attributes:
         mean: Normalisation (value / 255 - mean) / std.
         std: See mean.
-        crop: From the face box to the input.
+        crop: Maps the face box to the input.
         temperature: Logits are divided by it before the softmax (Guo et al. 2017, arXiv:1706.04599, section 4.2).
     """
 
@@ -131,7 +131,7 @@ class Manifest(BaseModel):
 def default_weights_dir() -> Path:
     """Return the folder of the weights that come with this installation.
 
-    In a wheel they travel inside the package; in a checkout they lie in `weights/` beside it.
+    In a wheel they are inside the package; in a checkout they are in `weights/` beside it.
     """
     package = Path(__file__).resolve().parents[1]
     inside = package / "weights"
@@ -161,10 +161,10 @@ def sha256_of(payload: bytes) -> str:
 
 
 def load_state(weights_dir: Path, card: ModelCard) -> dict[str, Tensor]:
-    """Read a verified state, as float32.
+    """Read and verify a state, as float32.
 
     Raises:
-        WeightsError: If the file is missing, has another hash than the manifest says, or is no safetensors file.
+        WeightsError: If the file is missing, does not match the manifest's hash, or is not a safetensors file.
     """
     path = weights_dir / card.file
     try:
@@ -174,10 +174,10 @@ def load_state(weights_dir: Path, card: ModelCard) -> dict[str, Tensor]:
 
 
 def load_int8(weights_dir: Path, card: ModelCard) -> Int8Network:
-    """Read a network in 8-bit integers, verified.
+    """Read and verify a network in 8-bit integers.
 
     Raises:
-        WeightsError: If there is none, or a file is missing or has another hash than the manifest says.
+        WeightsError: If there is none, or a file is missing or does not match the manifest's hash.
     """
     if (files := card.int8) is None:
         raise WeightsError(
