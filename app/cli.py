@@ -39,7 +39,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     device: Device = None,
 ) -> None:
-    """Start the server; every setting is also an environment variable MIEN_... (see the README)."""
+    """Start the server; every setting is also a MIEN_... environment variable (see the README)."""
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
@@ -106,7 +106,7 @@ def watch(
     score_threshold: ScoreThreshold = None,
     device: Device = None,
 ) -> None:
-    """Follow the faces of a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
+    """Follow the faces in a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
     from app.main import load_pipeline
     from app.vision.types import DetectOptions
     from app.watch.command import watch_source
@@ -123,7 +123,7 @@ def watch(
 
 
 def _unused(folder: Path, stem: str) -> Path:
-    """Return a path that overwrites nothing, also when pictures of several folders share a name."""
+    """Return a path that overwrites nothing, even when pictures from several folders share a name."""
     names = itertools.chain([f"{stem}.annotated.png"], (f"{stem}.annotated-{n}.png" for n in itertools.count(2)))
     return next(path for path in (folder / name for name in names) if not path.exists())
 
@@ -134,14 +134,14 @@ def main() -> None:
 
 
 def _settings(**given: Any) -> Settings:
-    """Read the settings; options that were given win over the environment."""
+    """Read the settings; options given on the command line override the environment."""
     if unknown := unknown_settings(os.environ):
         raise _fail(f"{', '.join(unknown)}: no such setting; the README lists all. Unset or correct it.")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        # A rule over several settings has no place.
+        # An error about several settings has no location.
         where = " ".join(("setting", *map(str, first["loc"])))
         raise _fail(f"{where}: {first['msg']}.") from error
 

@@ -13,17 +13,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.errors import SettingsError
 
 COMMENT = re.compile(r"(^|\s)#.*")
-"""In a file of keys; a # inside a key belongs to it."""
+"""A comment in a key file; a # inside a key is part of the key."""
 
 KEY = re.compile(r"[\x21-\x7e]+")
-"""What a header can carry (RFC 9110, section 5.5), without spaces."""
+"""A string that a header can carry (RFC 9110, section 5.5), without spaces."""
 
 OF_COMPOSE = frozenset({"MIEN_PUBLISH", "MIEN_GPU_PUBLISH"})
-"""Variables that docker-compose.yml reads by itself."""
+"""Variables that only docker-compose.yml reads."""
 
 
 class Settings(BaseSettings):
-    """The settings of one server; wrong values stop the start."""
+    """The settings of one server; invalid values prevent it from starting."""
 
     model_config = SettingsConfigDict(env_prefix="MIEN_", frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -127,11 +127,11 @@ class Settings(BaseSettings):
 
     @property
     def all_api_keys(self) -> tuple[str, ...]:
-        """The keys of the environment and of the file.
+        """The keys from the environment and from the file.
 
         Raises:
             OSError: If the file cannot be read.
-            SettingsError: If keys are asked for and there is none: without any, everybody might ask; or if one cannot
+            SettingsError: If keys are required but none is given, which would let everybody in; or if a key cannot
                 be sent in a header, or the file is not UTF-8.
         """
         named = _listed(self.api_keys.get_secret_value() if self.api_keys else None)
@@ -146,7 +146,7 @@ class Settings(BaseSettings):
 
 
 def unknown_settings(environment: Iterable[str]) -> list[str]:
-    """Return the variables that begin like a setting and are none: one that is misspelt would have no effect.
+    """Return the variables with a setting's prefix that are not settings: a misspelt one would have no effect.
 
     Args:
         environment: Names of variables.
@@ -157,9 +157,9 @@ def unknown_settings(environment: Iterable[str]) -> list[str]:
 
 
 def emptied_keys(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables of keys that are there but empty: a key that got lost must not leave the server open.
+    """Return the key variables that are set but empty: a lost key must not leave the server open.
 
-    Other settings count as not set where they are empty.
+    Other settings count as unset if they are empty.
 
     Args:
         environment: Names and values of variables.
@@ -180,7 +180,7 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 
 def _is_origin(text: str) -> bool:
-    """Whether a browser could send this: in lower case, without a user, a path or the scheme's own port."""
+    """Whether a browser could send this: in lower case, without a user, a path or the scheme's default port."""
     try:
         parts = urlsplit(text)
         port = {"http": 80, "https": 443}[parts.scheme]

@@ -5,24 +5,24 @@ MienError
 ├── Unauthorized          401  no API key, or a wrong one
 ├── UploadTimeout         408  the body did not arrive in time
 ├── PayloadTooLarge       413  too many bytes, pixels or files
-├── UnsupportedMedia      415  not a picture format that is read here
+├── UnsupportedMedia      415  not a supported picture format
 ├── InvalidRequest        422  a field or an option is missing or out of range
-├── RateLimited           429  this client asks too often
+├── RateLimited           429  this client sends requests too often
 ├── ClientGone            499  the client left; nobody reads the answer
-├── Overloaded            503  the queue or the memory set aside is full
+├── Overloaded            503  the queue or the memory budget is full
 ├── OutOfMemory           503  the device has no memory left, even for one picture
 ├── DeviceLost            503  the device failed for good; a restart is needed
 ├── NotReady              503  starting or stopping
 ├── DeadlineExceeded      504  the answer did not come in time
 ├── InferenceFailed       500  the networks failed on this batch
 ├── VideoUnavailable      command line: the video, camera or stream cannot be opened, or broke off
-├── DeviceUnavailable     start-up: the device asked for is not there
-├── RuntimeUnavailable    start-up: the runtime asked for is not installed, or does not fit the device
-├── SettingsError         start-up: settings are not what they must be
+├── DeviceUnavailable     start-up: the requested device is not there
+├── RuntimeUnavailable    start-up: the requested runtime is not installed, or does not fit the device
+├── SettingsError         start-up: settings are invalid
 └── WeightsError          start-up: weights are missing, altered or do not fit
 
-Every class carries an HTTP status and a stable `code`; `str(error)` is safe to show to a client. `retry_after_s` says
-when it is worth asking again, where waiting helps. Notes (`add_note`) are for the log only.
+Every class carries an HTTP status and a stable `code`; `str(error)` is safe to show to a client. Where waiting helps,
+`retry_after_s` says when to retry. Notes (`add_note`) are for the log only.
 """
 
 
@@ -68,7 +68,7 @@ class PayloadTooLarge(MienError):
 
 
 class UnsupportedMedia(MienError):
-    """The payload is not in a picture format that is read here."""
+    """The payload is not in a supported picture format."""
 
     status = 415
     code = "unsupported_media"
@@ -84,11 +84,11 @@ class InvalidRequest(MienError):
 
 
 class RateLimited(MienError):
-    """This client asks more often than it may.
+    """This client sends requests more often than it may.
 
     Args:
         message: What happened.
-        retry_after_s: When to come back, in seconds.
+        retry_after_s: When to retry, in seconds.
     """
 
     status = 429
@@ -101,7 +101,7 @@ class RateLimited(MienError):
 
 
 class ClientGone(MienError):
-    """The client closed the connection; the status is seen in logs and metrics only."""
+    """The client closed the connection; the status appears in logs and metrics only."""
 
     status = 499
     code = "client_gone"
@@ -109,16 +109,16 @@ class ClientGone(MienError):
 
 
 class Overloaded(MienError):
-    """The queue, or the memory set aside for requests, is full."""
+    """The queue, or the memory budget for requests, is full."""
 
     status = 503
     code = "overloaded"
     title = "The server is busy"
-    retry_after_s = 2  # what a full queue takes on two cores; asking earlier only costs the pictures in work
+    retry_after_s = 2  # time to work off a full queue on two cores; earlier retries only slow the pictures in progress
 
 
 class OutOfMemory(MienError):
-    """The compute device has not enough memory; a smaller batch may fit."""
+    """The compute device does not have enough memory; a smaller batch may fit."""
 
     status = 503
     code = "out_of_memory"
@@ -127,7 +127,7 @@ class OutOfMemory(MienError):
 
 
 class DeviceLost(MienError):
-    """The compute device failed in a way that only a new process can mend."""
+    """The compute device failed in a way that only a new process can fix."""
 
     status = 503
     code = "device_lost"
@@ -153,7 +153,7 @@ class DeadlineExceeded(MienError):
 
 
 class InferenceFailed(MienError):
-    """The networks failed on the batch that held this picture."""
+    """The networks failed on the batch with this picture."""
 
     status = 500
     code = "inference_failed"
@@ -168,21 +168,21 @@ class VideoUnavailable(MienError):
 
 
 class DeviceUnavailable(MienError):
-    """The compute device that was asked for is not on this machine."""
+    """The requested compute device is not on this machine."""
 
     code = "device_unavailable"
     title = "The device is not available"
 
 
 class RuntimeUnavailable(MienError):
-    """The runtime that was asked for is not installed, or does not fit the device or the precision."""
+    """The requested runtime is not installed, or does not fit the device or the precision."""
 
     code = "runtime_unavailable"
     title = "The runtime is not available"
 
 
 class SettingsError(MienError):
-    """Settings cannot be used as they are."""
+    """The settings cannot be used as they are."""
 
     code = "settings_error"
     title = "The settings cannot be used"

@@ -1,7 +1,7 @@
-"""Logging: one line an event, as text for people or as JSON for machines, each with its request id.
+"""Logging: one line per event, as text for people or as JSON for machines, each with its request id.
 
-Only the fields named here are written: no picture, no box and no probability can slip in with an `extra`. And only this
-program's own loggers go down to debug: at that level libraries write headers, keys and whole messages.
+Only the fields named here are written: no picture, box or probability can slip in with an `extra`. Only this program's
+own loggers go down to debug: at that level libraries write headers, keys and whole messages.
 """
 
 import json
@@ -11,18 +11,18 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the request that is being answered."""
+"""The id of the request being answered."""
 
 NO_ID = "-"
 ACCESS_FIELDS = ("method", "route", "status", "duration_ms", "code")
-"""What an access line adds to the common fields, passed as `extra`."""
+"""The fields that an access line adds to the common ones, passed as `extra`."""
 
 
 class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: time (UTC, RFC 3339), level, logger, message, request_id and access fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one record."""
+        """Format one record."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, Any] = {
             "time": f"{moment}.{int(record.msecs):03d}Z",
@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _is_no_stream_access(record: logging.LogRecord) -> bool:
-    """Uvicorn announces each WebSocket with the client's address and the query; `app.api.access` does it without."""
+    """Uvicorn logs each WebSocket with the client's address and the query; `app.api.access` logs it without them."""
     return not (isinstance(record.msg, str) and '"WebSocket %s"' in record.msg)
 
 
@@ -48,7 +48,7 @@ def _add_request_id(record: logging.LogRecord) -> bool:
 
 
 def make_handler(log_format: str) -> "logging.StreamHandler[TextIO]":
-    """Make a handler that writes to standard error.
+    """Return a handler that writes to standard error.
 
     Args:
         log_format: `text` or `json`.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROUTERS = (detect.router, stream.router, health.router, metrics.router, source.router)
 
 LEAST_STALL_S, STALL_S_PER_PICTURE = 120.0, 8.0
-"""When a batch counts as hanging. A crowd of 300 faces takes 0.6 to 2 s on two cores."""
+"""A batch that takes longer counts as hung. A crowd of 300 faces takes 0.6 to 2 s on two cores."""
 
 DESCRIPTION = """Finds the faces in a picture and says how likely each shows one of five expressions:
 angry, happy, sad, surprise or neutral.
@@ -71,7 +71,7 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
 
 
 def make_streams(settings: Settings) -> Streams:
-    """Make the keeper of the sessions of WS /detect/stream."""
+    """Make the manager of the WS /detect/stream sessions."""
     limits = StreamLimits(
         max_sessions=settings.stream_max_sessions,
         max_frames_per_second=settings.stream_max_frames_per_second,
@@ -91,7 +91,7 @@ def create_app(
 
     Args:
         settings: Default: from the environment.
-        engine: Default: what the settings describe; tests pass one with a fake pipeline.
+        engine: Default: the one the settings describe; tests pass one with a fake pipeline.
         counted: The metrics that the engine reports to.
 
     Returns:
@@ -118,7 +118,7 @@ def create_app(
     )
     body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
     api.state.services = Services(engine, body_limits, counted, streams)
-    source.source_archive()  # now, so that it is the source of what runs
+    source.source_archive()  # read now, so that it is the source of the running code
     for router in ROUTERS:
         api.include_router(router)
     page.install_page(api)
@@ -158,7 +158,7 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
 
 
 def _watch(engine: Engine, streams: Streams, counted: Metrics) -> None:
-    """Let the metrics show the engine's and the streams' state."""
+    """Expose the state of the engine and the streams as metrics."""
     counted.watch("stream_sessions", "Open streams", lambda: streams.open)
     counted.watch("ready", "1 if requests are served", lambda: engine.ready)
     counted.watch("pictures_in_work", "Pictures being decoded, waiting or in the networks", lambda: engine.in_flight)

@@ -1,4 +1,4 @@
-"""Prometheus metrics in a registry of their own; every label has few possible values."""
+"""Prometheus metrics in their own registry; every label has few possible values."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -14,7 +14,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH",
 
 
 class Metrics:
-    """Everything that is counted; also listens to the engine (`app.serving.observer.EngineObserver`)."""
+    """All metrics; also an observer of the engine (`app.serving.observer.EngineObserver`)."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -35,7 +35,7 @@ class Metrics:
         self._stream_frames = self._counter("stream_frames", "Frames by outcome: answered, dropped, failed", "outcome")
 
     def request_began(self) -> None:
-        """A request came in."""
+        """A request arrived."""
         self._in_flight.inc()
 
     def request_ended(self, method: str, route: str, status: int, seconds: float, code: str | None) -> None:
@@ -44,7 +44,7 @@ class Metrics:
         Args:
             method: HTTP method, or WEBSOCKET.
             route: The route's template, never the raw path.
-            status: HTTP status; 101 for a stream that was opened.
+            status: HTTP status; 101 for an opened stream.
             seconds: How long it took.
             code: The problem's code, if it was answered with one.
         """
@@ -56,7 +56,7 @@ class Metrics:
             self.rejected(code)
 
     def rejected(self, code: str) -> None:
-        """An error was told to a client."""
+        """An error was sent to a client."""
         self._rejections.labels(code).inc()
 
     def decoded(self, seconds: float) -> None:
@@ -70,14 +70,14 @@ class Metrics:
             self._queue_wait_seconds.observe(seconds)
 
     def batch_detected(self, detect_s: float, classify_s: float, faces: Sequence[int]) -> None:
-        """A batch of detections is done."""
+        """A detection batch is done."""
         self._detect_seconds.observe(detect_s)
         self._classify_seconds.observe(classify_s)
         for count in faces:
             self._faces.observe(count)
 
     def stream_frame(self, outcome: Literal["answered", "dropped", "failed"]) -> None:
-        """A frame of a stream got its reply."""
+        """A stream frame got its reply."""
         self._stream_frames.labels(outcome).inc()
 
     def show_model(self, **names: str) -> None:
@@ -85,7 +85,7 @@ class Metrics:
         self._model.info(names)
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
-        """Ask for a value whenever the metrics are read."""
+        """Export a value that is computed whenever the metrics are read."""
         Gauge(f"mien_{name}", description, registry=self.registry).set_function(value)
 
     def render(self) -> bytes:

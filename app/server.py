@@ -1,4 +1,4 @@
-"""Uvicorn as it is needed here: it drains before it stops, and parts with clients that do not finish or do not read."""
+"""Uvicorn adapted: it drains before it stops, and drops clients that do not finish sending or do not read."""
 
 import asyncio
 import functools
@@ -22,20 +22,20 @@ from app.serving.engine import Engine
 logger = logging.getLogger(__name__)
 
 FAREWELL_S = 15.0
-"""From the end of a stream's session to its connection's; Uvicorn's own closing handshake may take 10 s of it."""
+"""From the end of a stream's session to the end of its connection; Uvicorn's closing handshake may take 10 s of it."""
 
 
 LEAST_TAKEN_BYTES = 32_768
-"""What the slowest client takes of an answer in 30 s, about 1 kB/s; slower ones only keep places from others."""
+"""The least a client must read of an answer in 30 s, about 1 kB/s; slower ones only take places from others."""
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose client does not go on sending or reading; Uvicorn itself waits for ever.
+    """Closes a connection whose client stops sending or reading; Uvicorn itself waits forever.
 
     Args:
-        header_timeout_s: Longest time from the connection, from a request's first byte, or from an answer that did not
-            wait for the body, to the end of the next headers.
-        answer_timeout_s: In this time a client must take `LEAST_TAKEN_BYTES` of an answer, or the rest of it.
+        header_timeout_s: Longest time to the end of the next headers, counted from the connection, from a request's
+            first byte, or from an answer that did not wait for the body.
+        answer_timeout_s: In this time a client must read `LEAST_TAKEN_BYTES` of an answer, or the rest of it.
     """
 
     def __init__(self, *args: Any, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any) -> None:
@@ -45,13 +45,13 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._until_cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
-        """Start the clock, and let `pause_writing` tell of everything that is not taken at once."""
+        """Start the clock, and have `pause_writing` called for any data that is not sent at once."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)
         self._wait()
 
     def on_message_begin(self) -> None:
-        """Start the clock anew: another request on the same connection."""
+        """Restart the clock: another request on the same connection."""
         super().on_message_begin()
         self._wait()
 
@@ -61,7 +61,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand over to the stream's protocol, which has clocks of its own, with the usual buffer."""
+        """Hand over to the stream's protocol, which has its own clocks, with the default buffer."""
         self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade()
 
@@ -73,12 +73,12 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._wait()
 
     def pause_writing(self) -> None:
-        """Start the clock of the answer."""
+        """Start the answer's clock."""
         super().pause_writing()
         self._watch_answer(before=sys.maxsize)
 
     def resume_writing(self) -> None:
-        """Stop the clock of the answer: all of it is on its way."""
+        """Stop the answer's clock: all of it is on its way."""
         _stop(self._until_cut)
         super().resume_writing()
 
@@ -89,7 +89,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _watch_answer(self, before: int) -> None:
-        """Cut the connection if too little more was taken, or look again later."""
+        """Cut the connection if too little more was read, else check again later."""
         left = self.transport.get_write_buffer_size()
         if left > before - LEAST_TAKEN_BYTES:
             self.transport.abort()
@@ -107,28 +107,28 @@ def _stop(clock: asyncio.TimerHandle | None) -> None:
 
 
 class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Cuts a connection whose session is over and whose client does not read; Uvicorn would keep both for ever."""
+    """Cuts a connection whose session is over and whose client does not read; Uvicorn would keep both forever."""
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """Give the rest of the data some time to leave."""
+        """Give the remaining data some time to be sent."""
         super().on_task_complete(task)
         self.loop.call_later(FAREWELL_S, self.transport.abort)
 
 
 class DrainingServer(uvicorn.Server):
-    """Tells the engine at once when a signal asks to stop, so that what is in work is finished and the rest refused.
+    """Tells the engine at once when a signal asks to stop, so that work in progress is finished and the rest refused.
 
-    It also stops when the engine is dead, since only a new process helps then and not everybody who runs services asks
-    for their health: Docker restarts what has exited, not what is unhealthy.
+    It also stops when the engine is dead, since then only a new process helps and not every supervisor checks health:
+    Docker restarts containers that have exited, not unhealthy ones.
 
-    Streams are ended here before Uvicorn would cut them off, unanswered and with code 1012. All of it together, and
-    clients that do not read, may take as long as `patience_s`.
+    Streams are ended here before Uvicorn would cut them off, unanswered and with code 1012. All of this, including
+    clients that do not read, may take up to `patience_s`.
 
     Args:
-        config: Uvicorn's.
+        config: Uvicorn's configuration.
         engine: Told to drain by the first signal.
         streams: The open sessions of the application.
-        patience_s: Longest time to answer what was asked so far.
+        patience_s: Longest time to answer the requests received so far.
 
     """
 
@@ -156,7 +156,7 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter) or self._engine_died
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer the streams, say 1001, then stop as Uvicorn does; at the deadline cut streams that are left."""
+        """Answer the streams, close with 1001, then stop as Uvicorn does; at the deadline cut the remaining streams."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience_s
         cut = loop.call_at(deadline, self._cut_streams)
@@ -175,8 +175,8 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
     """Make the server of an application; nothing listens before its `run`.
 
     Args:
-        settings: Address, times and limits.
-        api: What `create_app` made of the same settings and engine.
+        settings: Address, timeouts and limits.
+        api: The application that `create_app` made from the same settings and engine.
         engine: Told to drain when a signal asks to stop.
     """
     protocol: Any = functools.partial(
@@ -193,7 +193,7 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
         ws=ImpatientWebSocketProtocol,
-        ws_max_size=2 * settings.stream_max_frame_bytes,  # a bit too much is answered; far more is cut off
+        ws_max_size=2 * settings.stream_max_frame_bytes,  # a slightly too large frame is answered; a far larger one cut
         ws_ping_interval=settings.stream_ping_s,
         ws_ping_timeout=settings.stream_ping_s,
         ws_per_message_deflate=False,  # pictures are compressed already

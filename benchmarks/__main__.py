@@ -1,8 +1,8 @@
 """`python -m benchmarks`: measures Mien, the usual way and its peers side by side on this machine.
 
-Writes results.json and results.png into a folder and prints tables. `python -m benchmarks memory` adds a long
-measurement to them, and `python -m benchmarks page` turns them into docs/benchmarks.md. `benchmarks.soak`,
-`benchmarks.storm` and `benchmarks.stream` are commands of their own.
+Writes results.json and results.png to a folder and prints tables. `python -m benchmarks memory` adds a long measurement
+to them, and `python -m benchmarks page` turns them into docs/benchmarks.md. `benchmarks.soak`, `benchmarks.storm` and
+`benchmarks.stream` are separate commands.
 """
 
 import shutil
@@ -52,14 +52,14 @@ def measure(
 
     try:
         results = Run(QUICK if quick else FULL, fer_python, tell).measure()
-    except RuntimeError as error:  # ChildFailed, ServerFailed, or a picture that does not show what it should
+    except RuntimeError as error:  # ChildFailed, ServerFailed, or a picture without what it should show
         raise _fail(str(error)) from error
     _finish(results, out, check)
 
 
 @cli.command()
 def memory(out: Folder = OUT, check: Check = False) -> None:
-    """Ask 20,000 times for pictures of mixed sizes, and add the server's memory to a run of the same commit."""
+    """Send 20,000 pictures of mixed sizes, and add the server's memory to a run of the same commit."""
     results = _read(out)
     if (commit := describe_machine().commit) != results.machine.commit:
         raise _fail(f"{out / RESULTS} is a run of commit {results.machine.commit}, not of {commit}.")
@@ -94,7 +94,7 @@ def show(results: Results) -> None:
 
 
 def report_missed(results: Results) -> bool:
-    """Name each target that was missed on stderr; return whether there is one."""
+    """Print each missed target on stderr; return whether there is one."""
     missed = [verdict for verdict in judge(results) if verdict.missed]
     for verdict in missed:
         target = verdict.target
@@ -106,7 +106,7 @@ def _finish(results: Results, out: Path, check: bool) -> None:
     """Write and print a run; the JSON first, so that nothing measured is lost.
 
     Raises:
-        typer.Exit: With 1, if asked to check and a target is missed.
+        typer.Exit: With 1, if `check` is set and a target is missed.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / RESULTS).write_text(results.model_dump_json(indent=1) + "\n")

@@ -1,9 +1,9 @@
-"""The pipeline in a loop without a server: what this machine can do at most.
+"""The pipeline in a loop without a server: the most this machine can do.
 
     python -m benchmarks.bare --seconds 5
 
-Three loops over the same JPEG: one picture after the other in one thread; batches of 16 in one thread; and batches of
-16 while two other threads decode the next one, as the server's do. Prints one JSON object.
+Three loops over the same JPEG: one picture at a time in one thread; batches of 16 in one thread; and batches of 16
+while two other threads decode the next one, as the server's do. Prints one JSON object.
 """
 
 import json
@@ -37,8 +37,8 @@ def repeat(step: Callable[[], list[ImageFaces]], seconds: float) -> LoopRun:
     """Repeat a step for some time, after a fifth of that time to warm up.
 
     Args:
-        step: Answers some pictures, always as many; on a GPU too the answers are there when it returns.
-        seconds: How long to look; at least one step is.
+        step: Answers some pictures, always the same number; even on a GPU the answers are ready when it returns.
+        seconds: How long to measure; at least one step is measured.
     """
     warm = time.perf_counter() + WARM_UP_SHARE * seconds
     found = step()
@@ -58,12 +58,12 @@ def repeat(step: Callable[[], list[ImageFaces]], seconds: float) -> LoopRun:
 
 
 class Overlapped:
-    """Batches whose successors are decoded meanwhile.
+    """Batches, each answered while the next one is decoded.
 
     Args:
-        pipeline: Answers.
+        pipeline: Answers the batches.
         payload: The picture.
-        pool: Decodes.
+        pool: Decodes the pictures.
     """
 
     def __init__(self, pipeline: Pipeline, payload: bytes, pool: ThreadPoolExecutor) -> None:

@@ -8,17 +8,17 @@ from typing import Literal
 from benchmarks.results import Load, LoopName, Results, Round, ServerName
 
 Ratios = list[float]
-"""One for each round; empty where it was not measured."""
+"""One per round; empty if not measured."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a run must reach.
+    """A figure that a run must reach.
 
     Attributes:
         name: What is compared with what.
         limit: The median of the ratios must be at least, or at most, this.
-        ratios: Takes them from a run.
+        ratios: Extracts the ratios from a run.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target and what was measured; no ratios: not measured."""
+    """A target and its measured ratios; none: not measured."""
 
     target: Target
     ratios: Ratios
@@ -53,18 +53,18 @@ class Verdict:
 
 
 def load_at(one: Round, server: ServerName, clients: int) -> Load | None:
-    """Return a server's load at a number of clients, where it was measured."""
+    """Return a server's load at a number of clients, if measured."""
     run = one.servers.get(server)
     return next((load for load in run.loads if load.clients == clients), None) if run else None
 
 
 def limit_here(one: Round) -> float:
-    """Return the pictures a second of Mien's fastest loop without a server."""
+    """Return the pictures per second of Mien's fastest loop without a server."""
     return max(run.per_second for name, run in one.loops.items() if name != "fer")
 
 
 def against_servers(*names: ServerName) -> Callable[[Results], Ratios]:
-    """Compare Mien's throughput at 16 clients with that of the fastest of these servers."""
+    """Compare Mien's throughput at 16 clients with the fastest of these servers."""
 
     def ratios(results: Results) -> Ratios:
         found = []
@@ -84,7 +84,7 @@ def against_limit(results: Results) -> Ratios:
 
 
 def against_loop(name: LoopName) -> Callable[[Results], Ratios]:
-    """Compare Mien's throughput at 16 clients with a loop, where it ran."""
+    """Compare Mien's throughput at 16 clients with a loop, if it ran."""
 
     def ratios(results: Results) -> Ratios:
         pairs = [(load_at(one, "mien", 16), one.loops.get(name)) for one in results.rounds]
@@ -100,30 +100,30 @@ def tail(results: Results) -> Ratios:
 
 
 def lone_client(results: Results) -> Ratios:
-    """Compare one client's p50 with a picture's in the loop without a server."""
+    """Compare a lone client's p50 with a picture's p50 in the loop without a server."""
     pairs = [(load_at(one, "mien", 1), one.loops["one by one"]) for one in results.rounds]
     return [load.latency_ms.p50_ms / loop.step_ms.p50_ms for load, loop in pairs if load]
 
 
 def faces(results: Results) -> Ratios:
-    """Compare the emotion time of 128 faces in a picture with that of one."""
+    """Compare the emotion time of 128 faces in a picture with that of one face."""
     by_faces = {each.faces: each.classify_ms for each in results.faces}
     return [by_faces[128] / by_faces[1]]
 
 
 def sizes(results: Results) -> Ratios:
-    """Compare the whole time of a 12 MP JPEG with that of a 720p one."""
+    """Compare the total time of a 12 MP JPEG with that of a 720p one."""
     by_name = {each.name: each.whole_ms for each in results.sizes}
     return [by_name["12 MP"] / by_name["720p"]]
 
 
 def wrong_answers(results: Results) -> Ratios:
-    """Return the share of wrong answers under load, of the worse precision."""
+    """Return the share of wrong answers under load, for the worst precision."""
     return [max(each.wrong / each.requests for each in results.right_answers)]
 
 
 def growth(results: Results) -> Ratios:
-    """Return how much the memory grew by its slope over the run, as a share of itself."""
+    """Return the memory's growth over the run according to its slope, as a share of itself."""
     memory = results.memory
     if memory is None:
         return []
@@ -152,5 +152,5 @@ TARGETS: tuple[Target, ...] = (
 
 
 def judge(results: Results) -> list[Verdict]:
-    """Hold a run against every target."""
+    """Compare a run with every target."""
     return [Verdict(target, target.ratios(results)) for target in TARGETS]

@@ -1,4 +1,4 @@
-"""Who runs against whom: each contender for itself, in processes of its own, so that none takes from another."""
+"""The contenders: each runs alone, in its own processes, so that none takes resources from another."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ SERVERS: dict[ServerName, tuple[ServerKind, str]] = {
     "usual way, threads": (USUAL_WAY, "/detect-in-threads"),
     "LitServe": (LITSERVE, "/detect"),
 }
-"""How each is started and where it is asked."""
+"""How each is started, and the path to request."""
 
 CLIENTS: dict[ServerName, tuple[int, ...]] = {
     "mien": (1, 4, 16, 64),
@@ -44,7 +44,7 @@ NO_FER = "fer lives in an environment of its own: see benchmarks/fer-requirement
 
 
 class ChildFailed(RuntimeError):
-    """A measuring process ended with an error; its message is on stderr already."""
+    """A measuring process ended with an error; its message is already on stderr."""
 
 
 def measure_bare(seconds: float) -> tuple[Networks, dict[LoopName, LoopRun]]:
@@ -55,14 +55,14 @@ def measure_bare(seconds: float) -> tuple[Networks, dict[LoopName, LoopRun]]:
 
 
 def measure_stages(seconds: float) -> Stages:
-    """Measure where the time of a picture goes."""
+    """Measure where a picture's time goes."""
     return Stages.model_validate_json(_run([sys.executable, "-m", "benchmarks.stages", "--seconds", str(seconds)]))
 
 
 def measure_server(name: ServerName, warm_up_s: float, seconds: float) -> ServerRun:
-    """Start a server, put it under its numbers of clients one after the other, and end it."""
+    """Start a server, load it with each of its client counts in turn, and stop it."""
     kind, path = SERVERS[name]
-    write = post if kind in (MIEN, MIEN_INT8) else post_form  # the others take what a browser's form sends
+    write = post if kind in (MIEN, MIEN_INT8) else post_form  # the others expect a browser's form upload
     request = write(path, photo_bytes())
     with running(kind) as server:
         idle_mb = server.resident_mb()
@@ -71,7 +71,7 @@ def measure_server(name: ServerName, warm_up_s: float, seconds: float) -> Server
 
 
 def measure_fer(python: Path, seconds: float) -> tuple[str, LoopRun]:
-    """Run fer in a loop by the Python it is installed for; return its version too."""
+    """Run fer in a loop under the Python it is installed for; return its version too."""
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         Path(file.name).write_bytes(photo_bytes())
         answer = json.loads(_run([str(python), "benchmarks/fer_loop.py", file.name, str(seconds)]))

@@ -1,4 +1,4 @@
-"""What a picture costs by the number of its faces and by its size, on a server with one client."""
+"""A picture's cost by number of faces and by size, on a server with one client."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from benchmarks.server import MIEN, RunningServer, running
 
 FACES = (0, 1, 2, 8, 32, 128)
 SETTLING = 2
-"""The first answers for a new kind of picture are left out: new shapes are set up in them."""
+"""The first answers for a new kind of picture are left out: they include setting up new shapes."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Repeated:
 
     Attributes:
         whole_ms: Median time from the first byte sent to the last received.
-        answers: The JSON of each.
+        answers: The JSON of each answer.
     """
 
     whole_ms: float
     answers: list[dict[str, Any]]
 
     def median_ms(self, stage: str) -> float:
-        """Return the median of a stage's time, as the server tells it."""
+        """Return the median of a stage's time, as reported by the server."""
         return float(statistics.median(answer["timings_ms"][stage] for answer in self.answers))
 
 
@@ -38,7 +38,7 @@ def measure_costs(seconds: float) -> tuple[list[FacesCost], list[SizeCost]]:
     """Measure each number of faces and each size for some time.
 
     Raises:
-        RuntimeError: If a picture is not answered, or with another number of faces than it was made to show.
+        RuntimeError: If a picture is not answered, or not with the number of faces that it was made to show.
     """
     with running(MIEN) as server:
         faces = [_faces_cost(server, count, seconds) for count in FACES]
@@ -46,9 +46,9 @@ def measure_costs(seconds: float) -> tuple[list[FacesCost], list[SizeCost]]:
 
 
 def _faces_cost(server: RunningServer, faces: int, seconds: float) -> FacesCost:
-    """Measure a picture with so many faces.
+    """Measure a picture with this many faces.
 
-    For many faces it shows a few more than are asked for, and `max_faces` keeps as many as that: a face that the
+    For many faces it shows a few more than needed, and `max_faces` limits them to the number asked for: a face that the
     detector misses would make the cost look smaller.
     """
     shown = min(COLUMNS * ROWS, faces + faces // 8)

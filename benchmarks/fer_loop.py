@@ -1,8 +1,8 @@
-"""The package `fer` in a loop, in an environment of its own: this file imports nothing of Mien.
+"""The package `fer` in a loop, in its own environment: this file imports nothing from Mien.
 
     FER_PYTHON benchmarks/fer_loop.py photo.jpg SECONDS
 
-Its defaults are used: OpenCV's Haar cascade, and its quantised TensorFlow Lite network for each face. Prints one JSON
+It uses fer's defaults: OpenCV's Haar cascade, and a quantised TensorFlow Lite network for each face. Prints one JSON
 object: the time of each picture in milliseconds, decoding included, the number of faces found, and fer's version.
 """
 

@@ -15,13 +15,13 @@ SAMPLES = 200
 
 
 def measure_growth(requests: int) -> MemoryGrowth:
-    """Ask so many times from 16 clients and look at the server's resident memory 200 times on the way.
+    """Send this many requests from 16 clients and sample the server's resident memory 200 times on the way.
 
     Args:
         requests: At least 200.
     """
     bodies = [post("/detect", sized(width, height)) for width, height in MIXED_SIZES]
-    order = itertools.islice(itertools.cycle(bodies), requests)  # shared: whoever is free takes the next one
+    order = itertools.islice(itertools.cycle(bodies), requests)  # shared: any free client takes the next one
     samples: list[tuple[int, float]] = []
     answered = failed = 0
     with running(MIEN) as server:

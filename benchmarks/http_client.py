@@ -1,6 +1,6 @@
-"""Closed-loop HTTP/1.1 clients on bare sockets: requests are written beforehand, so that a client costs little.
+"""Closed-loop HTTP/1.1 clients on bare sockets: requests are prepared in advance, so that a client costs little.
 
-Clients and server share the machine's cores; `benchmarks.load` says how much the clients took.
+Clients and server share the machine's cores; `benchmarks.load` reports how much the clients took.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ BOUNDARY = "----mien-benchmarks"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """The outcome of one request.
 
     Attributes:
         client: Number of the client, from 0.
         began_s: When the first byte was sent, by `time.perf_counter`.
         ended_s: When the last byte was received.
-        retry_after_s: What a refusal asks to wait; None where it says nothing.
+        retry_after_s: How long a refusal asks the client to wait; None if it does not say.
     """
 
     client: int
@@ -37,13 +37,13 @@ class Answer:
 
 
 def post(path: str, payload: bytes, content_type: str = "image/jpeg") -> bytes:
-    """Write a whole POST request."""
+    """Return a whole POST request."""
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(payload)}"
     return f"{head}\r\n\r\n".encode() + payload
 
 
 def post_form(path: str, payload: bytes) -> bytes:
-    """Write a whole POST request with the payload as the form's `file`, as a browser sends it."""
+    """Return a whole POST request with the payload as the form's `file`, as a browser sends it."""
     disposition = 'Content-Disposition: form-data; name="file"; filename="photo.jpg"'
     head = f"--{BOUNDARY}\r\n{disposition}\r\nContent-Type: image/jpeg\r\n\r\n"
     body = head.encode() + payload + f"\r\n--{BOUNDARY}--\r\n".encode()
@@ -51,7 +51,7 @@ def post_form(path: str, payload: bytes) -> bytes:
 
 
 def until(seconds: float, request: bytes) -> Iterator[bytes]:
-    """Repeat a request for so many seconds from now."""
+    """Repeat a request for this many seconds from now."""
     end = time.perf_counter() + seconds
     return itertools.takewhile(lambda _: time.perf_counter() < end, itertools.repeat(request))
 
@@ -59,13 +59,13 @@ def until(seconds: float, request: bytes) -> Iterator[bytes]:
 async def ask_all(
     port: int, sources: Sequence[Iterable[bytes]], take: Callable[[Answer], None], patient: bool = False
 ) -> None:
-    """Run one client for each source, all at once, until every source is used up.
+    """Run one client per source, all at once, until every source is exhausted.
 
     Args:
-        port: Of a server on this machine.
-        sources: The requests of each client, one after the other; a source may end by the clock.
+        port: Port of a server on this machine.
+        sources: Each client's requests, in order; a source may end by the clock.
         take: Called with each answer.
-        patient: Whether a client waits for as long as a refusal asks.
+        patient: Whether a client waits as long as a refusal asks.
 
     Raises:
         ConnectionError: If the server closes a connection or does not speak HTTP/1.1 with a content length.

@@ -22,16 +22,16 @@ MAX_BATCH_SIZE = Settings.model_fields["max_batch_size"].default
 
 
 class PipelineAPI(litserve.LitAPI):
-    """What LitServe asks for: decode, predict a batch, encode."""
+    """The methods that LitServe requires: decode, predict a batch, encode."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002 - the settings say where the pipeline computes
-        """Load in the worker process."""
+        """Load the pipeline in the worker process."""
         self.max_pixels = Settings().max_pixels
         self.pipeline: Pipeline = load_pipeline()
         self.pipeline.warm_up()
 
     def decode_request(self, request: Request, **_: Any) -> Image:
-        """Decode one picture; LitServe reads the annotation and hands over the request's form."""
+        """Decode one picture; LitServe reads the annotation and passes the request's form."""
         form: Any = request
         return decode_image(form["file"].file.read(), self.max_pixels)
 
@@ -40,13 +40,13 @@ class PipelineAPI(litserve.LitAPI):
         return self.pipeline.detect(x, [DetectOptions()] * len(x))
 
     def encode_response(self, output: ImageFaces, **_: Any) -> DetectOut:
-        """Write one answer, as Mien does."""
+        """Encode one answer, as Mien does."""
         return detect_out(output, model_names(self.pipeline.manifest))
 
 
 def main(port: Annotated[int, typer.Option(help="Port to listen on.")]) -> None:
     """Serve on this machine only."""
-    os.environ["OMP_NUM_THREADS"] = str(usable_cores())  # ultralytics has set 1, and the worker would inherit that
+    os.environ["OMP_NUM_THREADS"] = str(usable_cores())  # ultralytics has set it to 1, which the worker would inherit
     api = PipelineAPI(max_batch_size=MAX_BATCH_SIZE, api_path="/detect")
     server = litserve.LitServer(api, accelerator="auto")
     server.run(host="127.0.0.1", port=port, generate_client_file=False)

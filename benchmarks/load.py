@@ -1,4 +1,4 @@
-"""A server under a number of closed-loop clients for some time."""
+"""Measures a server under a number of closed-loop clients for some time."""
 
 import asyncio
 import time
@@ -12,14 +12,14 @@ from benchmarks.spread import spread
 
 
 def measure_load(server: RunningServer, request: bytes, clients: int, warm_up_s: float, seconds: float) -> Load:
-    """Let the clients repeat one request, and look at the answers that end in the time after the warm-up.
+    """Let the clients repeat one request, and measure the answers that end after the warm-up.
 
     Args:
-        server: Asked by clients of this process.
+        server: Queried by clients in this process.
         request: The whole request.
         clients: How many at once.
         warm_up_s: Left out at the beginning.
-        seconds: How long to look.
+        seconds: How long to measure.
     """
     return asyncio.run(_measure(server, request, clients, warm_up_s, seconds))
 
@@ -47,14 +47,14 @@ async def _measure(server: RunningServer, request: bytes, clients: int, warm_up_
 
 
 def rate(answers: Sequence[Answer], seen: Sequence[Answer], clients: int) -> float:
-    """Return the answers a second of closed-loop clients: their number over the mean time from answer to answer.
+    """Return the answers per second of closed-loop clients: their number over the mean time from answer to answer.
 
-    Counting the answers in a window would be off by up to a batch at both its ends: answers come in batches.
+    Counting the answers in a window would be off by up to a batch at either end: answers come in batches.
 
     Args:
-        answers: All, in the order in which they came.
+        answers: All answers, in order of arrival.
         seen: Those that count; at least one.
-        clients: How many asked all the time.
+        clients: How many were sending throughout.
     """
     ends: dict[int, float] = {}
     cycles: dict[Answer, float] = {}

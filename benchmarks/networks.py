@@ -1,4 +1,4 @@
-"""The pipeline as `mien serve` makes it, and what it says of itself."""
+"""The pipeline as `mien serve` makes it, and how it describes itself."""
 
 import sys
 
@@ -13,24 +13,24 @@ from benchmarks.results import Networks, Precision
 
 
 def load_pipeline() -> Pipeline:
-    """Load both networks by the settings of the environment."""
+    """Load both networks with the environment's settings."""
     settings = Settings()
     weights_dir = settings.weights_dir or default_weights_dir()
     return Pipeline.load(weights_dir, settings.device, settings.precision, settings.threads, settings.runtime)
 
 
 def describe(pipeline: Pipeline) -> Networks:
-    """Say how the pipeline computes."""
+    """Describe how the pipeline computes."""
     return Networks(
         device=str(pipeline.device),
-        runtime="openvino" if "openvino" in sys.modules else "torch",  # imported only where it runs the networks
+        runtime="openvino" if "openvino" in sys.modules else "torch",  # only imported if it runs the networks
         precision=_precision(pipeline.device),
         threads=Settings().threads or THREADS_THERE,
     )
 
 
 def finish(pipeline: Pipeline) -> None:
-    """Wait until a GPU has done what it was given, so that a clock inside the pipeline tells the truth."""
+    """Wait until a GPU has finished its work, so that a clock inside the pipeline is right."""
     if pipeline.device.type == "cuda":
         torch.cuda.synchronize(pipeline.device)
 

@@ -66,7 +66,7 @@ def write_page(results: Results, page: Path, picture: str) -> None:
     Args:
         results: A run.
         page: The Markdown file; overwritten.
-        picture: Address of the figure, relative to the page.
+        picture: Path of the figure, relative to the page.
     """
     parts = [INTRODUCTION, _machine(results), f"![Throughput, stages and costs]({picture})\n"]
     parts += [_markdown(section) for section in sections(results)]

@@ -1,4 +1,4 @@
-"""The pictures: made from the two photos that ultralytics ships, the same in every run."""
+"""The pictures: made from the two photos that ultralytics ships, identical in every run."""
 
 import io
 from importlib.util import find_spec
@@ -12,19 +12,19 @@ QUALITY = 90
 """JPEG quality of the pictures made here; phones write 85 to 95."""
 
 GRAIN = 4.0
-"""Standard deviation of the noise laid over an enlarged photo: without it a blurred 12 MP file would be a fifth of a
-camera's and decode faster than one."""
+"""Standard deviation of the noise added to an enlarged photo: without it, a blurred 12 MP file would be a fifth the
+size of a camera's and decode faster."""
 
 FACE_CENTRE, FACE_TILE_PX = (985, 188), 280
 """The right person's face in the photo, with room around it."""
 
 PASSER_BY_CENTRE, PASSER_BY_TILE_PX = (287, 448), 84
-"""The same of a face in the other photo."""
+"""The same for a face in the other photo."""
 
 TILE_PX, COLUMNS, ROWS = 80, 16, 9
 LARGE_TILE_PX, APART_PX, STEP_PX, STEPS = 160, 300, 16, 8
 ANGLE = 22
-"""Degrees: the same face turned gets another emotion; further turned the detector is less sure of it."""
+"""Degrees: the same face rotated gets another emotion; rotated further, the detector is less sure of it."""
 
 SIZES: dict[str, tuple[int, int]] = {
     "VGA": (640, 480),
@@ -39,12 +39,12 @@ MIXED_SIZES = (
 
 
 def photo_bytes(name: str = "zidane.jpg") -> bytes:
-    """Return a photo as it is shipped; the usual one has 1280 x 720 pixels and two faces.
+    """Return a photo as shipped; the default one has 1280 x 720 pixels and two faces.
 
     Raises:
         FileNotFoundError: If ultralytics is not installed.
     """
-    spec = find_spec("ultralytics")  # found, not imported: the clients' process stays small
+    spec = find_spec("ultralytics")  # located, not imported, to keep the clients' process small
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("ultralytics is not installed, and the photos are part of it.")
     return (Path(spec.submodule_search_locations[0]) / "assets" / name).read_bytes()
@@ -57,21 +57,21 @@ def photo(name: str = "zidane.jpg") -> Pillow.Image:
 
 
 def jpeg(picture: Pillow.Image) -> bytes:
-    """Write a JPEG."""
+    """Encode a JPEG."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
 
 
 def sized(width: int, height: int) -> bytes:
-    """Return the photo cut to another shape, resized and grained, as JPEG."""
+    """Return the photo cropped to another shape, resized and with noise, as JPEG."""
     picture = ImageOps.fit(photo(), (width, height), Pillow.Resampling.LANCZOS)
     grain = np.random.default_rng(width).normal(0, GRAIN, (height, width, 1)).astype(np.float32)
     return jpeg(Pillow.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8)))
 
 
 def crowd(faces: int) -> Pillow.Image:
-    """Return a picture of 1280 x 720 pixels with so many faces, all of one size, on a blurred background.
+    """Return a picture of 1280 x 720 pixels with this many faces, all the same size, on a blurred background.
 
     Args:
         faces: 0 to 144.
@@ -92,8 +92,8 @@ def crowd(faces: int) -> Pillow.Image:
 def different(count: int) -> list[bytes]:
     """Return pictures that have no answer in common.
 
-    They show one to three faces of different emotions, each time at other places. Every second one is upright, so that
-    a batch of them takes two canvases.
+    They show one to three faces with different emotions, each time in other places. Every second one is in portrait
+    format, so that a batch of them takes two canvases.
 
     Args:
         count: At most 64: 8 steps to the right times 8 down.

@@ -14,7 +14,7 @@ MIEN_COLOUR, OTHER_COLOUR, LIMIT_COLOUR = "#3d6fd1", "#9aa5b1", "#e4572e"
 
 
 def draw(results: Results, path: Path) -> None:
-    """Draw throughput, stages, and costs against faces and size into a PNG.
+    """Draw throughput, stages, and costs by faces and size to a PNG.
 
     Args:
         results: A run.

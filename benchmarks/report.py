@@ -1,4 +1,4 @@
-"""A run as tables of text; the terminal and docs/benchmarks.md show the same ones."""
+"""A run as text tables; the terminal and docs/benchmarks.md show the same ones."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ class Section:
     """A table.
 
     Attributes:
-        rows: As long as the header.
-        note: What one must know to read it.
+        rows: Each as long as the header.
+        note: What the reader must know.
     """
 
     title: str
@@ -42,7 +42,7 @@ def what_is_left_out(results: Results) -> list[str]:
 
 
 def verdict_row(verdict: Verdict) -> tuple[str, ...]:
-    """Write one target."""
+    """Format one target."""
     target = verdict.target
     limit = f"{target.direction} {target.limit:g}"
     if not verdict.ratios:

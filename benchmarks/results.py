@@ -1,4 +1,4 @@
-"""What a run measured, as one JSON file; the table, the figure, the page and the targets all read it from here."""
+"""A run's measurements, as one JSON file; the tables, the figure, the page and the targets all read them from here."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ ServerName = Literal["mien", "mien, int8", "usual way", "usual way, threads", "L
 
 
 class Frozen(BaseModel):
-    """A record that refuses unknown fields, so that an old file is noticed."""
+    """A record that refuses unknown fields, so that an old file is detected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,9 +27,9 @@ class LoopRun(Frozen):
     """A loop in one process without a server.
 
     Attributes:
-        per_second: Pictures a second.
+        per_second: Pictures per second.
         faces: How many it finds in the photo, which shows two.
-        step_ms: Time of one step: a picture, or a batch where the loop takes batches.
+        step_ms: Time of one step: a picture, or a batch if the loop takes batches.
     """
 
     per_second: float
@@ -38,15 +38,15 @@ class LoopRun(Frozen):
 
 
 class Load(Frozen):
-    """A server under closed-loop clients: each asks again as soon as it is answered.
+    """A server under closed-loop clients: each sends its next request as soon as it is answered.
 
     Attributes:
-        clients: How many, each with a connection of its own.
-        per_second: Answers with status 200 a second, by `benchmarks.load.rate`.
+        clients: How many, each with its own connection.
+        per_second: Answers with status 200 per second, by `benchmarks.load.rate`.
         latency_ms: From the first byte sent to the last byte received.
         failed: Answers with any other status.
-        client_cores: Processor time the clients took, in cores; they share the machine with the server.
-        server_cores: The same of all the server's processes.
+        client_cores: Processor time that the clients took, in cores; they share the machine with the server.
+        server_cores: The same for all the server's processes.
     """
 
     clients: int
@@ -61,7 +61,7 @@ class ServerRun(Frozen):
     """One start of a server.
 
     Attributes:
-        start_s: From the process's start to the first good answer of its readiness route.
+        start_s: From the process's start to the first good answer from its readiness route.
         idle_mb: Resident memory of all its processes before the first request, in megabytes.
         loaded_mb: The same after the last one.
         loads: By number of clients.
@@ -74,14 +74,14 @@ class ServerRun(Frozen):
 
 
 class Round(Frozen):
-    """All contenders once, one after the other; ratios are formed inside a round."""
+    """All contenders once, one after the other; ratios are taken within a round."""
 
     loops: dict[LoopName, LoopRun]
     servers: dict[ServerName, ServerRun]
 
 
 class FacesCost(Frozen):
-    """Median times of a 720p picture with so many faces, all of one size, on a server with one client."""
+    """Median times of a 720p picture with this many faces, all the same size, on a server with one client."""
 
     faces: int
     detect_ms: float
@@ -101,11 +101,11 @@ class SizeCost(Frozen):
 
 
 class Stages(Frozen):
-    """Where the time of the loop goes that takes pictures one by one.
+    """Where the time goes in the loop that takes pictures one by one.
 
     Attributes:
-        shares: Of each stage; they sum to 1.
-        gpu_mb: Most memory that the device held; None on a CPU.
+        shares: Share of each stage; they sum to 1.
+        gpu_mb: Peak memory on the device; None on a CPU.
     """
 
     shares: dict[str, float]
@@ -113,13 +113,13 @@ class Stages(Frozen):
 
 
 class RightAnswers(Frozen):
-    """Many clients at once against the same pictures asked alone.
+    """Many clients at once compared with the same pictures sent alone.
 
     Attributes:
-        precision: What the server computed in.
-        wrong: Answers with another number of faces, another status, or further away than allowed.
-        box_px: Largest distance of a box's edge from the lone answer's, of the answers with as many faces.
-        probability: Largest difference of a probability, of the same.
+        precision: The precision that the server computed in.
+        wrong: Answers with another number of faces, another status, or further off than allowed.
+        box_px: Largest distance of a box's edge from the lone answer's, over answers with the same number of faces.
+        probability: Largest difference of a probability, over the same answers.
     """
 
     precision: Precision
@@ -134,8 +134,8 @@ class MemoryGrowth(Frozen):
     """The server's resident memory over many requests of mixed sizes.
 
     Attributes:
-        steady_mb: Mean after the first fifth, in which pools and caches fill.
-        kb_per_1000: Slope of a straight line through what comes after it.
+        steady_mb: Mean after the first fifth, during which pools and caches fill.
+        kb_per_1000: Slope of a straight line through the samples after it.
         samples: (requests answered, megabytes).
     """
 
@@ -147,13 +147,13 @@ class MemoryGrowth(Frozen):
 
 
 class Machine(Frozen):
-    """What was measured on, and what.
+    """The machine measured on, and the software measured.
 
     Attributes:
-        busy_before: Processes that wanted a core in the minute before the run, on average; what installed or built
-            something just before still counts.
+        busy_before: Processes that wanted a core in the minute before the run, on average; an install or build just
+            before still counts.
         versions: By distribution.
-        commit: Of the checkout; with a plus sign where files differ from it.
+        commit: The checkout's commit; with a plus sign if files differ from it.
     """
 
     date: str
@@ -180,7 +180,7 @@ class Results(Frozen):
 
     Attributes:
         memory: None until `python -m benchmarks memory` has run.
-        quick: Whether times were short: good enough to see a break, not to quote.
+        quick: Whether times were short: good enough to spot a break, not to quote.
     """
 
     quick: bool

@@ -1,4 +1,4 @@
-"""Whether answers under load are the answers that the same pictures get alone."""
+"""Whether answers under load equal those that the same pictures get alone."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ from benchmarks.server import MIEN, RunningServer, running
 
 BOX_PX = 1.0
 PROBABILITY: dict[Precision, float] = {"bf16": 0.02, "fp32": 1e-3, "int8": 0.02}
-"""How far an answer may be from the lone one: other batch sizes take other paths through the arithmetic."""
+"""How far an answer may be from the lone one: other batch sizes take other arithmetic paths."""
 
 Face = tuple[tuple[float, ...], tuple[float, ...]]
 """Left, top, right and bottom in pixels; a probability for each label, in alphabetical order."""
@@ -30,7 +30,7 @@ def faces_of(body: bytes) -> list[Face]:
 
 
 def distance(one: Sequence[Face], other: Sequence[Face]) -> tuple[float, float]:
-    """Return the largest distance of box edges in pixels and of probabilities; infinite for other numbers of faces."""
+    """Return the largest difference of box edges in pixels and of probabilities; infinite if face counts differ."""
     if len(one) != len(other):
         return math.inf, math.inf
     pairs = list(zip(one, other, strict=True))
@@ -44,9 +44,9 @@ def judge(lone: Sequence[list[Face]], answers: Sequence[Answer], precision: Prec
     """Compare the answers of clients that each asked about one picture.
 
     Args:
-        lone: The answers for each client's picture when it was asked alone.
-        answers: What the clients got.
-        precision: Says how close is close enough.
+        lone: The answers for each client's picture when sent alone.
+        answers: The answers that the clients got.
+        precision: Determines how close is close enough.
     """
     wrong, box_px, probability = 0, 0.0, 0.0
     for answer in answers:
@@ -67,7 +67,7 @@ def judge(lone: Sequence[list[Face]], answers: Sequence[Answer], precision: Prec
 
 
 def alone(server: RunningServer, pictures: Sequence[bytes]) -> list[list[Face]]:
-    """Ask about one picture after the other.
+    """Send one picture after the other.
 
     Raises:
         RuntimeError: If two pictures, or two faces of one, have answers so close that mixing them up would not show.
@@ -84,12 +84,12 @@ def alone(server: RunningServer, pictures: Sequence[bytes]) -> list[list[Face]]:
 
 
 def measure_right_answers(pictures: Sequence[bytes], requests: int, precision: Precision) -> RightAnswers:
-    """Let one client for each picture ask at once, on a server of its own.
+    """Run one client per picture, all at once, on a separate server.
 
     Args:
-        pictures: Each client's own.
-        requests: Of all clients together, rounded up to as many for each.
-        precision: What the server computes in.
+        pictures: One per client.
+        requests: Total over all clients, rounded up to the same number for each.
+        precision: The precision that the server computes in.
     """
     each = math.ceil(requests / len(pictures))
     with running(MIEN, {"MIEN_PRECISION": precision}) as server:

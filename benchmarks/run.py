@@ -29,7 +29,7 @@ PARALLEL_PICTURES = 64
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a run looks.
+    """How long a run measures.
 
     Attributes:
         rounds: How often all contenders take their turn.
@@ -37,8 +37,8 @@ class Plan:
         warm_up_s: Left out at the beginning of each load.
         load_s: Length of each load.
         costs_s: Length of each cost.
-        right_requests: Requests that are compared with lone answers.
-        all_precisions: Whether they are also compared in the precisions that the server computes in only if asked.
+        right_requests: Requests compared with lone answers.
+        all_precisions: Whether they are also compared in the precisions that the server uses only on request.
     """
 
     rounds: int
@@ -59,9 +59,9 @@ class Run:
     """A run in progress.
 
     Attributes:
-        plan: How long to look.
-        fer_python: Python of the environment that has fer; None leaves fer out.
-        tell: Told what is measured next.
+        plan: How long to measure.
+        fer_python: Python of the environment with fer; None leaves fer out.
+        tell: Called with what is measured next.
     """
 
     plan: Plan
@@ -71,17 +71,17 @@ class Run:
     fer_version: str | None = None
 
     def measure(self) -> Results:
-        """Measure everything but the memory over many requests, which takes as long as all the rest.
+        """Measure everything except the memory over many requests, which takes as long as all the rest.
 
         Raises:
-            ChildFailed: If a process of Mien's own fails; a peer that fails is left out.
+            ChildFailed: If one of Mien's own processes fails; a peer that fails is left out.
             ServerFailed: The same.
         """
         began, machine = time.monotonic(), describe_machine()
         self.tell("numbers of faces and sizes of pictures")
         faces, sizes = measure_costs(self.plan.costs_s)
         networks, _ = measure_bare(0)
-        right_answers = self._right_answers(networks)  # early, as the costs: both stop where a picture shows too few
+        right_answers = self._right_answers(networks)  # early, like the costs: both stop if a picture shows too few
         rounds = self._rounds(networks)
         self.tell("stages")
         stages = measure_stages(self.plan.loop_s)

@@ -1,4 +1,4 @@
-"""Starts a server of its own on a free port of this machine, waits until it is ready, and ends it with its children."""
+"""Starts a server on a free port of this machine, waits until it is ready, and ends it with its children."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ LOG_CHARACTERS = 4000
 
 
 class ServerFailed(RuntimeError):
-    """A server did not start, or ended by itself."""
+    """A server did not start, or exited by itself."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class ServerKind:
     """How to start a server.
 
     Attributes:
-        arguments: Of Python; `{port}` stands for the port.
-        ready_path: Answers 200 once requests are served.
+        arguments: Python's arguments; `{port}` stands for the port.
+        ready_path: Path that answers 200 once requests are served.
         environment: Added to this process's own.
     """
 
@@ -58,7 +58,7 @@ class RunningServer:
     process: psutil.Process
 
     def resident_mb(self) -> float:
-        """Return the resident memory of all its processes in megabytes; pages they share count for each."""
+        """Return the resident memory of all its processes in megabytes; shared pages count for each."""
         return float(sum(each.memory_info().rss for each in self._processes())) / MEGABYTE
 
     def processor_s(self) -> float:
@@ -77,14 +77,14 @@ class RunningServer:
 
 @contextmanager
 def running(kind: ServerKind, environment: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
-    """Start a server, yield it once it is ready, end it.
+    """Start a server, yield it once it is ready, then end it.
 
     Args:
         kind: Which one.
         environment: Added to its own.
 
     Raises:
-        ServerFailed: If it is not ready within two minutes, or breaks a client's connection off; with what it wrote.
+        ServerFailed: If it is not ready within two minutes, or breaks off a client's connection; with its output.
     """
     port = _free_port()
     command = [sys.executable, *(each.format(port=port) for each in kind.arguments)]
@@ -139,7 +139,7 @@ def _answers(url: str) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to stop; kill what is left of its session after half a minute."""
+    """Ask it to stop; after half a minute, kill what is left of its session."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(30)

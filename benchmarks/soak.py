@@ -1,11 +1,11 @@
-"""Asks a real server from many clients for a long time and tells what grew, failed or was mixed up.
+"""Loads a real server from many clients for a long time and reports what grew, failed or was mixed up.
 
     python -m benchmarks.soak                      # ten minutes, 8 clients
     python -m benchmarks.soak --minutes 1 --clients 256 --queue-size 64
 
-It starts a server of its own on this machine and asks nothing else. Each client sends pictures of its own size, so that
+It starts its own server on this machine and contacts nothing else. Each client sends pictures of its own size, so that
 an answer that belongs to another client shows; one request in twenty is broken off, one in twenty is not a picture.
-Exit code 1 if anything was mixed up, failed with 5xx other than 503, or hung.
+Exit code 1 if anything was mixed up, failed with a 5xx other than 503, or hung.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Tally:
 
 
 def make_picture(width: int, height: int) -> bytes:
-    """Return a JPEG of noise of a size that tells whose it is."""
+    """Return a JPEG of noise whose size tells whose it is."""
     noise = np.random.default_rng(width).integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).resize((width, height)).save(buffer, "JPEG")
@@ -57,7 +57,7 @@ def make_picture(width: int, height: int) -> bytes:
 
 
 def client(number: int, port: int, until: float, tally: Tally) -> None:
-    """Ask until the time is up."""
+    """Send requests until the time is up."""
     width, height = 320 + 2 * number, 240
     picture, random_of_mine = make_picture(width, height), random.Random(number)  # noqa: S311 - repeatable
     while time.monotonic() < until:
@@ -88,7 +88,7 @@ def ask(port: int, payload: bytes) -> tuple[str, dict[str, dict[str, int]]]:
 
 
 def break_off(port: int, picture: bytes) -> None:
-    """Send a whole request and leave before the answer."""
+    """Send a whole request and disconnect before the answer."""
     head = f"POST /detect HTTP/1.1\r\nHost: soak\r\nContent-Length: {len(picture)}\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(head + picture)
@@ -98,7 +98,7 @@ def report(tally: Tally, samples: list[tuple[float, float]], seconds: float) -> 
     """Print what happened; return whether all is well.
 
     Args:
-        tally: Of all clients.
+        tally: Totals of all clients.
         samples: (seconds, resident megabytes).
         seconds: Length of the run.
     """

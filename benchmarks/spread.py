@@ -1,4 +1,4 @@
-"""Percentiles and slopes of what was measured."""
+"""Percentiles and slopes of measurements."""
 
 import math
 import statistics
@@ -9,17 +9,17 @@ import numpy as np
 from benchmarks.results import Spread
 
 FILLING_SHARE = 0.2
-"""The first part of a run is left out of the memory's slope: pools and caches fill."""
+"""Share of a run, at its start, left out of the memory's slope: pools and caches fill."""
 
 MIN_SAMPLES = 3
-"""A line fits two samples always."""
+"""A line always fits two samples."""
 
 
 def spread(times_ms: Sequence[float]) -> Spread:
     """Return the percentiles of at least one time, by linear interpolation between the closest ranks.
 
     Raises:
-        ValueError: If there is no time at all.
+        ValueError: If there are no times.
     """
     if not times_ms:
         raise ValueError("Nothing was answered, so that there is no time to take percentiles of.")
@@ -34,7 +34,7 @@ def steady(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
         samples: (x, y) with rising x; at least one.
 
     Returns:
-        The mean, and the slope; the slope is NaN where fewer than three samples are left.
+        The mean, and the slope; the slope is NaN if fewer than three samples are left.
     """
     first, last = samples[0][0], samples[-1][0]
     kept = [each for each in samples if each[0] >= first + FILLING_SHARE * (last - first)]

@@ -1,11 +1,11 @@
-"""Where the time of one picture goes: the functions of the pipeline are replaced by ones that also look at the clock.
+"""Where a picture's time goes: the pipeline's functions are replaced by ones that also read the clock.
 
     python -m benchmarks.stages --seconds 5
 
 Prints one JSON object.
 
-No function of a stage calls one of another stage, so that the shares add up; what none of them covers (normalising,
-decoding of boxes, copies, Python) is the rest.
+No function of one stage calls one of another, so the shares add up; what none of them covers (normalising, decoding of
+boxes, copies, Python) is the rest.
 """
 
 import time
@@ -34,7 +34,7 @@ class Stopwatch:
     """Seconds by stage.
 
     Args:
-        wait: Called before the clock is read: on a GPU a call returns before its work is done.
+        wait: Called before the clock is read: on a GPU, a call returns before its work is done.
     """
 
     def __init__(self, wait: Callable[[], None]) -> None:
@@ -42,7 +42,7 @@ class Stopwatch:
         self._wait = wait
 
     def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that does the same and is timed."""
+        """Return a timed version of the function."""
 
         def call(*arguments: Any, **named: Any) -> Any:
             self._wait()
@@ -56,10 +56,10 @@ class Stopwatch:
 
     @contextmanager
     def watching(self, targets: dict[str, tuple[object, str]]) -> Iterator[None]:
-        """Time attributes of objects by stage, and put them back.
+        """Time attributes of objects by stage, then restore them.
 
         Raises:
-            AttributeError: If one is not there: the pipeline has changed, and so must `targets_of`.
+            AttributeError: If one is missing: the pipeline has changed, and `targets_of` must follow.
         """
         before = {stage: getattr(owner, name) for stage, (owner, name) in targets.items()}
         try:
@@ -83,7 +83,7 @@ def targets_of(pipeline: Pipeline) -> dict[str, tuple[object, str]]:
 
 
 def shares(pipeline: Pipeline, payload: bytes, seconds: float) -> dict[str, float]:
-    """Return the share of each stage in the time of pictures that are answered one by one; they sum to 1."""
+    """Return each stage's share of the time of pictures answered one by one; they sum to 1."""
     watch = Stopwatch(lambda: finish(pipeline))
     options = DetectOptions()
     decoding = watch.timed("decode", decode)

@@ -1,11 +1,11 @@
-"""Many more clients than a server takes at once: is each answered, is the work still done, is it calm afterwards?
+"""Many more clients than a server takes at once: is each answered, is work still done, is it calm afterwards?
 
     python -m benchmarks.storm                     # 256 clients against a queue of 64
 
-It starts a server of its own. First it measures what the server can do: pictures a second with 16 clients, and the time
-of one. Then comes the storm; its clients wait for as long as a refusal asks, and ask again. Prints JSON; exit code 1 if
-anything but 200 and 503 with Retry-After came, the accepted ones were under 90 % of the maximum, memory still grew in
-the second half of the storm, or a lone client had not its usual time again within 2 s.
+It starts its own server. First it measures what the server can do: pictures per second with 16 clients, and the time of
+one. Then comes the storm; its clients wait as long as a refusal asks, and retry. Prints JSON; exit code 1 if anything
+but 200 and 503 with Retry-After came, the accepted ones were under 90 % of the maximum, memory still grew in the second
+half of the storm, or a lone client was not back to its usual time within 2 s.
 """
 
 import asyncio
@@ -29,23 +29,23 @@ WARM_UP_S = 3.0
 CALM_S = 5.0
 LEAST_SHARE, MOST_GROWTH, LONGEST_RECOVERY_S = 0.9, 1.05, 2.0
 USUAL, IN_A_ROW = 1.5, 5
-"""It is as usual again when the median of so many lone pictures in a row is within so many times that before."""
+"""It is back to usual when the median of `IN_A_ROW` lone pictures in a row is within `USUAL` times that before."""
 
 
 @dataclass(frozen=True)
 class Storm:
-    """What a storm did.
+    """The results of a storm.
 
     Attributes:
         clients: At once.
         queue_size: The server's.
         answers: How many of each kind; see `kinds`.
-        longest_answer_s: Of all.
+        longest_answer_s: The longest of all.
         unloaded_per_second: Answers before, with 16 clients.
         accepted_per_second: Answers with status 200 in the storm.
-        accepted_share: The second to the first.
+        accepted_share: Ratio of the latter to the former.
         memory_mb: Resident before, the most in the first half of the storm, and the most in its second half.
-        memory_growth: The third to the second.
+        memory_growth: Ratio of the third to the second.
         usual_ms: Median of a lone picture before.
         recovery_s: See `recovery_s`.
     """
@@ -66,10 +66,10 @@ class Storm:
 async def storm(
     server: RunningServer, request: bytes, clients: int, seconds: float
 ) -> tuple[list[Answer], list[float]]:
-    """Let patient clients ask for some time.
+    """Let patient clients send requests for some time.
 
     Returns:
-        All answers, and resident memory in megabytes, taken at equal times.
+        All answers, and resident memory in megabytes, sampled at equal intervals.
     """
     answers: list[Answer] = []
     sources = [until(seconds, request) for _ in range(clients)]
@@ -83,20 +83,20 @@ async def storm(
 
 
 def lone_times(server: RunningServer, request: bytes, seconds: float) -> list[Answer]:
-    """Ask one by one for some time."""
+    """Send requests one by one for some time."""
     answers: list[Answer] = []
     asyncio.run(ask_all(server.port, [until(seconds, request)], answers.append))
     return answers
 
 
 def accepted_per_second(answers: list[Answer], began_s: float, seconds: float) -> float:
-    """Return the answers with status 200 a second that end between the warm-up and the end of the storm."""
+    """Return the answers per second with status 200 that end between the warm-up and the end of the storm."""
     first, last = began_s + WARM_UP_S, began_s + seconds
     return sum(each.status == HTTPStatus.OK and first <= each.ended_s < last for each in answers) / (last - first)
 
 
 def recovery_s(calm: list[Answer], began_s: float, usual_s: float) -> float:
-    """Return how long after the storm lone pictures still took longer than usual, in seconds; 0: none did."""
+    """Return how long after the storm lone pictures still took longer than usual, in seconds; 0 if none did."""
     medians = [
         (statistics.median(each.took_s for each in row), row[-1].ended_s - began_s)
         for row in (calm[first : first + IN_A_ROW] for first in range(len(calm) - IN_A_ROW + 1))
@@ -105,7 +105,7 @@ def recovery_s(calm: list[Answer], began_s: float, usual_s: float) -> float:
 
 
 def kinds(answers: list[Answer]) -> dict[str, int]:
-    """Count the answers by status; a refusal that does not say when to come back is a kind of its own."""
+    """Count the answers by status; a refusal that does not say when to retry is a separate kind."""
     silent = HTTPStatus.SERVICE_UNAVAILABLE
     return dict(
         Counter(
@@ -117,7 +117,7 @@ def kinds(answers: list[Answer]) -> dict[str, int]:
 
 
 def faults(result: Storm) -> list[str]:
-    """Name what is not as it should be."""
+    """List what is not as it should be."""
     found = [f"answers {kind}" for kind in result.answers if kind not in ("200", "503")]
     if result.accepted_share < LEAST_SHARE:
         found.append(f"accepted_share {result.accepted_share} (at least {LEAST_SHARE})")

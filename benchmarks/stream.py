@@ -1,4 +1,4 @@
-"""Load on WS /detect/stream: round trips, drops, fairness between sessions and the server's memory.
+"""Load on WS /detect/stream: round trips, drops, fairness between sessions, and the server's memory.
 
 `python -m benchmarks.stream --fps 15 --seconds 60 --sessions 1 --url ws://127.0.0.1:8000/detect/stream --pid PID`
 """
@@ -27,8 +27,8 @@ class Tally:
 
     Attributes:
         sent: When each frame was sent, in seconds.
-        round_trips_ms: Of the frames that were looked at.
-        replies: How many of each kind; drops by their reason.
+        round_trips_ms: Round trips of the processed frames.
+        replies: How many of each kind; drops by reason.
         late_drops: Drops after the first second.
     """
 
@@ -70,7 +70,7 @@ async def _take(session: ClientConnection, tally: Tally, frames: int) -> None:
 
 
 async def sample_memory(pid: int, samples: list[tuple[float, float]]) -> None:
-    """Note the resident memory of the server, (seconds, megabytes), once a second."""
+    """Record the server's resident memory, (seconds, megabytes), once per second."""
     server = psutil.Process(pid)
     while True:
         samples.append((time.perf_counter(), server.memory_info().rss / MEGABYTE))
@@ -80,7 +80,7 @@ async def sample_memory(pid: int, samples: list[tuple[float, float]]) -> None:
 async def measure(
     url: str, payload: bytes, fps: float, seconds: float, sessions: int, pid: int | None
 ) -> dict[str, object]:
-    """Run all sessions side by side, spread over the first second."""
+    """Run all sessions side by side, with their starts spread over the first second."""
     samples: list[tuple[float, float]] = []
     sampling = asyncio.create_task(sample_memory(pid, samples)) if pid else None
     runs = [run_session(url, payload, fps, seconds, index / sessions) for index in range(sessions)]
@@ -91,7 +91,7 @@ async def measure(
 
 
 def report(tallies: list[Tally], seconds: float, samples: list[tuple[float, float]]) -> dict[str, object]:
-    """Sum up; the slope of the memory leaves out the first fifth, in which pools and caches fill."""
+    """Summarise; the memory's slope leaves out the first fifth, during which pools and caches fill."""
     round_trips = spread([each for tally in tallies for each in tally.round_trips_ms])
     answered = [len(tally.round_trips_ms) / seconds for tally in tallies]
     kinds = sorted({kind for tally in tallies for kind in tally.replies})

@@ -2,9 +2,9 @@
 
     uvicorn benchmarks.usual_way:app
 
-It has Mien's weights, thresholds and crop rule, and is written as tutorials write it, without a fault put in. Its
-handler is measured both as `async def` (the networks hold up the event loop) and as `def` (a thread for each request;
-ultralytics locks its predictor).
+It has Mien's weights, thresholds and crop rule, and is written as in tutorials, with no faults added. Its handler is
+measured both as `async def` (the networks block the event loop) and as `def` (a thread per request; ultralytics locks
+its predictor).
 """
 
 import io
@@ -30,7 +30,7 @@ network = build_yolov8n(len(manifest.detector.labels))
 fill(network, load_state(weights_dir, manifest.detector), manifest.detector.file)
 yolo = YOLO(ARCHITECTURE)
 yolo.model = network.eval()
-yolo.predict(Image.new("RGB", (1280, 720)), verbose=False)  # else the first requests set it up, several at once
+yolo.predict(Image.new("RGB", (1280, 720)), verbose=False)  # or the first requests would set it up, several at once
 
 classifier = MyModel(len(manifest.emotion.labels))
 fill(classifier, load_state(weights_dir, manifest.emotion), manifest.emotion.file)

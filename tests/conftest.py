@@ -1,4 +1,4 @@
-"""Doubles and photos shared by the tests. Photos ship inside packages; none is downloaded."""
+"""Test doubles and photos shared by the tests. Photos ship inside packages; none is downloaded."""
 
 import hashlib
 import io
@@ -36,13 +36,13 @@ def make_manifest() -> Manifest:
 
 
 def digest_probabilities(image: Image) -> tuple[float, ...]:
-    """Five numbers that depend on every pixel of the picture and on nothing else."""
+    """Return five numbers that depend on every pixel of the picture and on nothing else."""
     raw = np.frombuffer(hashlib.sha256(image.tobytes()).digest()[:10], np.uint16).astype(np.float64) + 1
     return tuple((raw / raw.sum()).tolist())
 
 
 class FakePipeline:
-    """Finds one face per picture, made of the picture's own pixels, so that mixed-up answers are caught."""
+    """Finds one face per picture, derived from the picture's own pixels, so that mixed-up answers are caught."""
 
     def __init__(self) -> None:
         self.manifest = make_manifest()
@@ -93,7 +93,7 @@ def encode(image: Image | Pillow.Image, fmt: str = "PNG", **options: object) -> 
 
 
 def gradient(width: int = 64, height: int = 48, seed: int = 0) -> Image:
-    """A smooth coloured picture: it survives lossy formats nearly unchanged."""
+    """Return a smooth coloured picture: it survives lossy formats nearly unchanged."""
     x = np.linspace(0, 200, width)[None, :, None]
     y = np.linspace(0, 50, height)[:, None, None]
     tint = np.random.default_rng(seed).integers(0, 6, 3)[None, None, :]
@@ -117,11 +117,11 @@ def photo_path(name: str) -> Path:
 
 ASTRONAUT_SIDE_PX = 512
 ASTRONAUT_FACE_PX = 105
-"""Width of the face's box in the photo of that side."""
+"""Width of the face's box in the photo at this size."""
 
 
 def astronaut(face_px: int, degrees: float = 0, *, mirrored: bool = False) -> Pillow.Image:
-    """The photo, scaled so that the face has this width, then turned counterclockwise."""
+    """Return the photo, scaled so that the face has this width, then rotated counterclockwise."""
     photo = Pillow.open(photo_path("astronaut")).convert("RGB")
     if mirrored:
         photo = ImageOps.mirror(photo)

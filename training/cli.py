@@ -27,16 +27,16 @@ app.add_typer(quantize_app, name="quantize")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; a failure that the user can mend ends as one line on stderr.
+    """Run the command line; a failure that the user can fix ends as one line on stderr.
 
     Args:
-        arguments: Without the program's name; by default those of the process.
+        arguments: Without the program's name; default: those of the process.
 
     Raises:
         SystemExit: Always; 0 on success, 1 on failure, 2 on wrong usage.
     """
     try:
         app(args=None if arguments is None else list(arguments), prog_name="python -m training")
-    except (TrainingError, MienError, OSError) as error:  # OSError: no right to write, no space left
+    except (TrainingError, MienError, OSError) as error:  # OSError: no permission to write, no space left
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The one way from a trained state to the file that is served: fp16 safetensors, the same bytes for the same state."""
+"""The one way from a trained state to the served file: fp16 safetensors, the same bytes for the same state."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ project chose the same terms for My_model."""
 
 
 def to_payload(state: dict[str, Tensor]) -> bytes:
-    """Serialize a state as it is served.
+    """Serialize a state in the form that is served.
 
     Args:
         state: A state dict, on any device and in any memory format. Batch counters are dropped: inference does not
@@ -31,12 +31,12 @@ def to_payload(state: dict[str, Tensor]) -> bytes:
 
 
 def from_payload(payload: bytes) -> dict[str, Tensor]:
-    """Read what `to_payload` made, as float32: the values that the server computes with."""
+    """Read the result of `to_payload` as float32: the values that the server computes with."""
     return {name: value.float() for name, value in load(payload).items()}
 
 
 def fill_from_payload(network: nn.Module, payload: bytes, name: str) -> None:
-    """Load a served file into its network, whole.
+    """Load all of a served file into its network.
 
     Raises:
         RunError: If names or shapes differ.
@@ -51,7 +51,7 @@ def read_payload(path: Path) -> bytes:
     """Return the bytes of a safetensors file.
 
     Raises:
-        RunError: If it is missing or no safetensors file.
+        RunError: If it is missing or not a safetensors file.
     """
     try:
         payload = path.read_bytes()

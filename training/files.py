@@ -1,4 +1,4 @@
-"""Files that a run leaves behind: written whole or not at all, and JSON that is read with a clear error."""
+"""Files that a run leaves behind: atomic writing, and reading JSON with clear errors."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from training.errors import RunError
 
 
 def write_payload(payload: bytes, path: Path) -> None:
-    """Write whole or not at all, and make the folder."""
+    """Write the file whole or not at all; create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(payload)
@@ -19,11 +19,11 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object.
 
     Raises:
-        RunError: If the file holds none.
+        RunError: If the file does not hold one.
     """
     try:
         value = json.loads(path.read_text())
-    except ValueError as error:  # of JSON, or of UTF-8
+    except ValueError as error:  # from JSON, or from UTF-8
         raise RunError(f"{path} is not JSON ({error}). Restore it or remove it.") from error
     if not isinstance(value, dict):
         raise RunError(f"{path} is not a JSON object. Restore it or remove it.")

@@ -1,4 +1,4 @@
-"""JPEG's losses, for training and for measuring what they cost."""
+"""JPEG losses, for training and for measuring what they cost."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 
 def compress(picture: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
-    """Write a picture as JPEG and read it again.
+    """Encode a picture as JPEG and decode it again.
 
     Args:
         picture: Gray, shape (H, W), or BGR, shape (H, W, 3); uint8.

@@ -1,7 +1,7 @@
 """One entry of weights/manifest.json, written without needing the other one.
 
-The server reads the whole manifest through `app.vision.weights.Manifest`; while only one model has been exported the
-file holds one entry and the server refuses it.
+The server reads the whole manifest through `app.vision.weights.Manifest`; while only one model has been exported, the
+file has one entry and the server refuses it.
 """
 
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ Card = TypeVar("Card", DetectorCard, EmotionCard)
 
 
 def read_entries(weights_dir: Path) -> dict[str, Any]:
-    """Return the manifest as a plain dict; empty where there is none yet.
+    """Return the manifest as a plain dict; empty if there is none yet.
 
     Raises:
-        RunError: If the file is there and is not a JSON object.
+        RunError: If the file exists and is not a JSON object.
     """
     path = weights_dir / MANIFEST
     return read_json(path) if path.is_file() else {}
 
 
 def read_card(weights_dir: Path, kind: type[Card]) -> Card:
-    """Return one model's entry, also while the manifest holds no other.
+    """Return one model's entry, even while the manifest has no other.
 
     Raises:
-        RunError: If it is not there or not valid.
+        RunError: If it is missing or invalid.
     """
     name = _name(kind)
     entry = read_entries(weights_dir).get(name)
@@ -48,7 +48,7 @@ def write_entry(weights_dir: Path, card: DetectorCard | EmotionCard) -> None:
     """Replace the card's entry in the manifest and keep the other one.
 
     Args:
-        weights_dir: Folder of manifest.json; the file that the card names should lie there already.
+        weights_dir: Folder of manifest.json; the file that the card names should already be there.
         card: A validated entry.
     """
     entries = read_entries(weights_dir)
@@ -60,10 +60,10 @@ def write_entry(weights_dir: Path, card: DetectorCard | EmotionCard) -> None:
 def crop_rule(
     weights_dir: Path, margin: float | None, shift_y: float | None, measured: Mapping[str, float]
 ) -> CropRule:
-    """Return the crop rule to export: each value as given, else as measured, else as it stands in the manifest.
+    """Return the crop rule to export: each value as given, else as measured, else as in the manifest.
 
     Raises:
-        RunError: If a value is neither given nor in the manifest, or out of range.
+        RunError: If a value is neither given, measured nor in the manifest, or is out of range.
     """
     known = {**read_entries(weights_dir).get("emotion", {}).get("crop", {}), **measured}
     values = {
@@ -80,7 +80,7 @@ def crop_rule(
 
 
 def kept_from_manifest(margin: float | None, shift_y: float | None, measured: Mapping[str, float]) -> tuple[str, ...]:
-    """Return which values `crop_rule` takes from the manifest, where nothing says for which weights they were measured.
+    """Return which values `crop_rule` takes from the manifest, which does not say for which weights they were measured.
 
     Args:
         margin: As given to `crop_rule`; None: not given.
@@ -92,12 +92,12 @@ def kept_from_manifest(margin: float | None, shift_y: float | None, measured: Ma
 
 
 def measured_rule(framing: Path, weights_sha256: str, weights_dir: Path) -> dict[str, float]:
-    """Return the rule that framing.json holds; empty where there is no such file.
+    """Return the rule in framing.json; empty if there is no such file.
 
     Args:
         framing: The file.
-        weights_sha256: Of My_model's weights that are to be exported.
-        weights_dir: Where the detector's entry stands that the rule must fit.
+        weights_sha256: Hash of the My_model weights to be exported.
+        weights_dir: Folder of the manifest with the detector's entry that the rule must fit.
 
     Raises:
         RunError: If it was measured with another My_model or another detector, or is not JSON.

@@ -1,4 +1,4 @@
-"""The cards beside the weights, in Markdown; every number comes from the manifest entry or the evaluation."""
+"""The model cards beside the weights, in Markdown; every number comes from the manifest entry or the evaluation."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,7 +86,7 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
 
 
 def write_imported_card(card: DetectorCard, weights_dir: Path) -> Path:
-    """Write a card for somebody else's weights, of which only the origin is known; return its path."""
+    """Write a card for third-party weights, about which only the origin is known; return its path."""
     sections = [
         f"# Imported face detector\n\nYOLOv8n with {len(card.labels)} class (`{card.labels[0]}`) and "
         f"{card.parameters:,} parameters, letterboxed to {card.input_size_px} pixels. Defaults: score at least "
@@ -99,8 +99,8 @@ def write_imported_card(card: DetectorCard, weights_dir: Path) -> Path:
 
 
 def add_int8_section(card: ModelCard, weights_dir: Path) -> None:
-    """Put what the entry says of the network in integers at the end of its card, in the place of an earlier one."""
-    assert card.int8 is not None  # noqa: S101 - who calls this has just made it
+    """Put the entry's figures of the int8 network at the end of its card, replacing an earlier section."""
+    assert card.int8 is not None  # noqa: S101 - the caller has just made it
     files, path = card.int8, _card_path(card, weights_dir)
     earlier = path.read_text().partition(f"\n\n{INT8_HEADING}")[0].rstrip() if path.is_file() else ""
     figures = json.dumps(files.metrics, indent=2)
@@ -121,7 +121,7 @@ def _photos_section(weights_dir: Path) -> Iterable[str]:
 
 
 def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Say the served AP50 by face size; sizes without a face are left out."""
+    """List the served AP50 by face size; sizes without a face are left out."""
     for name, size in by_size.items():
         if size["ap50"] is not None:
             what = "faces of all sizes" if name == "all" else f"faces {name} px"
@@ -149,7 +149,7 @@ def _emotion_metrics(card: EmotionCard, evaluation: Mapping[str, Any]) -> str:
 
 
 def _chosen(training: Mapping[str, Any]) -> str:
-    """Say which epoch the weights are of, and what PublicTest chose, whose own figures gain by that."""
+    """Say which epoch the weights are from, and what was chosen on PublicTest, whose own figures benefit from it."""
     recipe, epoch = training.get("recipe"), training.get("epoch")
     planned = recipe if isinstance(recipe, Mapping) else {}
     epochs, keeps_last = planned.get("epochs"), planned.get("keep") == "last"
@@ -167,7 +167,7 @@ def _chosen(training: Mapping[str, Any]) -> str:
 
 
 def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> str:
-    """Show per-class figures and the confusion matrix, of the split that chose nothing where it was measured."""
+    """Show per-class figures and the confusion matrix, on the split that chose nothing if it was measured."""
     name = HELD_OUT if HELD_OUT in evaluation["splits"] else next(iter(evaluation["splits"]))
     split = evaluation["splits"][name]
     classes = split["per_class"]
@@ -183,7 +183,7 @@ def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> st
 
 
 def _robustness_sections(evaluation: Mapping[str, Any]) -> Iterable[str]:
-    """Show the accuracy under each distortion, one column a split, that which chose nothing first."""
+    """Show the accuracy under each distortion, one column per split, the one that chose nothing first."""
     robustness = evaluation["robustness"]
     names = sorted(robustness, key=lambda name: name != HELD_OUT)
     if names:

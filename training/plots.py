@@ -1,4 +1,4 @@
-"""Every figure of the training package; each one reads what a run wrote down and computes nothing new."""
+"""All figures of the training package; each one reads what a run wrote and computes nothing new."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +20,13 @@ EMOTION_CURVES = (
     ("train", TRAIN_COLOUR, "Training, augmented", "the recipe's targets"),
     ("val", VAL_COLOUR, "PublicTest", "labels"),
 )
-"""Name in the CSV's columns, colour, split, and what the loss is against."""
+"""Name in the CSV's columns, colour, split, and the targets of the loss."""
 
 
 def plot_emotion_history(history_csv: Path, png: Path, title: str, kept_epoch: int) -> None:
     """Draw loss and accuracy over the epochs of history.csv, counted from 1, and mark the one that was kept.
 
-    The legend says what the two losses are of: see `training.emotion.history`.
+    The legend says what the two losses are measured against: see `training.emotion.history`.
     """
     columns = _read_columns(history_csv)
     kept = list(columns["epoch"]).index(kept_epoch)
@@ -44,7 +44,7 @@ def plot_emotion_history(history_csv: Path, png: Path, title: str, kept_epoch: i
 
 
 def plot_confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], png: Path, title: str) -> None:
-    """Draw a confusion matrix: rows true, columns predicted, cells in percent of the row and in pictures."""
+    """Draw a confusion matrix: rows true, columns predicted, cells as percent of the row and as picture counts."""
     counts = np.array(matrix)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     with _figure(png, 1, 1, (6.2, 5.4), title) as (axes,):
@@ -67,7 +67,7 @@ def plot_reliability(before: Mapping[str, Any], after: Mapping[str, Any], png: P
         before: `Calibration` of the plain softmax, as in evaluation.json.
         after: The same with the temperature.
         png: Where to write.
-        title: Of the whole figure.
+        title: Title of the whole figure.
 
     References:
         Guo et al. 2017, arXiv:1706.04599, figure 4.
@@ -97,7 +97,7 @@ def plot_reliability(before: Mapping[str, Any], after: Mapping[str, Any], png: P
 
 
 def plot_detector_history(results_csv: Path, png: Path, title: str) -> None:
-    """Draw ultralytics' results.csv: three losses, precision and recall, and mean average precision by epoch."""
+    """Draw ultralytics' results.csv: three losses, precision and recall, and mean average precision per epoch."""
     columns = _read_columns(results_csv)
     epochs = columns["epoch"]
     with _figure(png, 2, 3, (13, 7), title) as all_axes:
@@ -152,7 +152,7 @@ def _figure(
 
 
 def _label(axes: Any, title: str | None, x_label: str | None, y_label: str) -> None:
-    """Title the axes, and show grid and legend."""
+    """Set the title and the axis labels, and show grid and legend."""
     if title is not None:
         axes.set_title(title)
     if x_label is not None:
@@ -167,7 +167,7 @@ def _label(axes: Any, title: str | None, x_label: str | None, y_label: str) -> N
 
 
 def _read_columns(path: Path) -> dict[str, np.ndarray]:
-    """Return the CSV's columns as floats; names without the padding that ultralytics once wrote."""
+    """Return the CSV's columns as floats; names are stripped of the padding that ultralytics once wrote."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     return {name.strip(): np.array([float(row[name]) for row in rows]) for name in rows[0]}

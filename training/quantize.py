@@ -1,7 +1,7 @@
-"""A network in 8-bit integers, for OpenVINO: post-training quantization, and what is asked of it before it is written.
+"""A network in 8-bit integers, for OpenVINO: post-training quantization, and the check it must pass to be written.
 
 The integers' ranges come from samples that run through the network; there is no training. A network that loses too much
-by them is not written.
+is not written.
 """
 
 import tempfile
@@ -22,26 +22,26 @@ from training.manifest_entry import write_entry
 from training.model_card import add_int8_section
 
 try:
-    from app.vision import openvino_door as openvino  # before NNCF, which then reports to nobody either
+    from app.vision import openvino_door as openvino  # before NNCF, which then sends no telemetry either
     from app.vision.openvino_runtime import OpenVinoRuntime, convert
     import nncf  # isort: skip
 except ImportError as missing:
     raise RunError(f"{missing.name} is not installed: pip install '.[quantize]' in Mien's sources.") from missing
 
 LARGEST_LOSS = 0.005
-"""Share of 1 that accuracy or AP may lose against float32: half a point."""
+"""How much accuracy or AP, as a share of 1, may lose against float32: half a point."""
 
 Samples = Sequence[npt.NDArray[Any]]
 
 
 class QuantizingRuntime:
-    """OpenVINO that quantizes the network it is given before it runs it; see `app.vision.runtime.Runtime`.
+    """OpenVINO runtime that quantizes the network it is given before running it; see `app.vision.runtime.Runtime`.
 
     Args:
-        samples: Inputs of the network, each one row, such as it meets in service.
+        samples: Typical inputs of the network, one row each.
 
     Attributes:
-        made: The network in integers, once one has been loaded.
+        made: The int8 network, once one has been loaded.
     """
 
     def __init__(self, samples: Samples) -> None:
@@ -51,7 +51,7 @@ class QuantizingRuntime:
 
     @property
     def description(self) -> str:
-        """What it does, for people."""
+        """A human-readable description."""
         return f"OpenVINO after quantization with NNCF {nncf.__version__}"
 
     def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:
@@ -62,15 +62,15 @@ class QuantizingRuntime:
 
 
 def float_runtime() -> OpenVinoRuntime:
-    """Return what an int8 network is measured against: OpenVINO in float32."""
+    """Return the runtime that an int8 network is measured against: OpenVINO in float32."""
     return OpenVinoRuntime(False, THREADS_THERE)
 
 
 def quantize(module: nn.Module, example: Tensor, varying: tuple[int, ...], samples: Samples) -> Int8Network:
     """Turn weights and activations of convolutions and products into 8-bit integers.
 
-    Weights are quantized symmetrically in each channel, activations around their own zero point: NNCF's preset for
-    networks whose activations are not all ReLU, as YOLOv8's SiLU. Biases are corrected for the mean error that is left.
+    Weights are quantized symmetrically per channel, activations around their own zero point: NNCF's preset for networks
+    whose activations are not all ReLU, such as YOLOv8's SiLU. Biases are corrected for the remaining mean error.
 
     Args:
         module: In evaluation mode.
@@ -99,11 +99,11 @@ def check_loss(before: Mapping[str, float], after: Mapping[str, float]) -> None:
     """Refuse a network that is worse by more than half a point.
 
     Args:
-        before: Figures in float32 by name, as shares of 1 of which more is better.
+        before: Figures in float32 by name, as shares of 1; higher is better.
         after: The same in int8.
 
     Raises:
-        RunError: If one lost too much.
+        RunError: If a figure lost too much.
     """
     for name, value in before.items():
         if value - after[name] > LARGEST_LOSS:
@@ -119,10 +119,10 @@ def write_int8(
     """Write the network beside its weights, then its part of their manifest entry and card.
 
     Args:
-        runtime: Has made it from these weights.
+        runtime: The one that made it from these weights.
         card: The weights' entry.
         metrics: Figures of both forms.
-        weights_dir: Where they lie.
+        weights_dir: Folder of the weights.
     """
     network = runtime.made
     assert network is not None  # noqa: S101 - the figures came from it

@@ -13,7 +13,7 @@ COLOURS: dict[str, str] = {
     "surprise": "#d2abf8",
     "neutral": "#ccd7d8",
 }
-"""Bright on any picture, each readable under dark letters; the page has the same."""
+"""Bright on any picture, each readable under dark letters; the page uses the same."""
 INK = "#12191b"
 
 
@@ -22,7 +22,7 @@ def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
 
     Args:
         image: RGB, uint8, shape (H, W, 3).
-        found: What was found in it.
+        found: The faces found in it.
 
     Returns:
         A new RGB picture of the same size.

@@ -1,6 +1,6 @@
 """My_model: the five-emotion classifier, a residual CNN with squeeze-and-excitation.
 
-Four stages, each one residual block, then max-pooling and dropout; then global average pooling and one linear layer.
+Four stages, each a residual block, max-pooling and dropout; then global average pooling and one linear layer.
 A 48x48 input leaves the stages at 24, 12, 6 and 3 pixels. Shape letters: B batch, C channels, H height, W width,
 K classes.
 """
@@ -11,11 +11,11 @@ LABELS: tuple[str, ...] = ("angry", "happy", "sad", "surprise", "neutral")
 """The five emotions in the order of the outputs. The order is a contract with the weights and the clients."""
 
 INPUT_SIZE_PX = 48
-"""Side of the gray input: FER2013's picture size (Goodfellow et al. 2013, arXiv:1307.0414, section 3.1)."""
+"""Side of the gray input in pixels: FER2013's picture size (Goodfellow et al. 2013, arXiv:1307.0414, section 3.1)."""
 
 
 class SqueezeExcitation(nn.Module):
-    """Weigh each channel by a gate computed from all channels' means.
+    """Scale each channel by a gate computed from all channels' means.
 
     Args:
         channels: C of the input and of the output.
@@ -45,7 +45,7 @@ class SqueezeExcitation(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with batch norm, squeeze-and-excitation, and a shortcut around them.
 
-    The shortcut is a 1x1 projection where the width changes, else the identity.
+    The shortcut is a 1x1 projection if the width changes, else the identity.
 
     Args:
         in_channels: C of the input.
@@ -79,12 +79,12 @@ class ResidualBlock(nn.Module):
 
 
 class MyModel(nn.Module):
-    """My_model of the report: gray face in, logits out; 4.9 million parameters with five outputs.
+    """The report's My_model: gray face in, logits out; 4.9 million parameters with five outputs.
 
     Args:
         num_classes: K.
         widths: Channels of each stage.
-        dropout: Probability of zeroing a value after each stage, while training.
+        dropout: Probability of zeroing a value after each stage, in training.
 
     References:
         The project's origin, a student report of 2025 (see docs/training.md); dropout: Srivastava et al.,

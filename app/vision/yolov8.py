@@ -9,6 +9,6 @@ def build_yolov8n(num_classes: int) -> DetectionModel:
     """Build YOLOv8n with random weights.
 
     Args:
-        num_classes: Outputs of the class branch; one for faces.
+        num_classes: Outputs of the class branch; 1 for faces.
     """
     return DetectionModel({**yaml_model_load(ARCHITECTURE), "nc": num_classes}, verbose=False)

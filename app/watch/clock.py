@@ -1,16 +1,16 @@
-"""When each frame is shown: told by a file, or seen as a live source sends it."""
+"""The time of each frame: from a file's time stamps, or from its arrival for a live source."""
 
 import time
 
 
 class FileClock:
-    """Tells when each frame of a file is to be shown, in the order of showing.
+    """Tells when each frame of a file is to be shown, in display order.
 
-    A bare H.264 file has no time stamps, and an AVI may hold them in the order of decoding: a time that is missing or
-    does not go forward is taken to be one step of the frame rate after the one before.
+    A raw H.264 file has no time stamps, and an AVI may hold them in decoding order: a time that is missing or does not
+    go forward is taken to be one frame interval after the previous one.
 
     Args:
-        fps: Frames a second; above 0.
+        fps: Frames per second; above 0.
     """
 
     def __init__(self, fps: float) -> None:
@@ -22,7 +22,7 @@ class FileClock:
         """Take the next frame.
 
         Args:
-            stamp_s: Its time stamp in seconds from anywhere; None if it has none.
+            stamp_s: Its time stamp in seconds from any origin; None if it has none.
 
         Returns:
             Seconds since the first frame.
@@ -36,13 +36,13 @@ class FileClock:
 
 
 class LiveClock:
-    """Tells when each frame of a live source came."""
+    """Tells when each frame of a live source arrived."""
 
     def __init__(self) -> None:
         self._first_s: float | None = None
 
     def now(self) -> float:
-        """Return the seconds since the first call, which is for the first frame."""
+        """Return the seconds since the first call, which belongs to the first frame."""
         now_s = time.monotonic()
         self._first_s = now_s if self._first_s is None else self._first_s
         return now_s - self._first_s

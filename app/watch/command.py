@@ -1,4 +1,4 @@
-"""`mien watch`: opens the source and the outputs, shows the progress, and ends well when it is interrupted."""
+"""`mien watch`: opens the source and the outputs, shows progress, and ends cleanly when interrupted."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -28,23 +28,23 @@ def watch_source(
     tracking: bool,
     smoothing_s: float,
 ) -> str:
-    """Watch what the user typed until it ends or is interrupted.
+    """Watch the source that the user typed until it ends or is interrupted.
 
     Args:
         text: A camera's number, an RTSP address or a file.
         annotate: New MP4 file for the annotated video.
         out: New .csv or .jsonl file for the rows; None for JSON lines on standard output.
-        load: Loads the networks; called when the source and the outputs are known to be good.
+        load: Loads the networks; called once the source and the outputs are known to be good.
         options: For every frame.
         tracking: Whether faces get ids.
-        smoothing_s: Time constant of the smoothing.
+        smoothing_s: Smoothing time constant.
 
     Returns:
-        One line that sums up.
+        A one-line summary.
 
     Raises:
-        MienError: If the source cannot be opened or breaks off, an output is there already or has a wrong name, or the
-            networks cannot be loaded. What was written stays.
+        MienError: If the source cannot be opened or breaks off, an output already exists or has a wrong name, or the
+            networks cannot be loaded. Rows and frames already written are kept.
         OSError: If an output cannot be written.
     """
     as_csv = is_csv(out) if out else False
@@ -96,7 +96,7 @@ def _check_new(path: Path | None, suffix: str | None = None) -> None:
 
 @contextmanager
 def _progress_bar(source: Source, progress: Progress) -> Iterator[Callable[[], None]]:
-    """Show a bar with the time left where the length is known, else the frames so far; only on a terminal."""
+    """Show a bar with the time left if the length is known, else the frames so far; only on a terminal."""
     known = (BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
     columns = (
         SpinnerColumn(),

@@ -1,7 +1,7 @@
 """Signals that end a program, as a KeyboardInterrupt that cannot get lost.
 
-Code of an extension that calls Python may swallow the exception that a Ctrl-C raises there; and SIGTERM, which service
-managers send, would by default end the process before a video got its index.
+An extension that calls Python may swallow the exception that a Ctrl-C raises there; and SIGTERM, which service managers
+send, would by default end the process before a video's index is written.
 """
 
 import signal
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""SIGHUP, of a terminal that is closed, is not known to Windows."""
+"""Windows lacks SIGHUP, which a closed terminal sends."""
 
 
 @contextmanager

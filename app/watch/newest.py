@@ -1,4 +1,4 @@
-"""Keeps up with a live source: a thread reads every frame, the consumer gets the newest."""
+"""Keeps up with a live source: a thread reads every frame; the consumer gets the newest."""
 
 import threading
 from collections.abc import Generator
@@ -7,10 +7,10 @@ from app.watch.source import Source, TimedImage
 
 
 def newest_frames(source: Source) -> Generator[TimedImage, None, None]:
-    """Yield the newest frame of a live source each time; frames that came in between are skipped.
+    """Yield the newest frame of a live source each time; frames in between are skipped.
 
     Raises:
-        Exception: What reading the source raised.
+        Exception: Whatever reading the source raised.
     """
     reader = _Reader(source)
     thread = threading.Thread(target=reader.run, name="camera", daemon=True)
@@ -48,7 +48,7 @@ class _Reader:
                 self._changed.notify()
 
     def take(self) -> TimedImage | None:
-        """Wait for a frame that was not taken yet; None at the end."""
+        """Wait for a frame that has not been taken yet; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None or self._ended)
             frame, self._newest = self._newest, None

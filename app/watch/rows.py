@@ -1,4 +1,4 @@
-"""One row per face and frame, as CSV or as JSON lines; what is written stays, whatever comes after."""
+"""One row per face and frame, as CSV or as JSON lines; written rows are kept, whatever happens later."""
 
 import csv
 import json
@@ -24,8 +24,8 @@ class RowWriter:
     """Writes rows to an open text file.
 
     Args:
-        file: Where to.
-        as_csv: CSV with a head line; else JSON lines with the fields of the stream's faces.
+        file: Where to write.
+        as_csv: CSV with a header line; else JSON lines with the fields of the stream's faces.
     """
 
     def __init__(self, file: IO[str], as_csv: bool) -> None:
@@ -35,7 +35,7 @@ class RowWriter:
             self._csv.writeheader()
 
     def write(self, number: int, frame: TimedImage, faces: Iterable[Face]) -> None:
-        """Write the faces of one frame and hand them to the system at once."""
+        """Write the faces of one frame and flush them at once."""
         moment = {
             "frame": number,
             "time_s": round(frame.time_s, 4),
@@ -51,7 +51,7 @@ class RowWriter:
 
 
 def is_csv(path: Path) -> bool:
-    """Tell the format by the file's name.
+    """Tell the format from the file's name.
 
     Raises:
         InvalidRequest: If it is neither .csv nor .jsonl.

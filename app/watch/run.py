@@ -1,4 +1,4 @@
-"""Follows the faces of a video and writes down what it sees."""
+"""Follows the faces in a video and writes what it finds."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -15,15 +15,15 @@ from app.watch.video import VideoWriter
 
 
 class Detector(Protocol):
-    """What is needed of the networks; `app.vision.pipeline.Pipeline` is one."""
+    """The part of the networks needed here; `app.vision.pipeline.Pipeline` is one."""
 
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> Sequence[ImageFaces]:
-        """Answer each image, in order."""
+        """Return each image's faces, in order."""
 
 
 @dataclass
 class Progress:
-    """How far it is.
+    """How far the run is.
 
     Attributes:
         frames: Frames so far.
@@ -46,15 +46,15 @@ def watch(
     progress: Progress,
     tell: Callable[[], None],
 ) -> None:
-    """Answer every frame of a file, or the newest ones of a live source, until it ends.
+    """Process every frame of a file, or the newest ones of a live source, until it ends.
 
     Args:
         detector: Finds and classifies faces.
-        source: Frames.
+        source: The frames.
         live: Follows the faces.
         options: For every frame.
-        rows: One row per face and frame goes here.
-        video: Annotated frames go here.
+        rows: Gets one row per face and frame.
+        video: Gets the annotated frames.
         progress: Kept up to date.
         tell: Called after each frame.
     """

@@ -1,6 +1,6 @@
-"""Where `mien watch` takes its frames: a video file, an RTSP address or a camera, as the user typed it.
+"""Where `mien watch` gets its frames: a video file, an RTSP address or a camera, as the user typed it.
 
-Files and RTSP are read by PyAV, which goes on after damaged packets; cameras by OpenCV, which counts them on every
+Files and RTSP are read by PyAV, which goes on after damaged packets; cameras by OpenCV, which numbers them on every
 system.
 """
 
@@ -22,11 +22,11 @@ RTSP_SCHEMES = ("rtsp://", "rtsps://")
 RTSP_TIMEOUT_S = 10.0
 RTSP_OPTIONS = {"rtsp_transport": "tcp", "protocol_whitelist": "rtp,tcp,tls,udp,crypto"}
 FILE_OPTIONS = {"protocol_whitelist": "file"}
-"""What FFmpeg may open: a playlist file must not send it into the network, nor a camera to this machine's files."""
+"""What FFmpeg may open: a playlist file must not send it to the network, nor a camera to this machine's files."""
 
 
 USUAL_FPS = 25
-"""FFmpeg's guess too, where a file does not tell its frame rate."""
+"""Used when a file does not state its frame rate; FFmpeg guesses the same."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TimedImage:
     Attributes:
         image: RGB, uint8, shape (H, W, 3), upright.
         time_s: Seconds since the first frame.
-        taken_at: When a live frame came; None for files.
+        taken_at: When a live frame arrived; None for files.
     """
 
     image: Image
@@ -45,11 +45,11 @@ class TimedImage:
 
 
 class Source(Protocol):
-    """Frames, once, in order.
+    """Frames in order; they can be read once.
 
     Attributes:
-        live: Whether they come in real time, so that late ones are worth nothing.
-        duration_s: Length, where it is known.
+        live: Whether they come in real time, so that late ones are worthless.
+        duration_s: Length, if known.
         damaged: Frames that could not be decoded so far.
     """
 
@@ -61,18 +61,18 @@ class Source(Protocol):
         """Return the frames.
 
         Raises:
-            VideoUnavailable: If it breaks off; at the end of a file, and where a live source has one, it just ends.
+            VideoUnavailable: If it breaks off; at the end of a file, or of a live source that has one, it just ends.
         """
 
     def close(self) -> None:
-        """Let go of the file, the connection or the camera."""
+        """Release the file, the connection or the camera."""
 
 
 def open_source(text: str) -> Source:
-    """Open what the user typed: digits are a camera, `rtsp://` an address, all else a file.
+    """Open what the user typed: digits are a camera, `rtsp://` an address, anything else a file.
 
     Raises:
-        VideoUnavailable: If it is not there or is no video.
+        VideoUnavailable: If it is not there or is not a video.
     """
     if text.isdecimal():
         return _open_camera(text)
@@ -87,12 +87,12 @@ def open_source(text: str) -> Source:
 
 
 def _open(address: str, **options: Any) -> Any:
-    """Open with PyAV; titles in other encodings than UTF-8 are no reason to refuse a video."""
+    """Open with PyAV; titles in encodings other than UTF-8 are no reason to refuse a video."""
     return av.open(address, metadata_errors="replace", **options)
 
 
 def _without_user(text: str) -> str:
-    """Leave the camera's user and password out of what is told."""
+    """Remove the camera's user and password from what is shown."""
     scheme, separator, rest = text.partition("://")
     if scheme.lower() + separator not in RTSP_SCHEMES:
         return text
@@ -102,7 +102,7 @@ def _without_user(text: str) -> str:
 def _open_camera(number: str) -> "CameraSource":
     try:
         camera = cv2.VideoCapture(int(number))
-    except cv2.error as error:  # more than a C int holds
+    except cv2.error as error:  # the number does not fit a C int
         raise VideoUnavailable(f"There is no camera {number}.") from error
     if not camera.isOpened():
         raise VideoUnavailable(f"Camera {number} cannot be opened: is it plugged in, free and allowed?")
@@ -114,10 +114,10 @@ class PacketSource:
 
     Args:
         container: From PyAV.
-        live: See Source.
+        live: See `Source`.
 
     Raises:
-        VideoUnavailable: If it holds no video.
+        VideoUnavailable: If it contains no video.
     """
 
     def __init__(self, container: Any, live: bool) -> None:
@@ -125,13 +125,13 @@ class PacketSource:
             container.close()
             raise VideoUnavailable("There is sound but no video in it.")
         self._container, self._stream = container, container.streams.video[0]
-        self._stream.thread_type = "SLICE" if live else "AUTO"  # threads by frame hand out each one several frames late
+        self._stream.thread_type = "SLICE" if live else "AUTO"  # frame threads return each frame several frames late
         self.live, self.damaged = live, 0
         known = container.duration and not live
         self.duration_s: float | None = container.duration / av.time_base if known else None
 
     def __iter__(self) -> Generator[TimedImage, None, None]:
-        """Return the frames; damaged packets are counted and left out."""
+        """Return the frames; damaged packets are counted and skipped."""
         arrivals, stamps = LiveClock(), FileClock(float(self._stream.guessed_rate or USUAL_FPS))
         for frame in self._decoded():
             time_s = arrivals.now() if self.live else stamps.time_of(frame.time)
@@ -152,7 +152,7 @@ class PacketSource:
                 yield from frames
 
     def _packets(self) -> Iterator[Any]:
-        """Yield the packets, and then what makes the decoder hand out the frames it still holds."""
+        """Yield the packets, then a flush that makes the decoder return the frames it still holds."""
         try:
             yield from self._container.demux(self._stream)
         except (av.FFmpegError, OSError) as error:
@@ -164,7 +164,7 @@ class PacketSource:
 
 
 class CameraSource:
-    """A camera of this machine.
+    """A camera on this machine.
 
     Args:
         camera: Opened by OpenCV.
@@ -189,7 +189,7 @@ class CameraSource:
         raise VideoUnavailable("The camera stopped sending.")
 
     def close(self) -> None:
-        """Free the camera."""
+        """Release the camera."""
         self._camera.release()
 
 

@@ -18,10 +18,10 @@ NOMINAL_FPS = 30
 
 
 class VideoWriter:
-    """Writes pictures with their times; the size of the first one, cut to even sides, is that of the video.
+    """Writes pictures with their times; the video has the size of the first one, cut to even sides.
 
     Args:
-        path: The MP4 file; it is playable after `close`, also when the source broke off.
+        path: The MP4 file; playable after `close`, even if the source broke off.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,16 +35,16 @@ class VideoWriter:
 
         Args:
             picture: RGB.
-            time_s: Seconds since the beginning; later than that of the picture before, else it is moved behind it.
+            time_s: Seconds since the beginning; if not after the previous picture's time, it is moved after it.
 
         Raises:
-            VideoUnavailable: If the encoder refuses it, as it does sides of over 16,384 pixels, or the disk is full.
+            VideoUnavailable: If the encoder refuses it, as with sides over 16,384 pixels, or the disk is full.
         """
         with _told():
             self._write(picture, time_s)
 
     def close(self) -> None:
-        """Write what the encoder still holds, and the index; without any picture there is no file.
+        """Write what the encoder still holds, and the index; if no picture was written, there is no file.
 
         Raises:
             VideoUnavailable: If that cannot be written.
@@ -69,7 +69,7 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close in whatever way the block ended."""
+        """Close, however the block ended."""
         self.close()
 
     def _begin(self, width: int, height: int) -> None:
@@ -83,7 +83,7 @@ class VideoWriter:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Say what failed as an error of ours."""
+    """Turn a failure into one of our errors."""
     try:
         yield
     except av.FFmpegError as error:

@@ -1,7 +1,7 @@
 // The page: connects its parts and starts one source at a time.
 import { listCameras, openCamera } from "./camera.js";
 import { backOffS, Failure } from "./failure.js";
-import { handOnFocus } from "./focus.js";
+import { hide } from "./focus.js";
 import { Frames } from "./frames.js";
 import { preferredLanguage, text, useLanguage } from "./language.js";
 import { runLive } from "./live.js";
@@ -11,7 +11,7 @@ import { detect } from "./server.js";
 import { Stage } from "./stage.js";
 
 const byId = (id) => document.getElementById(id);
-const HOPELESS = new Set(["insecure", "oldBrowser"]); // a new try of the camera would fare no better
+const HOPELESS = new Set(["insecure", "oldBrowser"]); // retrying the camera would not help
 const ANOTHER = { picture: "anotherPicture", video: "anotherVideo" };
 
 const stage = new Stage();
@@ -20,10 +20,10 @@ const results = new Results(stage);
 const { video } = stage;
 
 let source = "camera";
-let running = new AbortController(); // ends whatever runs now
+let running = new AbortController(); // ends whatever is running
 let apiKey = "";
 
-/** End what runs and make the page ready for a source; nothing of the one before is kept. */
+/** End what is running and prepare the page for a source; nothing of the previous one is kept. */
 function begin(chosen) {
   end();
   source = chosen;
@@ -34,7 +34,7 @@ function begin(chosen) {
   return running.signal;
 }
 
-/** End what runs. */
+/** End what is running. */
 function end() {
   running.abort();
   running = new AbortController();
@@ -44,13 +44,10 @@ function end() {
   video.removeAttribute("src");
   notice.hide();
   stage.busy = false;
-  for (const control of ["stop", "another", "camera-choice"].map(byId)) {
-    handOnFocus(control);
-    control.hidden = true;
-  }
+  ["stop", "another", "camera-choice"].map(byId).forEach(hide);
 }
 
-/** Show a failure and resolve when it shall be tried again. */
+/** Show a failure and resolve when it is time to retry. */
 function untilRetry(failure, waitS = Infinity) {
   return new Promise((resolve) => {
     const askKey = failure.kind === "keyNeeded" || failure.kind === "keyWrong";
@@ -79,7 +76,7 @@ async function showPicture(file) {
   results.add(answer, { picture: stage.still, frame: 0, timeS: 0, roundTripMs });
 }
 
-/** Ask about a picture until it is answered or refused for good; the time is that of the try that was answered. */
+/** Send a picture until it is answered or refused for good; the time is that of the answered attempt. */
 async function ask(file, signal) {
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
@@ -101,7 +98,7 @@ async function ask(file, signal) {
   return null;
 }
 
-/** @param {string} keyboardAt The control that has the focus once the camera runs. */
+/** @param {string} keyboardAt The control to focus once the camera runs. */
 async function startCamera(deviceId = "", keyboardAt = "stop") {
   const signal = begin("camera");
   try {
@@ -147,7 +144,7 @@ async function showVideo(file) {
     begin("video");
     return notice.show(new Failure("badVideo"));
   }
-  video.play().catch(() => {}); // a browser may ask for a press of its play button first
+  video.play().catch(() => {}); // a browser may require a press of its play button first
   await runStream(signal, { mirrored: false, controls: true });
 }
 
@@ -194,7 +191,7 @@ async function offerCameras(stream, signal) {
   );
 }
 
-/** Take a file from wherever it comes. */
+/** Take a file from any origin. */
 function open(file) {
   if (file.type.startsWith("video/") || (!file.type && source === "video")) showVideo(file);
   else if (file.type.startsWith("image/") || !file.type || source === "picture") showPicture(file);
@@ -219,7 +216,7 @@ for (const kind of ["picture", "video"]) {
   document.querySelector(`[data-choose="${kind}"]`).addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
     if (input.files.length) open(input.files[0]);
-    byId("another").focus(); // the button that was pressed is gone
+    byId("another").focus(); // the pressed button is gone
     input.value = "";
   });
 }
@@ -227,7 +224,7 @@ byId("another").addEventListener("click", () => byId(`${source}-file`).click());
 byId("start-camera").addEventListener("click", () => startCamera());
 byId("camera-list").addEventListener("change", () => startCamera(byId("camera-list").value, "camera-list"));
 byId("stop").addEventListener("click", () => {
-  end(); // what was found stays, for downloads
+  end(); // results stay, for downloads
   stage.invite("camera");
   byId("start-camera").focus();
 });

@@ -1,4 +1,4 @@
-// The cameras of this device.
+// This device's cameras.
 import { Failure } from "./failure.js";
 
 const KINDS = {
@@ -13,7 +13,7 @@ const KINDS = {
 /**
  * Ask the user for a camera and open it.
  *
- * @param {string} deviceId Which one; empty for the one that faces the user.
+ * @param {string} deviceId Which one; empty for the one facing the user.
  * @returns {Promise<MediaStream>}
  * @throws {Failure} insecure, cameraMissing, cameraRefused or cameraBusy.
  */
@@ -28,7 +28,7 @@ export async function openCamera(deviceId = "") {
   }
 }
 
-/** Every camera that the browser names, once one was allowed. */
+/** Every camera that the browser names, once one has been allowed. */
 export async function listCameras() {
   const devices = await navigator.mediaDevices.enumerateDevices();
   return devices.filter((device) => device.kind === "videoinput" && device.deviceId);

@@ -1,9 +1,9 @@
-// One card a face: a small picture of it, the strongest expression, five bars.
+// One card per face: a small picture of it, the strongest expression, five bars.
 import { EXPRESSIONS, numbersOf } from "./expressions.js";
 import { handOnFocus } from "./focus.js";
 import { percent, text } from "./language.js";
 
-const HOLD_MS = 1000; // a face that is missed for some frames keeps its card
+const HOLD_MS = 1000; // a face missed for a few frames keeps its card
 const MARGIN = 0.15;
 const THUMB_PX = 128;
 const FOLLOW_ICON = "M4 18V6M4 18h16M7.5 14l3.5-4 3 2.5L19 7";
@@ -14,7 +14,7 @@ export class Cards {
   #cards = new Map();
   #onFollow;
 
-  /** @param {(id: number) => void} onFollow A card's button was pressed. */
+  /** @param {(id: number) => void} onFollow Called when a card's button is pressed. */
   constructor(onFollow) {
     this.#onFollow = onFollow;
   }
@@ -24,8 +24,8 @@ export class Cards {
    *
    * @param {object[]} faces As the server sends them.
    * @param {CanvasImageSource} picture Where they were found.
-   * @param {number} scale Pixels of the picture a pixel of the boxes.
-   * @param {{followed: number | null}} options The face of the timeline; null: there is no timeline.
+   * @param {number} scale Picture pixels per box pixel.
+   * @param {{followed: number | null}} options The timeline's face; null: there is no timeline.
    */
   show(faces, picture, scale, { followed = null } = {}) {
     const now = performance.now();
@@ -43,12 +43,12 @@ export class Cards {
     }
   }
 
-  /** Take all cards away. */
+  /** Remove all cards. */
   clear() {
     for (const id of [...this.#cards.keys()]) this.#remove(id);
   }
 
-  /** Write the texts anew, in the language of now. */
+  /** Rewrite the texts in the current language. */
   translate(followed) {
     for (const card of this.#cards.values()) this.#write(card, followed);
   }

@@ -3,5 +3,5 @@ SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
-  validatorUrl: null, // its default would ask a third-party host
+  validatorUrl: null, // its default would contact a third-party host
 });

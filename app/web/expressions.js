@@ -1,18 +1,18 @@
-// What every part of the page knows of a face.
+// What every part of the page knows about a face.
 import { percent, text } from "./language.js";
 
 /** The five expressions, in the order of the server's labels. */
 export const EXPRESSIONS = ["angry", "happy", "sad", "surprise", "neutral"];
 
-const MOST_READ_OUT = 5; // of a crowd: more would still be read when the next is said
+const MOST_READ_OUT = 5; // in a crowd: reading more would run into the next announcement
 
-/** The number of each face: its track in a stream; those without a track are counted on from there, or from 1. */
+/** The number of each face: its track in a stream; faces without a track are numbered on from there, or from 1. */
 export function numbersOf(faces) {
   let last = Math.max(0, ...faces.map((face) => face.track_id ?? 0));
   return faces.map((face) => face.track_id ?? ++last);
 }
 
-/** What is written at each face, and the least of it where room is short: the number, which its card bears, too. */
+/** The label of each face, and its shortest form for tight spaces: the number, which is also on its card. */
 export function labelsOf(faces) {
   const numbers = numbersOf(faces);
   return faces.map((face, index) => {

@@ -1,6 +1,12 @@
-// Keeps the keyboard's place.
+// Keeps the keyboard focus in place.
 
-/** What has the focus must not vanish with it, or a keyboard begins at the top again: hand it on before. */
+/** Hand on the focus before its element vanishes, or the keyboard starts at the top again. */
 export function handOnFocus(leaving, next = null) {
   if (leaving.contains(document.activeElement)) (next ?? document.getElementById("main")).focus();
+}
+
+/** Hide an element. */
+export function hide(element) {
+  handOnFocus(element);
+  element.hidden = true;
 }

@@ -1,12 +1,12 @@
-// Single frames of a <video> as JPEG files, smaller ones when answers take long.
+// Single frames of a <video> as JPEG files, smaller ones when answers are slow.
 import { Failure } from "./failure.js";
 
 const SIDES_PX = [1280, 960, 640, 480];
 const QUALITY = 0.85;
 const SLOW_MS = 400;
-const PATIENCE = 10; // slow answers on average over this many frames
+const PATIENCE = 10; // slow answers, averaged over this many frames
 
-/** Takes the frames of a video, each at most once, always the newest. */
+/** Takes frames from a video, each at most once, always the newest. */
 export class Frames {
   #video;
   #signal;
@@ -16,7 +16,7 @@ export class Frames {
   #level = 0;
   #answers = [];
 
-  /** Whether this browser tells when a video shows a new frame; those of before late 2024 may not. */
+  /** Whether this browser reports when a video shows a new frame; those from before late 2024 may not. */
   static get areTold() {
     return "requestVideoFrameCallback" in HTMLVideoElement.prototype;
   }
@@ -33,7 +33,7 @@ export class Frames {
   }
 
   /**
-   * Wait for a frame that was not taken yet. None comes while the video is paused or the page hidden.
+   * Wait for a frame that has not been taken yet. None comes while the video is paused or the page hidden.
    *
    * @returns {Promise<boolean>} false when it is over.
    */
@@ -47,13 +47,13 @@ export class Frames {
   /**
    * Take the newest frame.
    *
-   * @param {{max_frame_bytes: number, max_pixels: number}} limits What the server takes.
+   * @param {{max_frame_bytes: number, max_pixels: number}} limits What the server accepts.
    * @returns {Promise<{blob: Blob, canvas: HTMLCanvasElement, timeS: number}>}
-   * @throws {Failure} framesTooLarge, if even the smallest one is.
+   * @throws {Failure} framesTooLarge, if even the smallest one is too large.
    */
   async take(limits) {
     this.#isFresh = false;
-    const canvas = this.#canvases[0]; // the other one still shows the last frame that was answered
+    const canvas = this.#canvases[0]; // the other one still shows the last answered frame
     const timeS = this.#video.currentTime;
     do {
       this.#draw(canvas, limits.max_pixels);
@@ -63,12 +63,12 @@ export class Frames {
     throw new Failure("framesTooLarge");
   }
 
-  /** Let the newest frame be taken once more: it was never answered. */
+  /** Allow the newest frame to be taken again: it was never answered. */
   renew() {
     this.#isFresh = true;
   }
 
-  /** The frame that was taken last is answered: it is shown until another one is. */
+  /** The last taken frame is answered: it is shown until another one is. */
   keep() {
     this.#canvases.reverse();
   }

@@ -1,4 +1,4 @@
-// The language of the page: chosen once, remembered by the browser, changed without a reload.
+// The page's language: chosen once, remembered by the browser, changed without a reload.
 import en from "./texts/en.js";
 import vi from "./texts/vi.js";
 
@@ -7,7 +7,7 @@ const REMEMBERED = "mien.language";
 
 let current = "en";
 
-/** The text of a key; `{name}` is replaced by the value of that name. */
+/** The text for a key; `{name}` is replaced by the value of that name. */
 export function text(key, values = {}) {
   return TEXTS[current][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
@@ -23,13 +23,13 @@ export function decimal(value, digits = 0) {
   return new Intl.NumberFormat(current, options).format(value);
 }
 
-/** Remembered choice, else the first language of the browser that is known, else English. */
+/** The remembered choice, else the browser's first known language, else English. */
 export function preferredLanguage() {
   const wishes = [remembered(), ...navigator.languages].map((each) => each?.slice(0, 2));
   return wishes.find((each) => each in TEXTS) ?? "en";
 }
 
-/** Write every fixed text of the page in a language. */
+/** Write all fixed texts of the page in a language. */
 export function useLanguage(language, { remember = false } = {}) {
   current = language;
   if (remember) keep(language);
@@ -45,7 +45,7 @@ export function useLanguage(language, { remember = false } = {}) {
   }
 }
 
-// Browsers that block site data throw here; the page then works without a memory.
+// Browsers that block site data throw here; the page then works without remembering.
 function remembered() {
   try {
     return localStorage.getItem(REMEMBERED);

@@ -1,19 +1,19 @@
-// Sends the frames of a video to the server and keeps the connection alive.
+// Sends a video's frames to the server and keeps the connection alive.
 import { backOffS, Failure, failureOf } from "./failure.js";
 import { Stream } from "./stream.js";
 
 /**
- * Run until the signal ends it; another choice of `smoothing` opens a new session.
+ * Run until the signal ends it; a change of `smoothing` opens a new session.
  *
  * @param {Frames} frames Where the frames come from.
  * @param {object} options
- * @param {() => boolean} options.smoothing Whether the server shall smooth.
- * @param {() => string} options.key The API key, or an empty text.
+ * @param {() => boolean} options.smoothing Whether the server should smooth.
+ * @param {() => string} options.key The API key, or an empty string.
  * @param {AbortSignal} options.signal
- * @param {(session: object) => void} options.onSession A session began.
- * @param {(answer: {reply: object, frame: object, roundTripMs: number}) => void} options.onAnswer A frame was answered
- *   (frame.result) or left out (frame.dropped).
- * @param {(failure: Failure, waitS: number) => Promise<void>} options.onFailure Shows it; resolves to try again.
+ * @param {(session: object) => void} options.onSession Called when a session begins.
+ * @param {(answer: {reply: object, frame: object, roundTripMs: number}) => void} options.onAnswer Called when a
+ *   frame is answered (frame.result) or dropped (frame.dropped).
+ * @param {(failure: Failure, waitS: number) => Promise<void>} options.onFailure Shows it; resolves when to retry.
  */
 export async function runLive(frames, { smoothing, key, signal, onSession, onAnswer, onFailure }) {
   let failures = 0;
@@ -35,14 +35,14 @@ export async function runLive(frames, { smoothing, key, signal, onSession, onAns
       if (signal.aborted) return;
       if (!(failure instanceof Failure)) throw failure;
       frames.renew();
-      if (failure.idle && answered) continue; // closed while nothing was to be sent: simply open a new one
+      if (failure.idle && answered) continue; // closed while there was nothing to send: simply open a new one
       failures += 1;
       await onFailure(failure, failure.passing ? waitBefore(failures, failure) : Infinity);
     }
   }
 }
 
-/** Have frame after frame answered while the session is wanted; however that ends, the session is over. */
+/** Send frame after frame while the session is wanted; however that ends, the session is over. */
 async function converse(stream, frames, { isWanted, onAnswer }) {
   const { limits } = stream.session;
   try {
@@ -51,7 +51,7 @@ async function converse(stream, frames, { isWanted, onAnswer }) {
       const frame = await frames.take(limits);
       const sentAt = performance.now();
       const reply = await stream.exchange(frame.blob);
-      if (reply.type === "frame.error") throw failureOf(reply); // the next frame would fare no better at once
+      if (reply.type === "frame.error") throw failureOf(reply); // the next frame, sent at once, would fare no better
       const roundTripMs = performance.now() - sentAt;
       frames.learn(roundTripMs);
       if (reply.type === "frame.result") frames.keep();
@@ -63,7 +63,7 @@ async function converse(stream, frames, { isWanted, onAnswer }) {
   }
 }
 
-/** The back-off with some chance in it, so that not all pages come back at once. */
+/** The back-off with random jitter, so that not all pages reconnect at once. */
 function waitBefore(failures, failure) {
   return Math.max(failure.retryAfterS, Math.ceil(backOffS(failures - 1) * (1 + Math.random() / 4)));
 }

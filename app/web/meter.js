@@ -1,12 +1,12 @@
-// Measures what the user gets: frames answered a second and the time from a frame to its answer.
+// Measures what the user gets: frames answered per second and the time from a frame to its answer.
 
 const WINDOW_MS = 3_000;
 
-/** Over the last three seconds, or the last two answers where fewer came. */
+/** Covers the last three seconds, or the last two answers if fewer came. */
 export class Meter {
   #answers = [];
 
-  /** Note one answered frame. */
+  /** Record one answered frame. */
   add(roundTripMs) {
     this.#answers.push({ at: performance.now(), roundTripMs });
     this.#forget();
@@ -17,7 +17,7 @@ export class Meter {
     this.#answers = [];
   }
 
-  /** Answered frames a second; null before two answers. */
+  /** Answered frames per second; null before two answers. */
   get rate() {
     this.#forget();
     if (this.#answers.length < 2) return null;

@@ -1,5 +1,5 @@
-// The one message of the page: what went wrong, what to do, when it is tried again.
-import { handOnFocus } from "./focus.js";
+// The page's one message: what went wrong, what to do, when it is retried.
+import { handOnFocus, hide } from "./focus.js";
 import { text } from "./language.js";
 
 const READING_MS = 8000;
@@ -37,7 +37,7 @@ export class Notice {
    * Show a failure.
    *
    * @param {Failure} failure
-   * @param {{again?: () => void, waitS?: number}} options What a new try does, and in how many seconds it comes by itself.
+   * @param {{again?: () => void, waitS?: number}} options What a retry does, and the seconds until an automatic one.
    */
   show(failure, { again = null, waitS = Infinity } = {}) {
     clearInterval(this.#timer);
@@ -52,19 +52,19 @@ export class Notice {
     if (Number.isFinite(waitS)) this.#timer = setInterval(() => this.#tick(), 250);
   }
 
-  /** Show a failure that stops nothing. It does not take the place of one that waits for a new try or for a key. */
+  /** Show a failure that stops nothing. It does not replace one that waits for a retry or for a key. */
   mention(failure) {
     if (!this.#root.hidden && (this.#again || !this.#keyForm.hidden)) return;
     this.show(failure);
     this.#mentionedAt = performance.now();
   }
 
-  /** All is well again: take the message away, unless it was mentioned just now and nobody can have read it. */
+  /** All is well again: remove the message, unless it has only just appeared and nobody can have read it. */
   settle() {
     if (performance.now() - this.#mentionedAt > READING_MS) this.hide();
   }
 
-  /** Show a failure that a key would mend, and hand over the key that is typed. */
+  /** Show a failure that a key would fix, and pass on the typed key. */
   askForKey(failure, useKey) {
     this.show(failure);
     this.#submit = (key) => {
@@ -75,17 +75,16 @@ export class Notice {
     this.#keyValue.focus();
   }
 
-  /** Take the message away. */
+  /** Remove the message. */
   hide() {
     clearInterval(this.#timer);
-    handOnFocus(this.#root);
-    this.#root.hidden = true;
+    hide(this.#root);
     this.#failure = null;
     this.#again = null;
     for (const element of [this.#title, this.#detail, this.#server, this.#countdown]) element.textContent = "";
   }
 
-  /** Write the message anew, in the language of now. */
+  /** Rewrite the message in the current language. */
   translate() {
     if (!this.#failure) return;
     const { kind, detail } = this.#failure;
@@ -119,12 +118,12 @@ export class Notice {
   }
 }
 
-/** An alert that is written anew is read out anew, even where nothing changed. */
+/** A rewritten alert is read out again, even if nothing changed. */
 function write(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
 
-/** The server's own words are English, whatever the language of the page. */
+/** The server's own words are English, whatever the page's language. */
 function quote(element, detail) {
   const words = detail ? `${text("serverSays")} ${detail}` : "";
   if (element.textContent === words) return;

@@ -6,13 +6,13 @@ const INK = "#12191b";
 const SHADE = "rgb(0 0 0 / 55%)";
 
 /**
- * Draw the box of every face and, over all boxes, its label.
+ * Draw every face's box and, over all boxes, its label.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {object[]} faces As the server sends them.
  * @param {object} options
  * @param {{width: number, height: number}} options.image Size of the picture that the boxes refer to.
- * @param {string[][]} options.labels What may be written at each face: all of it, or the least.
+ * @param {string[][]} options.labels Possible labels of each face: in full, or in short.
  * @param {number} options.fontPx
  * @param {boolean} options.mirrored Whether the picture is shown mirrored.
  */
@@ -35,11 +35,11 @@ export function drawFaces(context, faces, { image, labels, fontPx, mirrored = fa
 }
 
 /**
- * Find room for the label of every face, free of other boxes and labels: whole, above or below its box or inside a box
- * that is wider; else the least of it; else over the box.
+ * Find room for every face's label, clear of other boxes and labels: in full, above or below its box, or inside a wider
+ * box; else in short; else over the box.
  *
  * @param {{left: number, top: number, width: number, height: number}[]} boxes
- * @param {string[][]} labels What may be written at each face: all of it, or the least.
+ * @param {string[][]} labels Possible labels of each face: in full, or in short.
  * @param {{width: number, height: number, fontPx: number, measure: (words: string) => number}} canvas
  * @returns {{words: string, left: number, top: number, width: number, height: number}[]}
  */
@@ -55,7 +55,7 @@ export function placeLabels(boxes, labels, canvas) {
   return placed;
 }
 
-/** Where a label fits on the canvas: outside of its box, in line with either side of it, and inside. */
+/** Where a label fits on the canvas: outside its box, aligned with either side, and inside. */
 function spotsAt(box, words, canvas) {
   const [width, height, gap] = [canvas.measure(words), canvas.fontPx * 1.6, canvas.fontPx / 4];
   const spot = (left, top) => ({ words, width, height, top, left: Math.max(0, Math.min(left, canvas.width - width)) });

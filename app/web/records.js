@@ -1,8 +1,8 @@
-// What was answered, for downloads; it lives in this tab and nowhere else.
+// The answers, for downloads; kept in this tab and nowhere else.
 import { EXPRESSIONS, numbersOf } from "./expressions.js";
 
-const MOST_FRAMES = 20_000; // half an hour at 11 frames a second; then the oldest go
-const MOST_FACES = 200_000; // of crowds; more would not fit into one string for a download
+const MOST_FRAMES = 20_000; // half an hour at 11 frames per second; then the oldest go
+const MOST_FACES = 200_000; // in crowds; more would not fit into one string for a download
 const COLUMNS = [
   "frame", "time_s", "face", "emotion", "confidence", ...EXPRESSIONS,
   "x", "y", "width", "height", "detection_confidence", "image_width", "image_height",
@@ -15,7 +15,7 @@ export class Records {
   #source = "";
   #model = null;
 
-  /** Start anew: "camera", "picture" or "video". */
+  /** Start over: "camera", "picture" or "video". */
   begin(source) {
     this.#frames = [];
     this.#faces = 0;
@@ -33,7 +33,7 @@ export class Records {
     return this.#frames.length;
   }
 
-  /** Keep one answer; `timeS` is the time in the video, or since the start of the camera. */
+  /** Keep one answer; `timeS` is the time in the video, or since the camera started. */
   add({ frame, timeS, image, faces }) {
     this.#frames.push({ frame, time_s: Number(timeS.toFixed(3)), image, faces });
     this.#faces += faces.length;
@@ -56,7 +56,7 @@ export class Records {
     return [COLUMNS, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
   }
 
-  /** Everything, frames without faces included. */
+  /** Everything, including frames without faces. */
   json() {
     return JSON.stringify({ source: this.#source, model: this.#model, frames: this.#frames }, null, 1);
   }

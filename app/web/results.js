@@ -1,4 +1,4 @@
-// What was found: cards, timeline, figures, downloads and the words for screen readers.
+// The results: cards, timeline, figures, downloads and the text for screen readers.
 import { Cards } from "./cards.js";
 import { EXPRESSIONS, numbersOf, summaryOf } from "./expressions.js";
 import { decimal, text } from "./language.js";
@@ -6,8 +6,8 @@ import { Meter } from "./meter.js";
 import { Records, save } from "./records.js";
 import { Timeline } from "./timeline.js";
 
-const TALK_MS = 4_000; // a stream is not told more often than this
-const LATE_MS = 250; // with slower answers, boxes would hang behind a moving face
+const TALK_MS = 4_000; // a stream is not announced more often than this
+const LATE_MS = 250; // with slower answers, boxes would lag behind a moving face
 
 const byId = (id) => document.getElementById(id);
 
@@ -19,8 +19,8 @@ export class Results {
   #meter = new Meter();
   #records = new Records();
   #isStream = false;
-  #faces = null; // of the newest answer
-  #numbers = { before: 0, last: 0 }; // of faces: given before this session, given at all
+  #faces = null; // from the newest answer
+  #numbers = { before: 0, last: 0 }; // of faces: given before this session, given in total
   #told = { at: 0, words: "" };
 
   /** @param {Stage} stage */
@@ -36,7 +36,7 @@ export class Results {
     byId("save-png").addEventListener("click", async () => save("mien.png", await stage.annotated()));
   }
 
-  /** Start anew with a source: "camera", "picture" or "video". */
+  /** Start over with a source: "camera", "picture" or "video". */
   begin(source) {
     this.#isStream = source !== "picture";
     this.#records.begin(source);
@@ -53,8 +53,8 @@ export class Results {
   }
 
   /**
-   * The server begins to answer, with these weights. It counts tracks from 1, and track 1 may be someone else now: so
-   * numbers go on from those that were given already.
+   * The server begins to answer, with these weights. It counts tracks from 1, and track 1 may now be someone else, so
+   * numbers go on from those already given.
    */
   beginSession(model) {
     this.#records.model = model;
@@ -82,7 +82,7 @@ export class Results {
     this.#tell(summaryOf(faces));
   }
 
-  /** Write everything anew, in the language of now. */
+  /** Rewrite everything in the current language. */
   translate() {
     this.#stage.draw();
     this.#timeline.draw();
@@ -121,7 +121,7 @@ export class Results {
     byId("round-trip").textContent = roundTripMs === null ? "–" : text("milliseconds", { value: decimal(roundTripMs) });
   }
 
-  /** Say it, unless nothing changed or a stream was told just now. */
+  /** Announce it, unless nothing changed or a stream was announced just now. */
   #tell(words) {
     const now = performance.now();
     const gist = words.replaceAll(/\d+\s*%/g, "");

@@ -1,7 +1,7 @@
-// What the page asks of the server over HTTP.
+// The page's HTTP requests to the server.
 import { Failure, failureOf } from "./failure.js";
 
-const CAN_BE_A_KEY = /^[\x21-\x7e]*$/; // a header takes no other letters
+const CAN_BE_A_KEY = /^[\x21-\x7e]*$/; // a header takes no other characters
 
 /**
  * Send one picture to POST /detect.
@@ -21,7 +21,7 @@ export async function detect(picture, { key = "", signal } = {}) {
 /**
  * Say why a stream could not be opened: a browser hides the HTTP status of a refused WebSocket.
  *
- * An empty POST /detect passes the same doors (key, rate, readiness) and is then refused as empty.
+ * An empty POST /detect passes the same checks (key, rate, readiness) and is then refused as empty.
  *
  * @returns {Promise<Failure>}
  */
@@ -44,7 +44,7 @@ async function post(body, headers, key, signal) {
   }
 }
 
-/** What a broken connection means, unless the page itself ended it. */
+/** The failure for a broken connection, unless the page itself ended it. */
 function lostUnlessEnded(error) {
   return error.name === "AbortError" ? error : new Failure("lost");
 }

@@ -1,6 +1,6 @@
-// The stage shows what is looked at: nothing yet, a still picture or a video, with boxes over it.
+// The stage shows the source: nothing yet, a still picture or a video, with boxes over it.
 import { labelsOf, summaryOf } from "./expressions.js";
-import { handOnFocus } from "./focus.js";
+import { hide } from "./focus.js";
 import { drawFaces } from "./overlay.js";
 
 const MOST_HEIGHT = "72vh";
@@ -12,7 +12,7 @@ export class Stage {
   #media = document.getElementById("media");
   #still = document.getElementById("still");
   #overlay = document.getElementById("overlay");
-  #shown = null; // {picture, image, faces, isLate} of the newest answer
+  #shown = null; // {picture, image, faces, isLate} from the newest answer
   video = document.getElementById("video");
 
   constructor() {
@@ -20,7 +20,7 @@ export class Stage {
     this.video.addEventListener("resize", () => this.#turn());
   }
 
-  /** Show the invitation of a source: "camera", "picture" or "video". */
+  /** Show a source's invitation: "camera", "picture" or "video". */
   invite(source) {
     this.#media.hidden = true;
     this.#root.classList.remove("playing");
@@ -42,7 +42,7 @@ export class Stage {
     this.#open(this.video.videoWidth, this.video.videoHeight);
   }
 
-  /** Show a still picture; with sizes alone, an empty one. */
+  /** Show a still picture; given only sizes, an empty one. */
   showStill({ width, height, bitmap = null }) {
     const scale = Math.min(1, MOST_SIDE_PX / Math.max(width, height));
     this.video.hidden = true;
@@ -54,17 +54,17 @@ export class Stage {
     this.#open(width, height);
   }
 
-  /** The still picture that is shown. */
+  /** The still picture on show. */
   get still() {
     return this.#still;
   }
 
   /**
-   * Draw the faces of an answer.
+   * Draw an answer's faces.
    *
-   * @param {HTMLCanvasElement} picture What was asked about.
+   * @param {HTMLCanvasElement} picture The picture that was sent.
    * @param {{image: object, faces: object[]}} answer
-   * @param {{isLate: boolean}} options Whether a camera has moved on since: then the picture itself is shown, too.
+   * @param {{isLate: boolean}} options Whether a camera has moved on since: then the picture itself is shown too.
    */
   show(picture, { image, faces }, { isLate }) {
     this.#shown = { picture, image, faces, isLate: isLate && !this.video.hidden && !this.video.controls };
@@ -72,12 +72,12 @@ export class Stage {
     this.draw();
   }
 
-  /** Take the boxes away: what is seen now was not answered. */
+  /** Remove the boxes: what is shown now has no answer. */
   hideBoxes() {
     this.#overlay.hidden = true;
   }
 
-  /** Draw the boxes anew: after a change of size or of language. */
+  /** Redraw the boxes after a change of size or language. */
   draw() {
     const overlay = this.#overlay;
     overlay.width = overlay.clientWidth * devicePixelRatio;
@@ -104,12 +104,11 @@ export class Stage {
     return new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
   }
 
-  /** Leave the button of one source, or none. */
+  /** Show only one source's button, or none. */
   #offer(source) {
     for (const start of this.#root.querySelectorAll("[data-for]")) {
-      const isHidden = start.dataset.for !== source;
-      if (isHidden) handOnFocus(start);
-      start.hidden = isHidden;
+      if (start.dataset.for === source) start.hidden = false;
+      else hide(start);
     }
   }
 
@@ -120,7 +119,7 @@ export class Stage {
     this.#shape(width, height);
   }
 
-  /** A phone was turned, or a video changes its shape on the way: boxes wait for the next answer. */
+  /** A phone was rotated, or a video changes shape midway: boxes wait for the next answer. */
   #turn() {
     if (!this.video.hidden && this.video.videoWidth) this.#shape(this.video.videoWidth, this.video.videoHeight);
   }

@@ -2,7 +2,7 @@
 import { Failure, failureOf } from "./failure.js";
 import { whyRefused } from "./server.js";
 
-const POLICY = 1008; // close codes, RFC 6455 section 7.4.1 and its registry
+const POLICY = 1008; // close codes: RFC 6455 section 7.4.1 and its registry
 const TRY_AGAIN_LATER = 1013;
 const NOT_A_WORD = 1006;
 const LONGEST_REPLY_MS = 15_000; // a browser notices a dead network only after minutes
@@ -14,7 +14,7 @@ export class Stream {
 
   constructor(socket) {
     this.#socket = socket;
-    this.session = null; // what session.created said
+    this.session = null; // the data of session.created
     socket.addEventListener("message", (event) => this.#receive(event.data));
     socket.addEventListener("close", (event) => this.#fail(closeFailure(event)));
   }
@@ -55,7 +55,7 @@ export class Stream {
     return this.#ask(frame);
   }
 
-  /** Say goodbye. */
+  /** Close the session. */
   close() {
     this.#socket.close(1000);
   }

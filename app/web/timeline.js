@@ -3,7 +3,7 @@ import { EXPRESSIONS } from "./expressions.js";
 import { percent, text } from "./language.js";
 
 const SPAN_MS = 60_000;
-const GAP_MS = 3_000; // a longer silence of the face is left blank, and another face is followed
+const GAP_MS = 3_000; // a longer gap of the face is left blank, and another face is followed
 
 /** Remembers the faces of the last minute and draws one of them. */
 export class Timeline {
@@ -18,9 +18,9 @@ export class Timeline {
   }
 
   /**
-   * Add the faces of one answer.
+   * Add one answer's faces.
    *
-   * @param {Map<number, Object<string, number>>} shares Probabilities by the number of the face, largest face first.
+   * @param {Map<number, Object<string, number>>} shares Probabilities by face number, largest face first.
    */
   add(shares) {
     const at = performance.now();
@@ -37,7 +37,7 @@ export class Timeline {
     this.draw();
   }
 
-  /** Draw the followed face and say in words what is seen. */
+  /** Draw the followed face and describe it in words. */
   draw() {
     const canvas = this.#canvas;
     canvas.width = canvas.clientWidth * devicePixelRatio;
@@ -78,7 +78,7 @@ function strongest(probabilities) {
   return EXPRESSIONS.reduce((best, each) => (probabilities[each] > probabilities[best] ? each : best));
 }
 
-/** Split where the face was away. */
+/** Split where the face was absent. */
 function runsOf(points) {
   const runs = [];
   for (const point of points) {
@@ -102,7 +102,7 @@ function drawRun(context, run, id, toX) {
     run.forEach(({ at }, index) => context.lineTo(toX(at), height * (1 - ceiling[index])));
     run.toReversed().forEach(({ at }, index) => context.lineTo(toX(at), height * (1 - floor.at(-1 - index))));
     context.fill();
-    context.stroke(); // neighbours of like brightness are told apart by the edge
+    context.stroke(); // the edge separates neighbours of similar brightness
     floor = ceiling;
   }
 }

@@ -15,7 +15,7 @@ def compare(
     out: Annotated[Path, typer.Option("--out", help=f"Folder for {COMPARISON}.")],
     device: DeviceOption = "auto",
 ) -> None:
-    """Set runs of different networks side by side: accuracy on PublicTest, parameters, milliseconds per face."""
+    """Compare runs of different networks: accuracy on PublicTest, parameters, milliseconds per face."""
     where = resolve_device(device)
     rows = [compare_run(run, where) for run in runs]
     write_comparison(rows, out / COMPARISON)

@@ -55,7 +55,7 @@ def train(
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="Override the recipe's batch size.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train, or resume the run in the folder, which asks for the same recipe, start and data."""
+    """Train, or resume the run in the folder, which needs the same recipe, start weights and data."""
     from training.detector.train import RESULTS, train_detector
 
     given = {"epochs": epochs, "imgsz": imgsz, "window_px": window, "batch": batch}
@@ -83,7 +83,7 @@ def evaluate(
     ] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Measure the val split of --data: precision, recall, AP; or with --wider that set's easy, medium and hard AP."""
+    """Measure precision, recall and AP on --data's val split; or with --wider, that set's easy, medium and hard AP."""
     from training.detector.export import payload_of_run
 
     if (data is None) == (wider is None):
@@ -117,7 +117,7 @@ def export(
         typer.Option("--data-note", help="For the card: what it was trained on, and its terms; may be repeated."),
     ] = None,
 ) -> None:
-    """Write fp16 weights, manifest entry and card; measure on the val split first where that is not done yet."""
+    """Write fp16 weights, manifest entry and card; first measure on the val split if that has not been done."""
     from app.vision.weights import sha256_of
     from training.detector.evaluate import read_evaluation
     from training.detector.export import export_detector, payload_of_run, training_of_run
@@ -142,7 +142,7 @@ def import_(
     iou_threshold: NmsOption = DEFAULT_IOU_THRESHOLD,
     trust: Annotated[bool, typer.Option("--trust", help="Run the code that the file may hold.")] = False,
 ) -> None:
-    """Turn somebody's checkpoint into the server's weights; the file is a pickle and can run code: trust its source."""
+    """Turn a third-party checkpoint into the server's weights; it is a pickle and can run code: trust its source."""
     from training.detector.imported import import_detector
 
     if not trust:
@@ -154,7 +154,7 @@ def import_(
 
 
 def _refuse(context: typer.Context, names: tuple[str, ...]) -> None:
-    """Refuse options that WIDER FACE's protocol has no use for: it reads all scores, picture by picture."""
+    """Refuse options that WIDER FACE's protocol does not use: it reads all scores, picture by picture."""
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":
@@ -171,7 +171,7 @@ def _evaluate(
     iou_threshold: float,
     device: str,
 ) -> None:
-    """Measure, draw and say."""
+    """Measure, draw and print."""
     from training.detector.evaluate import CURVES, evaluate_detector
 
     result = evaluate_detector(payload, data, out_dir, imgsz, batch, device, score_threshold, iou_threshold)

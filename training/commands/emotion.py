@@ -94,7 +94,7 @@ def train(
 ) -> None:
     """Train, or resume the run in the folder; the recipe says which epoch is kept.
 
-    Under torchrun several GPUs or machines share every batch, and each process takes the GPU of its local rank.
+    Under torchrun, several GPUs or machines share every batch, and each process takes the GPU of its local rank.
     """
     chosen = RECIPES[recipe.value]
     if epochs is not None:
@@ -133,7 +133,7 @@ def evaluate(
 ) -> None:
     """Measure the weights on PublicTest; with --final also on PrivateTest, once, and on both together.
 
-    What was measured before with the same weights and data is kept.
+    Earlier results for the same weights and data are kept.
     """
     if again and not final:
         raise RunError("--again measures PrivateTest again: give --final, too.")
@@ -167,7 +167,7 @@ def framing(
     limit: LimitOption = None,
 ) -> None:
     """Derive the crop rule from where the face detector finds PublicTest's faces, and compare it with others."""
-    from training.emotion import framing as crops  # brings ultralytics, which takes seconds to import
+    from training.emotion import framing as crops  # imports ultralytics, which takes seconds
 
     split = load_fer2013(data, (VALIDATION_SPLIT,), limit)[VALIDATION_SPLIT]
     (candidate, out_dir), detector = _candidate(run, weights, out), crops.load_detector(weights_dir)
@@ -195,7 +195,7 @@ def export(
     device: DeviceOption = "auto",
     limit: LimitOption = None,
 ) -> None:
-    """Write fp16 weights, manifest entry and card; measure on PublicTest first where that is not done yet."""
+    """Write fp16 weights, manifest entry and card; first measure on PublicTest if that has not been done."""
     candidate = candidate_of_run(run)
     measured = measured_rule(run / FRAMING, candidate.sha256, weights_dir)
     crop = crop_rule(weights_dir, margin, shift_y, measured)
@@ -218,14 +218,14 @@ def export(
 
 
 def _tell_kept(trainer: Trainer, title: str) -> None:
-    """Draw the curves, and say which epoch is kept."""
+    """Draw the curves and say which epoch is kept."""
     kept, curves = trainer.kept, trainer.run_dir / "curves.png"
     plot_emotion_history(trainer.run_dir / HISTORY, curves, title, kept.epoch)
     typer.echo(f"Kept epoch {kept.epoch}: {kept.val_accuracy:.2%} of PublicTest right. Curves: {curves}")
 
 
 def _candidate(run: Path | None, weights: Path | None, out: Path | None) -> tuple[EmotionCandidate, Path]:
-    """Return the weights that the options name, and the folder of the results."""
+    """Return the weights that the options name, and the folder for the results."""
     if (run is None) == (weights is None):
         raise RunError("Give either --run or --weights.")
     if run is not None:
@@ -238,7 +238,7 @@ def _candidate(run: Path | None, weights: Path | None, out: Path | None) -> tupl
 def _evaluate(
     candidate: EmotionCandidate, splits: dict[str, EmotionSplit], device: str, limit: int | None
 ) -> Evaluation:
-    """Predict in float32 and report each split, and several together; the robustness, too."""
+    """Predict in float32 and report each split, and several together, with the robustness."""
     where = resolve_device(device)
     model = candidate.network(where)
     reported = {**splits, "+".join(splits): reduce(join, splits.values())}

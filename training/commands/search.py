@@ -1,4 +1,4 @@
-"""`python -m training emotion search`: the numbers of recipe `best` by Optuna."""
+"""`python -m training emotion search`: tunes the numbers of recipe `best` with Optuna."""
 
 import dataclasses
 from pathlib import Path
@@ -22,7 +22,7 @@ def search(
     device: DeviceOption = "auto",
     limit: LimitOption = None,
 ) -> None:
-    """Search learning rate, weight decay, dropout and FER+ share of recipe best by short runs, judged on PublicTest."""
+    """Search learning rate, weight decay, dropout and FER+ share of recipe best in short runs, judged on PublicTest."""
     from training.emotion.search import TRIALS, RecipeSearch, describe  # an extra that only this command needs
 
     splits = load_fer2013(data, ("Training", VALIDATION_SPLIT), limit)

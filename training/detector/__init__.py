@@ -1,7 +1,7 @@
 """The face detector.
 
-ultralytics comes in through `app.vision.yolov8` first, which keeps it from the network and from patching Pillow; only
-its log, which the server silences, is wanted here.
+ultralytics is imported through `app.vision.yolov8` first, which keeps it from the network and from patching Pillow;
+only its log, which the server silences, is wanted here.
 """
 
 import os

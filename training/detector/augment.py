@@ -1,7 +1,7 @@
-"""What the detector trains on: windows of pictures, turned, zoomed and degraded.
+"""What the detector trains on: windows of pictures, rotated, zoomed and degraded.
 
-ultralytics makes mosaics, flips and changes of colour; what faces need otherwise is here. Pictures are uint8, BGR,
-shape (H, W, 3), in the dictionary `labels` that ultralytics' transforms hand on.
+ultralytics makes mosaics, flips and colour changes; whatever else faces need is here. Pictures are uint8, BGR, shape
+(H, W, 3), in the dictionary `labels` that ultralytics' transforms pass on.
 """
 
 import random
@@ -20,17 +20,17 @@ Picture = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float32]
 
 VISIBLE_SHARE = 0.25
-"""A face of which the window shows less is no face to be found: often a chin, or a forehead without eyes."""
+"""A face that the window shows less of is not one to find: often it is a chin, or a forehead without eyes."""
 
 
 class FacePerspective(RandomPerspective):
-    """Rotation, zoom and shift, with boxes that stay tight around turned faces."""
+    """Rotation, zoom and shift, with boxes that stay tight around rotated faces."""
 
     def apply_bboxes(self, bboxes: Boxes, M: npt.NDArray[np.float32]) -> Boxes:
-        """Return the boxes around the transformed ellipses that the boxes hold.
+        """Return the boxes around the ellipses inscribed in the boxes, after the transform.
 
-        A box around the turned corners would be up to 1.4 times too large for a face, which is round. Half the size
-        of the new box along axis i is the root of the sum over j of (M_ij h_j)^2, with h_j half that of the old one.
+        A box around the rotated corners would be up to 1.4 times too large for a face, which is round. The new box's
+        half-size along axis i is the root of the sum over j of (M_ij h_j)^2, with h_j that of the old box.
 
         Args:
             bboxes: Left, top, right and bottom in pixels, shape (N, 4).
@@ -45,16 +45,16 @@ class FacePerspective(RandomPerspective):
         return np.concatenate([centre_N2 - half_N2, centre_N2 + half_N2], axis=1).astype(bboxes.dtype)
 
     def box_candidates(self, box1: Boxes, box2: Boxes, area_thr: float = VISIBLE_SHARE) -> npt.NDArray[np.bool_]:  # noqa: ARG002
-        """Say which faces count, of shape (4, N) before and after: those that the window's edge leaves enough of.
+        """Return which faces count, of boxes of shape (4, N) before and after: those with enough left in the window.
 
-        The caller's `area_thr` is ultralytics' own for boxes, a tenth, and is not heeded.
+        The caller's `area_thr` is ultralytics' own for boxes, a tenth, and is ignored.
         """
         kept: npt.NDArray[np.bool_] = super().box_candidates(box1, box2, area_thr=VISIBLE_SHARE)
         return kept
 
 
 class Degrade(BaseTransform):
-    """Pictures as services get them: gray, blurred, dark, noisy, compressed.
+    """Pictures as a service gets them: gray, blurred, dark, noisy, compressed.
 
     Args:
         probability: Share of the pictures for each of the five, 0..1.
@@ -65,7 +65,7 @@ class Degrade(BaseTransform):
         self.probability = probability
 
     def apply_image(self, labels: dict[str, Any], params: dict[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG002
-        """Change the picture; the boxes stay."""
+        """Change the picture; the boxes stay the same."""
         for change in (gray, blur, darken, add_noise, lose_detail):
             if random.random() < self.probability:
                 labels["img"] = change(labels["img"])
@@ -73,19 +73,19 @@ class Degrade(BaseTransform):
 
 
 def gray(picture: Picture) -> Picture:
-    """Take the colour away."""
+    """Remove the colour."""
     changed: Picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return changed
 
 
 def blur(picture: Picture) -> Picture:
-    """Smooth by a Gaussian of 0.5 to 2.5 pixels."""
+    """Blur with a Gaussian of 0.5 to 2.5 pixels."""
     changed: Picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 2.5))
     return changed
 
 
 def darken(picture: Picture) -> Picture:
-    """Make it as a dark room does, by a gamma of 1.5 to 3."""
+    """Darken as a dark room does, with a gamma of 1.5 to 3."""
     curve = (np.arange(256) / 255) ** random.uniform(1.5, 3.0) * 255
     changed: Picture = cv2.LUT(picture, curve.round().astype(np.uint8))
     return changed
@@ -100,7 +100,7 @@ def add_noise(picture: Picture) -> Picture:
 
 
 def lose_detail(picture: Picture) -> Picture:
-    """Write it as JPEG of quality 20 to 75 and read it again."""
+    """Encode it as JPEG of quality 20 to 75 and decode it again."""
     return compress(picture, random.randint(20, 75))
 
 
@@ -108,11 +108,11 @@ class FaceDataset(YOLODataset):
     """The train split as windows.
 
     Args:
-        recipe: Size of the pictures, zoom, rotation, share of mosaics and of degradations, and the window.
+        recipe: Picture size, zoom, rotation, share of mosaics and of degradations, and the window.
         img_path: Folder of the pictures.
         data: ultralytics' description of the data set.
         hyp: ultralytics' settings: colour changes, flips and shifts.
-        cache: Where decoded pictures are kept: `ram`, or not at all.
+        cache: Where decoded pictures are kept: `ram`, or nowhere.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class FaceDataset(YOLODataset):
         )  # fmt: skip
 
     def build_transforms(self, hyp: Any) -> Compose:
-        """Return what makes a picture and its boxes an entry of a batch."""
+        """Return the transform that turns a picture and its boxes into a batch entry."""
         recipe = self.recipe
         window = (recipe.window_px, recipe.window_px)
         return Compose(

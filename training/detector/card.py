@@ -1,4 +1,4 @@
-"""The detector's manifest entry, made in one place for own runs and for imported checkpoints."""
+"""The detector's manifest entry, made in one place for our own runs and for imported checkpoints."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,13 +24,13 @@ def make_card(
     """Describe a weights file.
 
     Args:
-        payload: The safetensors file as it is served.
+        payload: The safetensors file as served.
         imgsz: Side of the input in pixels, a multiple of 32.
         score_threshold: The server's default lowest score, 0..1.
         iou_threshold: The server's NMS overlap, 0..1.
         training: Where the weights come from.
         metrics: Figures measured with them.
-        data: Training sets with their terms.
+        data: Training sets with their licence terms.
     """
     return DetectorCard(
         file=WEIGHTS_FILE,

@@ -1,6 +1,6 @@
 """COCO's matching on the detections that the server would give: average precision by face size, and hits at a score.
 
-Faces outside a size range are ignored there, and so are unmatched detections outside it, as in COCO's small, medium and
+Faces outside a size range are ignored in it, as are unmatched detections outside it, like COCO's small, medium and
 large.
 
 References:
@@ -27,16 +27,16 @@ SIZE_RANGES_PX: dict[str, tuple[float, float]] = {
     "96 to 300": (96, 300),
     "over 300": (300, 100_000),
 }
-"""Square root of the box's area, in pixels of the picture as it is stored."""
+"""Square root of the box's area, in pixels of the stored picture."""
 
 ALL = "all"
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-"""COCO's; the first is that of AP50, precision and recall."""
+"""COCO's; the first is used for AP50, precision and recall."""
 
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """One picture: size in pixels, its faces as xywh in pixels, and what was detected."""
+    """One picture: size in pixels, its faces as xywh in pixels, and the detections."""
 
     width: int
     height: int
@@ -46,7 +46,7 @@ class LabelledPicture:
 
 @dataclass(frozen=True)
 class SizeReport:
-    """Faces of one size range: how many there are, and the AP at IoU 0.5 on them (None where there is none)."""
+    """Faces of one size range: their number, and the AP at IoU 0.5 on them (None if there are none)."""
 
     faces: int
     ap50: float | None
@@ -54,13 +54,13 @@ class SizeReport:
 
 @dataclass(frozen=True)
 class ServedReport:
-    """What the served detector does on a labelled set, at IoU 0.5 unless it says otherwise.
+    """How the served detector does on a labelled set, at IoU 0.5 unless stated otherwise.
 
     Attributes:
         by_size: By name of the range, and `all`.
-        ap50_95: Mean of the AP at IoU 0.5, 0.55 .. 0.95 over faces of all sizes; 0 where there is none.
+        ap50_95: Mean of the AP at IoU 0.5, 0.55 .. 0.95 over faces of all sizes; 0 if there are none.
         precision: Share of the detections at or above the score that are a face.
-        recall: Share of the faces that are among them.
+        recall: Share of the faces that they find.
     """
 
     by_size: dict[str, SizeReport]
@@ -73,7 +73,7 @@ def report_served(pictures: Sequence[LabelledPicture], score_threshold: float) -
     """Match detections and faces.
 
     Args:
-        pictures: All of a split.
+        pictures: All pictures of a split.
         score_threshold: For precision and recall, 0..1.
     """
     ranges = {ALL: (0.0, 100_000.0), **SIZE_RANGES_PX}
@@ -86,7 +86,7 @@ def report_served(pictures: Sequence[LabelledPicture], score_threshold: float) -
         curve = precision_TRKAM[0, :, 0, index, 0]
         ap50 = float(curve.mean()) if (curve >= 0).all() else None
         by_size[name] = SizeReport(sum(low <= side <= high for side in sides), ap50)
-    ap50_95 = max(0.0, float(precision_TRKAM[:, :, 0, 0, 0].mean()))  # -1 everywhere where there are no faces
+    ap50_95 = max(0.0, float(precision_TRKAM[:, :, 0, 0, 0].mean()))  # all -1 if there are no faces
     return ServedReport(by_size, ap50_95, *_at_score(evaluation, len(pictures), score_threshold))
 
 
@@ -134,7 +134,7 @@ def _results(pictures: Sequence[LabelledPicture]) -> np.ndarray:
 
 
 def _at_score(evaluation: COCOeval, picture_count: int, score_threshold: float) -> tuple[float, float]:
-    """Return precision and recall of what scored at least the threshold, over faces of all sizes."""
+    """Return precision and recall of the detections that scored at least the threshold, over faces of all sizes."""
     hits = answers = faces = 0
     for picture in evaluation.evalImgs[:picture_count]:  # the first size range is `all`
         if picture is None:

@@ -19,13 +19,12 @@ def check_data(data_dir: Path, splits: tuple[str, ...] = SPLITS) -> None:
     """Check the folder before ultralytics reads it, to say clearly what is wrong.
 
     Args:
-        data_dir: Holds images/<split>/* and labels/<split>/*.txt; a label file has a line `0 cx cy w h` for each face,
-            as shares of the picture's sides; a picture without a face may lack its file.
+        data_dir: Contains images/<split>/* and labels/<split>/*.txt; a label file has a line `0 cx cy w h` per face, as
+            shares of the picture's sides; a picture without faces may lack the file.
         splits: The splits that are needed.
 
     Raises:
-        DataError: If a folder or all of its files are missing, no label file belongs to a picture, or a line is not
-            of that form.
+        DataError: If a folder is missing or empty, no label file belongs to a picture, or a line is not of that form.
     """
     if not data_dir.is_dir():
         raise DataError(f"No data set at {data_dir}: give the folder with images/ and labels/.")
@@ -65,7 +64,7 @@ def split_pictures(data_dir: Path, split: str) -> list[Path]:
 
 
 def data_sha256(data_dir: Path) -> str:
-    """Return a hex digest of names, contents and labels of all pictures of both splits; it reads all files."""
+    """Return a hex digest of the names, contents and labels of all pictures in both splits; reads all files."""
     digest = hashlib.sha256()
     for split in SPLITS:
         for picture in split_pictures(data_dir, split):
@@ -79,7 +78,7 @@ def data_sha256(data_dir: Path) -> str:
 def read_faces(
     data_dir: Path, split: str, stem: str, width: int, height: int
 ) -> list[tuple[float, float, float, float]]:
-    """Return a picture's labelled faces as left, top, width and height in its pixels; none where it has no file."""
+    """Return a picture's labelled faces as left, top, width and height in its pixels; none if it has no label file."""
     path = data_dir / "labels" / split / f"{stem}.txt"
     if not path.is_file():
         return []
@@ -89,7 +88,7 @@ def read_faces(
 
 
 def write_data_yaml(data_dir: Path, run_dir: Path) -> Path:
-    """Write the data set's description with an absolute path, as ultralytics needs it."""
+    """Write the data set's description with an absolute path, which ultralytics needs."""
     run_dir.mkdir(parents=True, exist_ok=True)
     path = run_dir / "data.yaml"
     description = {
@@ -103,5 +102,5 @@ def write_data_yaml(data_dir: Path, run_dir: Path) -> Path:
 
 
 def skip_font_download() -> None:
-    """Keep ultralytics from fetching a font when it reads a data set; only its own plots, which are off, need it."""
+    """Keep ultralytics from downloading a font when it reads a data set; only its plots, which are off, need it."""
     ultralytics_data.check_font = lambda *_: None

@@ -1,4 +1,4 @@
-"""The device option of the detector's commands: ultralytics' words, not torch's."""
+"""The device option of the detector's commands: in ultralytics' terms, not torch's."""
 
 import torch
 
@@ -6,14 +6,14 @@ from app.errors import DeviceUnavailable
 
 
 def pick_device(device: str) -> str:
-    """Turn a device option into ultralytics' words.
+    """Translate a device option to ultralytics' terms.
 
     Args:
-        device: `auto` (the first CUDA device where there is one, else the CPU), `cpu`, or the index of a CUDA device.
-            Only one: ultralytics starts a process of its own for each of several, which would lack recipe and start.
+        device: `auto` (the first CUDA device if there is one, else the CPU), `cpu`, or the index of a CUDA device. Only
+            one: for several, ultralytics starts a process each, which would lack the recipe and the start weights.
 
     Raises:
-        DeviceUnavailable: If the words are others, or such a device is not there.
+        DeviceUnavailable: If the option is anything else, or there is no such device.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
@@ -28,10 +28,10 @@ def pick_device(device: str) -> str:
 
 
 def torch_device(device: str) -> torch.device:
-    """Return the device that the same option means to torch.
+    """Return the torch device for the same option.
 
     Raises:
-        DeviceUnavailable: As `pick_device` does.
+        DeviceUnavailable: As for `pick_device`.
     """
     picked = pick_device(device)
     return torch.device("cpu" if picked == "cpu" else f"cuda:{picked}")

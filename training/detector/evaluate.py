@@ -1,4 +1,4 @@
-"""How good the detector is on the val split, in float32: AP by ultralytics' validator, and the server's own path."""
+"""How good the detector is on the val split, in float32: AP from ultralytics' validator, and the server's own path."""
 
 import csv
 from dataclasses import asdict, dataclass
@@ -26,17 +26,17 @@ EVALUATION = "evaluation.json"
 CURVES = "curves.csv"
 LOWEST_SCORE = 0.001
 NMS_IOU = 0.7
-"""Lowest score and NMS overlap of the validation: ultralytics' defaults, as in its published YOLOv8 figures."""
+"""Lowest score and NMS overlap for validation: ultralytics' defaults, as in its published YOLOv8 figures."""
 
 
 @dataclass(frozen=True)
 class DetectorEvaluation:
-    """One weights file on the val split; shares of 1.
+    """Results of one weights file on the val split; figures are shares of 1.
 
     Attributes:
-        weights_sha256: Of the file as it is, or would be, served.
+        weights_sha256: Hash of the file as it is, or would be, served.
         pictures: In the val split.
-        faces: Labelled in it.
+        faces: Labelled faces in it.
         imgsz: Side of the input in pixels.
         precision: At the score with the best F1, IoU 0.5.
         recall: The same.
@@ -44,9 +44,9 @@ class DetectorEvaluation:
         ap50_95: Mean of the average precision at IoU 0.5, 0.55 .. 0.95 (Lin et al. 2014, arXiv:1405.0312).
         score_threshold: The server's default threshold.
         iou_threshold: The server's NMS overlap.
-        precision_at_threshold: Of the server's own path at that score, IoU 0.5.
+        precision_at_threshold: For the server's own path at that score, IoU 0.5.
         recall_at_threshold: The same.
-        by_size: The server's own path, AP at IoU 0.5 by the size of the faces.
+        by_size: For the server's own path, AP at IoU 0.5 by face size.
     """
 
     weights_sha256: str
@@ -91,17 +91,17 @@ def evaluate_detector(
     Args:
         payload: A safetensors file.
         data_dir: Data set in YOLO format.
-        out_dir: Where the results go.
+        out_dir: Folder for the results.
         imgsz: Side of the input in pixels, a multiple of 32.
         batch: Pictures at once.
         device: As for `train_detector`.
-        score_threshold: The server's: also report precision and recall at this score.
+        score_threshold: The server's; precision and recall are also reported at this score.
         iou_threshold: The server's NMS overlap.
 
     Raises:
         DataError: If the data set is not in YOLO format.
-        DeviceUnavailable: If the device is not there.
-        RunError: If the weights do not fit or the size is no multiple of 32.
+        DeviceUnavailable: If there is no such device.
+        RunError: If the weights do not fit or the size is not a multiple of 32.
     """
     check_size(imgsz)
     network, picked = network_of(payload), pick_device(device)
@@ -134,7 +134,7 @@ def evaluate_detector(
 def _validate(
     network: nn.Module, data_yaml: Path, out_dir: Path, imgsz: int, batch: int, device: str
 ) -> DetectionValidator:
-    """Run ultralytics' validator over the val split; it keeps the results."""
+    """Run ultralytics' validator over the val split; the returned validator holds the results."""
     skip_font_download()
     settings = {
         "data": str(data_yaml),
@@ -167,7 +167,7 @@ def serve_split(detector: FaceDetector, data_dir: Path, score_threshold: float) 
 
 
 def read_evaluation(out_dir: Path, sha256: str) -> dict[str, Any] | None:
-    """Return evaluation.json as plain values; None where there is none for the weights with this hash."""
+    """Return evaluation.json as plain values; None if there is none for the weights with this hash."""
     path = out_dir / EVALUATION
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""From a run to what the server loads: yolov8n-face.safetensors, its manifest entry and its card."""
+"""From a run to the files that the server loads: yolov8n-face.safetensors, its manifest entry and its card."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,7 +24,7 @@ NO_DATA_NOTE = "The data sets and their terms were not stated at the export"
 
 
 def payload_of_run(run_dir: Path) -> bytes:
-    """Return the safetensors file of a run's best epoch: the moving average of its weights, un-fused.
+    """Return the safetensors file of a run's best epoch: the moving average of its weights, not fused.
 
     A run's folder is trusted: its checkpoints are ultralytics' pickles.
 
@@ -36,7 +36,7 @@ def payload_of_run(run_dir: Path) -> bytes:
 
 
 def training_of_run(run_dir: Path) -> dict[str, Any]:
-    """Return what the card says of a run: recipe, best epoch and versions.
+    """Return what the card says about a run: recipe, best epoch and versions.
 
     Raises:
         RunError: If the run has no checkpoint or no recipe.
@@ -61,7 +61,7 @@ def _best_checkpoint(run_dir: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def _best_epoch(checkpoint: dict[str, Any]) -> int:
-    """Return the epoch (from 1) that the checkpoint holds: that with the highest AP50-95, ultralytics' fitness."""
+    """Return the epoch (from 1) in the checkpoint: the one with the highest AP50-95, ultralytics' fitness."""
     if checkpoint["epoch"] >= 0:
         return int(checkpoint["epoch"]) + 1
     rows = checkpoint["train_results"]
@@ -78,7 +78,7 @@ def export_detector(
         payload: From `payload_of_run`.
         about: From `training_of_run`.
         evaluation: evaluation.json of the same weights; its thresholds become the server's.
-        data_notes: What the weights were trained on, and its terms.
+        data_notes: What the weights were trained on, and its licence terms.
         weights_dir: Where to write.
 
     Returns:

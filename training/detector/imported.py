@@ -1,4 +1,4 @@
-"""A public ultralytics checkpoint becomes the server's weights."""
+"""Turns a public ultralytics checkpoint into the server's weights."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def import_detector(
         The entry as written; it names the checkpoint and its hash, and holds no figures.
 
     Raises:
-        RunError: If the file is missing, no such checkpoint, or another network than YOLOv8n with one class.
+        RunError: If the file is missing, not such a checkpoint, or any network other than YOLOv8n with one class.
     """
     check_size(imgsz)
     if not checkpoint.is_file():
@@ -43,7 +43,7 @@ def import_detector(
     except Exception as error:
         raise RunError(f"{checkpoint} is not a checkpoint that ultralytics can read ({error}).") from error
     payload = to_payload(network.state_dict())
-    network_of(payload)  # refuses what is not YOLOv8n with one class
+    network_of(payload)  # refuses anything but YOLOv8n with one class
     origin = {"imported_from": checkpoint.name, "checkpoint_sha256": sha256_of(checkpoint.read_bytes())}
     data = ("Unknown to this project: see where the checkpoint came from",)
     card = make_card(payload, imgsz, score_threshold, iou_threshold, training=origin, data=data)

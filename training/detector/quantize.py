@@ -15,7 +15,7 @@ from training.manifest_entry import read_card
 from training.quantize import QuantizingRuntime, check_loss, float_runtime, write_int8
 
 SAMPLES = 100
-"""Pictures of the train split that the ranges come from."""
+"""Number of train-split pictures that the ranges come from."""
 
 
 def quantize_detector(data_dir: Path, weights_dir: Path) -> Int8Files:
@@ -23,7 +23,7 @@ def quantize_detector(data_dir: Path, weights_dir: Path) -> Int8Files:
 
     Args:
         data_dir: Data set in YOLO format.
-        weights_dir: Where the exported weights lie, and where the network in integers goes.
+        weights_dir: Folder of the exported weights, where the int8 network is written too.
 
     Raises:
         DataError: If the data set is not in YOLO format.

@@ -11,7 +11,7 @@ RECIPE_FILE = "recipe.json"
 LARGEST_STRIDE = 32
 
 DEFAULT_SCORE_THRESHOLD, DEFAULT_IOU_THRESHOLD = 0.35, 0.5
-"""The server's, unless told otherwise. Of 0.3, 0.35 and 0.4 the middle one: see docs/training.md."""
+"""The server's default. The middle one of 0.3, 0.35 and 0.4: see docs/training.md."""
 
 
 def check_size(side_px: int) -> None:
@@ -31,17 +31,17 @@ class DetectorRecipe:
     Attributes:
         name: What the command line calls it.
         epochs: Passes over the train split.
-        imgsz: Longer side of the pictures in pixels, when they are loaded and when they are validated.
-        window_px: Side of what is cut out of them for a step. Smaller than `imgsz` it costs less at the same size of
-            the faces.
-        batch: Windows a step of the optimizer.
-        lr0: Peak of AdamW's learning rate.
+        imgsz: Longer side of the pictures in pixels, for loading and for validation.
+        window_px: Side of the window cut out of them for a step. One smaller than `imgsz` costs less at the same face
+            size.
+        batch: Windows per optimizer step.
+        lr0: AdamW's peak learning rate.
         lrf: Share of it that a half cosine over all epochs falls to; the last epoch is one step before that end.
         warmup_epochs: Linear warm-up from 0.
-        mosaic: Share of the windows out of four pictures put together.
+        mosaic: Share of the windows cut from four pictures put together.
         zoom: Smallest and largest zoom.
         degrees: Largest rotation either way.
-        degrade: Share of the windows that gets each of the degradations of `augment.Degrade`.
+        degrade: Share of the windows that get each degradation of `augment.Degrade`.
         seed: Fixes order and augmentation.
     """
 
@@ -83,7 +83,7 @@ WINDOWS = DetectorRecipe(
     degrees=30.0,
     degrade=0.1,
 )
-"""Most of the training: the networks see a quarter of the pixels of a 640 px picture."""
+"""Most of the training: the network sees a quarter of the pixels of a 640 px picture."""
 
 WHOLE = replace(
     WINDOWS,
@@ -97,17 +97,17 @@ WHOLE = replace(
     zoom=(0.6, 1.4),
     degrees=20.0,
 )
-"""The end, from the weights of `windows`: mostly single whole pictures, so that faces may fill them."""
+"""The last stage, from the weights of `windows`: mostly single whole pictures, so that faces may fill them."""
 
 RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE)}
 
 
 def write_recipe(recipe: DetectorRecipe, identity: Mapping[str, str | None], run_dir: Path) -> None:
-    """Keep what a run was started with in its folder, for resuming it and for the model card.
+    """Record what a run was started with in its folder, for resuming it and for the model card.
 
     Args:
         recipe: Its choices.
-        identity: `start_sha256` of the weights that it starts from (None: from scratch), `data_sha256` of its data.
+        identity: `start_sha256` of its start weights (None: from scratch), `data_sha256` of its data.
         run_dir: Its folder.
     """
     write_json({**identity, **asdict(recipe)}, run_dir / RECIPE_FILE)
@@ -117,22 +117,22 @@ def read_recipe(run_dir: Path) -> tuple[DetectorRecipe, str | None]:
     """Return the recipe of a run, and the hash of the weights that it started from (None: from scratch).
 
     Raises:
-        RunError: If the folder has none, or it is not of this version's form.
+        RunError: If the folder has none, or it is not in this version's format.
     """
     recipe, identity = _read(run_dir)
     return recipe, identity["start_sha256"]
 
 
 def check_resumed(recipe: DetectorRecipe, identity: Mapping[str, str | None], run_dir: Path) -> None:
-    """Refuse to go on with other choices than the run in the folder was started with.
+    """Refuse to go on with choices other than those that the run in the folder was started with.
 
     Args:
-        recipe: What is asked for now.
+        recipe: The recipe requested now.
         identity: As for `write_recipe`.
-        run_dir: Holds the run.
+        run_dir: The run's folder.
 
     Raises:
-        RunError: If recipe, start or data differ, or the run does not tell its data.
+        RunError: If recipe, start weights or data differ, or the run does not record its data.
     """
     path = run_dir / RECIPE_FILE
     known_recipe, known = _read(run_dir)
@@ -146,7 +146,7 @@ def check_resumed(recipe: DetectorRecipe, identity: Mapping[str, str | None], ru
 
 
 def _read(run_dir: Path) -> tuple[DetectorRecipe, dict[str, str | None]]:
-    """Return recipe and identity; that of an earlier version lacks `data_sha256`."""
+    """Return recipe and identity; an earlier version's identity lacks `data_sha256`."""
     path = run_dir / RECIPE_FILE
     try:
         values = read_json(path)

@@ -1,4 +1,4 @@
-"""The detector exactly as the server runs it, over picture files: own letterbox, decoding and NMS."""
+"""The detector exactly as the server runs it, over picture files: the server's letterbox, decoding and NMS."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from training.deployed import from_payload
 from training.errors import DataError
 
 MAX_PIXELS = 200_000_000
-"""Of a data set's picture; only a guard against damaged headers."""
+"""Limit for a data set's picture; only a guard against damaged headers."""
 
 
 def face_detector(payload: bytes, card: DetectorCard, device: torch.device) -> FaceDetector:

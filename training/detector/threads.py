@@ -8,10 +8,10 @@ import torch
 
 @contextmanager
 def kept_threads() -> Iterator[Callable[[object], None]]:
-    """Leave the number of threads as it was; yield a callback that restores it meanwhile.
+    """Restore the number of threads on exit; yield a callback that restores it in between.
 
-    On a CPU ultralytics takes one core less than there are whenever it chooses the device (8.4.190, `select_device`):
-    on two cores a step of training then took 1.7 times as long. The callback is for its `on_train_start` and
+    On a CPU, ultralytics uses one core fewer than there are whenever it selects the device (8.4.190, `select_device`):
+    on two cores, a training step then took 1.7 times as long. The callback is for its `on_train_start` and
     `on_val_start`, which come after that.
     """
     threads = torch.get_num_threads()

@@ -1,7 +1,7 @@
 """Train YOLOv8n with one class, `face`, through ultralytics' own trainer.
 
-What is ours: weights come and go as safetensors, bfloat16 and channels-last on a CPU, windows of the pictures, and the
-folder of a run.
+Added here: weights in and out as safetensors, bfloat16 and channels-last on a CPU, windows of the pictures, and the
+run's folder.
 """
 
 from pathlib import Path
@@ -34,29 +34,29 @@ console = Console()
 
 
 class FaceModel(DetectionModel):
-    """YOLOv8 that computes in bfloat16 and channels-last where a CPU computes bfloat16 itself (about 3x as fast).
+    """YOLOv8 that computes in bfloat16 and channels-last on a CPU with native bfloat16 (about 3x as fast).
 
-    So it trains and validates its epochs; the figures of a finished run are measured in float32.
+    Training and per-epoch validation use it; the figures of a finished run are measured in float32.
     """
 
     def _predict_once(self, x: Tensor, *args: Any, **kwargs: Any) -> Any:
         if not (x.device.type == "cpu" and has_native_bf16(x.device)):
             return super()._predict_once(x, *args, **kwargs)
         head = self.model[-1]
-        head.training = True  # The flag of the head alone: it then gives back what it would make boxes of.
+        head.training = True  # The head's flag only: it then returns the raw values that it would turn into boxes.
         try:
             with torch.autocast("cpu", torch.bfloat16):
                 raw = _to_float(super()._predict_once(x.contiguous(memory_format=torch.channels_last), *args, **kwargs))
         finally:
             head.training = self.training
-        return raw if self.training else (head._inference(raw), raw)  # bfloat16 would round the boxes by pixels
+        return raw if self.training else (head._inference(raw), raw)  # bfloat16 would be off by pixels
 
 
 class FaceTrainer(DetectionTrainer):
     """ultralytics' detection trainer that starts from safetensors and trains on windows.
 
     Args:
-        recipe: How the train split is augmented; learning rates and sizes come in `overrides`.
+        recipe: How the train split is augmented; learning rates and sizes are in `overrides`.
         start_weights: Safetensors state to start from.
         overrides: ultralytics' settings.
     """
@@ -72,7 +72,7 @@ class FaceTrainer(DetectionTrainer):
         return FaceDataset(self.recipe, img_path, self.data, self.args, self.args.cache)
 
     def get_model(self, cfg: Any = None, weights: nn.Module | None = None, verbose: bool = True) -> nn.Module:  # noqa: ARG002
-        """Build YOLOv8n with one class and fill in what fits of a checkpoint or of `start_weights`."""
+        """Build YOLOv8n with one class and load what fits from a checkpoint or from `start_weights`."""
         model = FaceModel(cfg, nc=self.data["nc"], ch=self.data["channels"], verbose=False)
         if weights is not None:
             model.load(weights)
@@ -86,7 +86,7 @@ class FaceTrainer(DetectionTrainer):
 
 
 def load_fitting(model: nn.Module, path: Path) -> int:
-    """Fill in the tensors whose name and shape fit, and leave the others (the head of another number of classes).
+    """Load the tensors whose name and shape fit, and skip the others (the head for another number of classes).
 
     Args:
         model: Changed in place.
@@ -96,7 +96,7 @@ def load_fitting(model: nn.Module, path: Path) -> int:
         How many tensors were loaded.
 
     Raises:
-        RunError: If the file is missing, is no safetensors file, or nothing of it fits.
+        RunError: If the file is missing, is not a safetensors file, or nothing in it fits.
     """
     state, own = from_payload(read_payload(path)), model.state_dict()
     fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
@@ -116,18 +116,18 @@ def train_detector(
     Args:
         data_dir: Data set in YOLO format: images/{train,val}, labels/{train,val}.
         run_dir: Folder of this run: checkpoints, results.csv.
-        recipe: What to do.
+        recipe: How to train.
         start_weights: Safetensors state of a YOLOv8n to start from (any number of classes); None starts from scratch.
-        device: `auto` (CUDA where there is one), `cpu`, or the index of a CUDA device.
+        device: `auto` (CUDA if available), `cpu`, or the index of a CUDA device.
 
     Returns:
         The checkpoint with the best fitness on the val split.
 
     Raises:
         DataError: If the data set is not in YOLO format.
-        DeviceUnavailable: If the device is not there.
-        RunError: If the start weights cannot be used, or the run in the folder was made with another recipe, start or
-            data, or does not tell them.
+        DeviceUnavailable: If there is no such device.
+        RunError: If the start weights cannot be used, or the run in the folder was made with another recipe, other
+            start weights or data, or does not record them.
     """
     check_data(data_dir)
     start_sha256 = None if start_weights is None else sha256_of(read_payload(start_weights))
@@ -148,7 +148,7 @@ def train_detector(
         trainer = FaceTrainer(recipe, start_weights, overrides)
         init_seeds(recipe.seed + 1 + epochs_done, trainer.args.deterministic)  # not the first epoch's windows again
         trainer.add_callback("on_train_start", restore_threads)
-        if not epochs_done:  # only now, as ultralytics mends damaged JPEGs when it first reads the data
+        if not epochs_done:  # only now: ultralytics repairs damaged JPEGs when it first reads the data
             trainer.add_callback("on_train_start", lambda _: write_recipe(recipe, identity(), run_dir))
         trainer.add_callback("on_val_start", restore_threads)
         trainer.train()
@@ -156,7 +156,7 @@ def train_detector(
 
 
 def finished_epochs(run_dir: Path) -> int | None:
-    """Return how many epochs the run in the folder has behind it (0: no run yet), or None if it is finished."""
+    """Return how many epochs the run in the folder has completed (0: no run yet), or None if it is finished."""
     last = run_dir / LAST_CHECKPOINT
     if not last.is_file():
         return 0
@@ -166,7 +166,7 @@ def finished_epochs(run_dir: Path) -> int | None:
 
 
 def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: str, resume: bool) -> dict[str, Any]:
-    """Return the run's settings in ultralytics' names."""
+    """Return the run's settings under ultralytics' names."""
     overrides: dict[str, Any] = {
         "model": ARCHITECTURE,
         "data": str(write_data_yaml(data_dir, run_dir)),
@@ -186,10 +186,10 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
             **overrides,
             **{name: getattr(recipe, name) for name in named},
             "nbs": recipe.batch,  # a step after each batch, not after about 64 pictures
-            "warmup_bias_lr": 0.0,  # its default of 0.1 is meant for SGD; AdamW would throw biases by as much a step
+            "warmup_bias_lr": 0.0,  # its default of 0.1 is meant for SGD; AdamW would move biases that much per step
             "close_mosaic": 0,
         }
-    last, save_dir = str(run_dir / LAST_CHECKPOINT), str(run_dir.resolve())  # where the run lies now
+    last, save_dir = str(run_dir / LAST_CHECKPOINT), str(run_dir.resolve())  # the run's current folder
     console.print(f"Resuming {last}.", soft_wrap=True)
     return {**overrides, "model": last, "resume": last, "save_dir": save_dir}
 

@@ -1,8 +1,8 @@
 """WIDER FACE's validation protocol: average precision on its easy, medium and hard faces.
 
-The protocol is that of the set's own evaluation code: scores are stretched to 0..1 over the whole set, the detections
-of a picture claim its faces from the highest score down, a face outside the level's list is ignored (finding it is
-neither right nor wrong), and the precision-recall curve is read at 1,000 scores of the whole set.
+The protocol is that of the set's own evaluation code: scores are stretched to 0..1 over the whole set, a picture's
+detections claim its faces from the highest score down, a face outside the level's list is ignored (finding it is
+neither right nor wrong), and the precision-recall curve is read at 1,000 scores over the whole set.
 
 References:
     Yang et al. 2016, "WIDER FACE: A Face Detection Benchmark", arXiv:1511.06523, section 3; average precision:
@@ -32,9 +32,9 @@ class WiderPicture:
     """One validation picture.
 
     Attributes:
-        name: `event/file`, without suffix.
+        name: `event/file`, without the suffix.
         xywh: All labelled faces in pixels, shape (N, 4): left, top, width, height.
-        counted: For each level which of them count, bool, shape (N,).
+        counted: For each level, which of them count, bool, shape (N,).
     """
 
     name: str
@@ -54,7 +54,7 @@ def read_lists(lists_dir: Path) -> list[WiderPicture]:
     """Read wider_face_val.mat and the three level lists.
 
     Raises:
-        DataError: If one of the files is missing or not of that form.
+        DataError: If one of the files is missing or not in that format.
     """
     try:
         faces = loadmat(lists_dir / "wider_face_val.mat")
@@ -86,8 +86,8 @@ def average_precisions(pictures: list[WiderPicture], found: Mapping[str, ScoredB
     """Return the average precision of each level, 0..1.
 
     Args:
-        pictures: All of the validation set.
-        found: Detections by picture name; a picture that is missing has none.
+        pictures: The whole validation set.
+        found: Detections by picture name; a missing picture has none.
     """
     stretched = _stretch(found)
     return {level: _average_precision(pictures, stretched, level) for level in LEVELS}
@@ -121,7 +121,7 @@ def _average_precision(pictures: list[WiderPicture], found: Mapping[str, ScoredB
 def match(
     detected: Array, faces: Array, counted: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Let detections claim faces, in their order.
+    """Let detections claim faces, in order.
 
     Args:
         detected: xywh, shape (N, 4), highest score first.
@@ -129,8 +129,8 @@ def match(
         counted: Which faces count, shape (M,).
 
     Returns:
-        Which detections count as answers at all (those on an ignored face do not), and which are the first on a face
-        that counts; both shape (N,).
+        Which detections count at all (those on an ignored face do not), and which are the first on a face that counts;
+        both shape (N,).
     """
     is_positive, is_new_face = np.ones(len(detected), dtype=bool), np.zeros(len(detected), dtype=bool)
     if len(faces) == 0:
@@ -148,7 +148,7 @@ def match(
 
 
 def iou(first: Array, second: Array) -> Array:
-    """Return the overlaps of two lists of xywh boxes, shape (N, M); a side counts its last pixel, as the protocol's."""
+    """Return the IoU of two lists of xywh boxes, shape (N, M); a side includes its last pixel, as in the protocol."""
     corner = np.maximum(first[:, None, :2], second[None, :, :2])
     far = np.minimum(first[:, None, :2] + first[:, None, 2:], second[None, :, :2] + second[None, :, 2:])
     shared = np.prod(np.clip(far - corner + 1, 0, None), axis=2)

@@ -22,11 +22,11 @@ RESULTS = "wider.json"
 
 @dataclass(frozen=True)
 class WiderEvaluation:
-    """One weights file on WIDER FACE val.
+    """Results of one weights file on WIDER FACE val.
 
     Attributes:
-        weights_sha256: Of the file as it is, or would be, served.
-        pictures: In the set's lists; all of them must be there.
+        weights_sha256: Hash of the file as it is, or would be, served.
+        pictures: Number in the set's lists; all of them must be there.
         imgsz: Side of the input in pixels: one scale, no flip.
         iou_threshold: NMS overlap.
         average_precision: By level, 0..1.
@@ -42,21 +42,21 @@ class WiderEvaluation:
 def evaluate_wider(
     payload: bytes, wider_dir: Path, out_dir: Path, imgsz: int, iou_threshold: float, device: str, progress: Progress
 ) -> WiderEvaluation:
-    """Detect faces in all validation pictures, score them by the set's protocol and write wider.json.
+    """Detect faces in all validation pictures, score them by the set's protocol, and write wider.json.
 
     Args:
         payload: A safetensors file.
-        wider_dir: Holds WIDER_val/images/<event>/<file>.jpg and, at any depth, the four .mat lists.
-        out_dir: Where the result goes.
+        wider_dir: Contains WIDER_val/images/<event>/<file>.jpg and, at any depth, the four .mat lists.
+        out_dir: Folder for the result.
         imgsz: Side of the input in pixels, a multiple of 32.
         iou_threshold: NMS overlap, 0..1.
         device: As for `train_detector`.
-        progress: Shows how far it is.
+        progress: Shows the progress.
 
     Raises:
         DataError: If lists or pictures are missing.
-        DeviceUnavailable: If the device is not there.
-        RunError: If the weights do not fit or the size is no multiple of 32.
+        DeviceUnavailable: If there is no such device.
+        RunError: If the weights do not fit or the size is not a multiple of 32.
     """
     check_size(imgsz)
     where = torch_device(device)

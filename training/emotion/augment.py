@@ -1,6 +1,6 @@
-"""From uint8 FER2013 pictures to what My_model trains on.
+"""From uint8 FER2013 pictures to My_model's training input.
 
-Both augmentations draw from torch's global generator, so that the seed of an epoch fixes them.
+All augmentations draw from torch's global generator, so an epoch's seed fixes them.
 """
 
 import math
@@ -15,7 +15,7 @@ from training.emotion.degrade import Compress, Soften
 
 
 class ReportAugmentation(nn.Module):
-    """The report's own transforms, picture by picture: flip, rotation up to 10 degrees, 0..1, then -1..1."""
+    """The report's own transforms, picture by picture: flip, rotation by up to 10 degrees, 0..1, then -1..1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,17 +39,17 @@ class ReportAugmentation(nn.Module):
 class StrongAugmentation(nn.Module):
     """Flip, rotation, scale, shift, contrast, brightness and erasing, for a whole batch at once.
 
-    The shift and the scale cover how far a detector's box strays from FER2013's framing; the erased rectangle stands
-    for hands, hair and masks (random erasing: Zhong et al. 2017, arXiv:1708.04896).
+    Shift and scale cover how far a detector's box strays from FER2013's framing; the erased rectangle stands in for
+    hands, hair and masks (random erasing: Zhong et al. 2017, arXiv:1708.04896).
 
     Args:
         rotation_deg: Largest rotation either way.
         scale: Smallest and largest zoom.
         shift: Largest shift either way, as a share of the side.
-        light: Largest change of contrast, as a share of it, and of brightness, on the scale of -1..1: 0.2 is a tenth
-            of the range.
+        light: Largest change of contrast, as a share of it, and of brightness, on the -1..1 scale: 0.2 is a tenth of
+            the range.
         erase_probability: Share of the pictures that lose a rectangle.
-        erase_area: Smallest and largest share of the area that is erased.
+        erase_area: Smallest and largest share of the area to erase.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class StrongAugmentation(nn.Module):
         return self._erase(self._relight(x_BCHW))
 
     def _affine(self, x_BCHW: Tensor) -> Tensor:
-        """Draw a (B, 2, 3) map from output to input coordinates, both -1..1."""
+        """Draw a random (B, 2, 3) map from output to input coordinates, both -1..1."""
         batch, device = len(x_BCHW), x_BCHW.device
         angle = _uniform(batch, -self.rotation_rad, self.rotation_rad, device)
         zoom = 1 / _uniform(batch, *self.scale, device)
@@ -96,7 +96,7 @@ class StrongAugmentation(nn.Module):
         return (x_BCHW * contrast + brightness).clamp(-1, 1)
 
     def _erase(self, x_BCHW: Tensor) -> Tensor:
-        """Set a random rectangle of some pictures to mid-gray (0)."""
+        """Set a random rectangle in some pictures to mid-gray (0)."""
         batch, device, size = len(x_BCHW), x_BCHW.device, x_BCHW.shape[-1]
         area = _uniform(batch, *self.erase_area, device) * size**2
         aspect = _uniform(batch, math.log(1 / 3), math.log(3), device).exp()
@@ -112,7 +112,7 @@ class StrongAugmentation(nn.Module):
 
 
 class DegradingAugmentation(StrongAugmentation):
-    """The strong augmentation of pictures that are partly compressed, blurred or small; see `degrade`."""
+    """The strong augmentation, with some pictures compressed, blurred or small; see `degrade`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Batch-norm statistics for averaged weights.
 
-The moving average of the weights is a network that never ran in training, so the statistics of its batch norms belong
-to other networks; measured on this task, an average with stale statistics got 27 % right and 67 % with fresh ones.
+The moving average of the weights is a network that never ran in training, so its batch-norm statistics belong to other
+networks; measured on this task, an average got 27 % right with stale statistics and 67 % with fresh ones.
 """
 
 import torch
@@ -17,15 +17,15 @@ PICTURES = 2048
 def refresh_statistics(
     model: nn.Module, train: EmotionSplit, device: torch.device, bf16: bool, size_px: int = INPUT_SIZE_PX
 ) -> None:
-    """Estimate the running means and variances anew on Training pictures, without augmentation and dropout.
+    """Re-estimate the running means and variances on Training pictures, without augmentation or dropout.
 
     Args:
         model: Changed in place; left in evaluation mode.
-        train: The Training split; 2,048 pictures spread over it are used, shuffled by a seed of their own: where
-            pictures lie in folders they come class by class, and batches of one class vary less than all do.
+        train: The Training split; 2,048 pictures spread over it are used, shuffled with their own seed: pictures read
+            from folders come class by class, and batches of one class vary less than all pictures do.
         device: Where to compute.
         bf16: Compute in bfloat16 autocast.
-        size_px: Side of the pictures that the network sees.
+        size_px: Side of the network's input pictures.
 
     References:
         Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima", arXiv:1803.05407, section 3.2.

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes My_model's probabilities say how often it is right.
+"""Temperature scaling: one number that makes My_model's probabilities match how often it is right.
 
 Shape letters: N pictures, K classes.
 """
@@ -11,10 +11,10 @@ from torch import Tensor
 def fit_temperature(logits_NK: Tensor, targets_N: Tensor) -> float:
     """Find the temperature with the lowest cross-entropy.
 
-    The search runs over the logarithm, so that the temperature stays positive.
+    The search is over the logarithm, so the temperature stays positive.
 
     Args:
-        logits_NK: Logits of pictures that were not trained on, shape (N, K).
+        logits_NK: Logits for pictures that were not trained on, shape (N, K).
         targets_N: int64 labels, shape (N,).
 
     Returns:

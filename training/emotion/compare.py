@@ -1,4 +1,4 @@
-"""Runs of different networks beside each other: how many pictures right, how large, how fast."""
+"""Runs of different networks compared: how accurate, how large, how fast."""
 
 import csv
 import statistics
@@ -17,7 +17,7 @@ from training.errors import RunError
 
 COMPARISON = "comparison.csv"
 WARM_UP, MEASURED = 10, 100
-"""Forward passes before the clock counts, and those it counts."""
+"""Number of untimed and of timed forward passes."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class ComparedRun:
     Attributes:
         backbone: Which network.
         recipe: By name.
-        epochs: That were run.
+        epochs: Number run.
         kept_epoch: The epoch whose weights are compared.
-        val_accuracy: Theirs on PublicTest, 0..1, as the run measured it.
-        parameters: Of the network.
+        val_accuracy: Accuracy of those weights on PublicTest, 0..1, as the run measured it.
+        parameters: Number in the network.
         ms_per_face: Median of 100 forward passes of one 48x48 face in float32, in milliseconds.
     """
 
@@ -44,7 +44,7 @@ class ComparedRun:
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """A human-readable line."""
         return (
             f"{self.backbone}, {self.recipe}, {self.epochs} epochs: {self.val_accuracy:.2%} of PublicTest "
             f"(epoch {self.kept_epoch}), {self.parameters:,} parameters, {self.ms_per_face:.2f} ms per face"
@@ -52,7 +52,7 @@ class ComparedRun:
 
 
 def compare_run(run_dir: Path, device: torch.device) -> ComparedRun:
-    """Read what a run says of the epoch that it kept, and time its network.
+    """Read what a run recorded about the epoch that it kept, and time its network.
 
     Raises:
         RunError: If there is no run in the folder, or its history lacks that epoch.
@@ -72,7 +72,7 @@ def compare_run(run_dir: Path, device: torch.device) -> ComparedRun:
 
 
 def write_comparison(rows: Sequence[ComparedRun], path: Path) -> None:
-    """Write one CSV row per run, and make the folder."""
+    """Write one CSV row per run, and create the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(ComparedRun.__annotations__))
@@ -81,7 +81,7 @@ def write_comparison(rows: Sequence[ComparedRun], path: Path) -> None:
 
 
 def _val_accuracies(history_csv: Path, kept_epoch: int) -> dict[int, float]:
-    """Return the accuracy after each epoch; the one that was kept is among them."""
+    """Return the accuracy after each epoch; the kept epoch is among them."""
     try:
         with history_csv.open(newline="") as file:
             accuracies = {int(row["epoch"]): float(row["val_accuracy"]) for row in csv.DictReader(file)}

@@ -1,4 +1,4 @@
-"""FER2013 in the two forms in which people hold it, and the FER+ votes beside it.
+"""FER2013 in the two forms in which it circulates, and the FER+ votes beside it.
 
 The splits are the challenge's own: Training, PublicTest (validation) and PrivateTest (test).
 """
@@ -20,7 +20,7 @@ from training.errors import DataError
 USAGES: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
 
 CSV_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""What the numbers 0..6 of the `emotion` column mean, from the challenge's data page."""
+"""Meaning of the numbers 0..6 in the `emotion` column, from the challenge's data page."""
 
 FERPLUS_COLUMNS: dict[str, str] = {
     "angry": "anger",
@@ -29,12 +29,12 @@ FERPLUS_COLUMNS: dict[str, str] = {
     "surprise": "surprise",
     "neutral": "neutral",
 }
-"""The FER+ column of each of our labels (Barsoum et al. 2016, arXiv:1608.01041)."""
+"""The FER+ column for each of our labels (Barsoum et al. 2016, arXiv:1608.01041)."""
 
 FERPLUS_VOTES: tuple[str, ...] = (
     "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",
 )  # fmt: skip
-"""All columns of votes, ten annotators together; NF: no face."""
+"""All vote columns, ten annotators together; NF: no face."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class EmotionSplit:
     Attributes:
         images_BCHW: uint8 gray, shape (N, 1, 48, 48).
         targets_B: int64 positions in `LABELS`, shape (N,).
-        votes_BK: float FER+ votes for `LABELS`, shape (N, 5); a row of zeros where FER+ is silent on all five.
-        majority_B: int64 position of the FER+ majority among all ten columns; -1 where it is none of the five, a
-            tie, or not known.
+        votes_BK: float FER+ votes for `LABELS`, shape (N, 5); a row of zeros if FER+ has no vote for any of the five.
+        majority_B: int64 position of the FER+ majority among all ten columns; -1 if it is none of the five, a tie, or
+            unknown.
     """
 
     images_BCHW: Tensor
@@ -66,17 +66,17 @@ class EmotionSplit:
 
     @property
     def sha256(self) -> str:
-        """Hex digest of pictures, labels and votes in their order."""
+        """Hex digest of pictures, labels and votes, in order."""
         return sha256_of(b"".join(each.numpy().tobytes() for each in (self.images_BCHW, self.targets_B, self.votes_BK)))
 
     def mirrored(self) -> "EmotionSplit":
-        """Return the same pictures, left and right exchanged."""
+        """Return the same pictures with left and right exchanged."""
         return replace(self, images_BCHW=self.images_BCHW.flip(-1))
 
 
 @dataclass(frozen=True)
 class _Votes:
-    """FER+ of one picture: votes for our labels, and the position of the majority or -1."""
+    """FER+ data of one picture: votes for our labels, and the position of the majority, or -1."""
 
     counts: tuple[float, ...] = (0.0,) * len(LABELS)
     majority: int = -1
@@ -94,18 +94,18 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES, limit: int | None
     """Read FER2013 and keep the five classes.
 
     Args:
-        path: The official `fer2013.csv` or its folder, or the folder that holds `train/<class>/*` and `test/<class>/*`
-            with the challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). FER+ votes are added by
-            its own `fer2013new.csv` beside the csv, row for row, or by a `ferplus.csv` in the folder, which has a
-            column `path` and the vote columns of FER+.
+        path: The official `fer2013.csv` or its folder, or a folder with `train/<class>/*` and `test/<class>/*` under
+            the challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). FER+ votes come from its own
+            `fer2013new.csv` beside the csv, row for row, or from a `ferplus.csv` in the folder, which has a column
+            `path` and the vote columns of FER+.
         usages: The splits to read.
-        limit: For rehearsals: keep so many pictures of each split; None keeps all.
+        limit: For rehearsals: keep this many pictures of each split; None keeps all.
 
     Returns:
         A split for each usage.
 
     Raises:
-        DataError: If there is no such data, a split comes out empty, or the votes belong to other pictures.
+        DataError: If there is no such data, a split is empty, or the votes belong to other pictures.
     """
     table = path / "fer2013.csv" if path.is_dir() else path
     try:
@@ -190,14 +190,14 @@ def _read_gray(file: Path) -> np.ndarray:
 
 
 def _read_ferplus(path: Path) -> dict[str, _Votes]:
-    """Return the votes by picture path; none without the file."""
+    """Return the votes by picture path; none if the file is missing."""
     if not path.is_file():
         return {}
     return {record["path"]: _votes(record, path) for record in _records(path, ("path", *FERPLUS_VOTES))}
 
 
 def _read_votes_in_order(path: Path) -> Iterator[tuple[str, _Votes]]:
-    """Yield usage and votes of each picture in the order of fer2013.csv."""
+    """Yield usage and votes of each picture, in the order of fer2013.csv."""
     for record in _records(path, ("Usage", *FERPLUS_VOTES)):
         yield record["Usage"], _votes(record, path)
 

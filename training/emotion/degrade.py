@@ -1,4 +1,4 @@
-"""Faces as services get them: blurred, small and compressed pictures, for training.
+"""Faces as a service gets them: blurred, small and compressed pictures, for training.
 
 FER2013's pictures are sharp at 48 pixels; without these, blur or a 24-pixel face cost My_model 17 points.
 Shape letters: B batch, C channels (one, gray), H, W.
@@ -12,7 +12,7 @@ from training.jpeg import compress
 
 
 class Compress(nn.Module):
-    """Write some pictures as JPEG and read them again.
+    """Encode some pictures as JPEG and decode them again.
 
     Args:
         probability: Share of the pictures.
@@ -35,13 +35,13 @@ class Compress(nn.Module):
 
 
 class Soften(nn.Module):
-    """Blur some pictures and take others from a smaller size.
+    """Blur some pictures and enlarge others from a smaller size.
 
     Args:
-        blur_probability: Share of the pictures that a Gaussian smooths.
+        blur_probability: Share of the pictures blurred with a Gaussian.
         sigma_px: Smallest and largest standard deviation of the Gaussian at 48 pixels.
-        shrink_probability: Share that keeps only the detail of a smaller picture.
-        side_px: Smallest and largest side of that picture; one draw for a batch.
+        shrink_probability: Share that keeps only a smaller picture's detail.
+        side_px: Smallest and largest side of that picture; drawn once per batch.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Soften(nn.Module):
 
 
 def gaussian_blur(x_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
-    """Smooth each gray picture with a Gaussian of its own.
+    """Blur each gray picture with its own Gaussian.
 
     Args:
         x_BCHW: Gray, float, shape (B, 1, H, W).
         sigma_B: Standard deviations in pixels, shape (B,); weights beyond 5 pixels are left out.
 
     Returns:
-        Same shape; the border repeats.
+        Same shape; the border is replicated.
     """
     if len(x_BCHW) == 0:
         return x_BCHW
@@ -92,7 +92,7 @@ def gaussian_blur(x_BCHW: Tensor, sigma_B: Tensor) -> Tensor:
 
 
 def shrink(x_BCHW: Tensor, side_px: int) -> Tensor:
-    """Keep only the detail of a smaller picture.
+    """Keep only a smaller picture's detail.
 
     Args:
         x_BCHW: Float, shape (B, C, H, W).

@@ -1,6 +1,6 @@
-"""Several processes train one network: torchrun starts them, torch's DDP joins their gradients.
+"""Several processes train one network: torchrun starts them, torch's DDP averages their gradients.
 
-Without torchrun there is one process and nothing here does anything.
+Without torchrun there is one process and nothing here has any effect.
 """
 
 import os
@@ -16,11 +16,11 @@ from app.vision.device import resolve_device
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of one training.
+    """The processes of one training run.
 
     Attributes:
-        rank: This process, from 0; process 0 writes files and talks.
-        size: How many there are.
+        rank: Number of this process, from 0; process 0 writes files and prints.
+        size: Number of processes.
     """
 
     rank: int = 0
@@ -28,25 +28,25 @@ class Group:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and talks."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Return the network to call in training steps: its backward pass averages gradients over the processes."""
+        """Return the network to call in training steps: its backward pass averages gradients across processes."""
         return network if self.size == 1 else DistributedDataParallel(network)
 
     def share(self, batch_B: Tensor) -> Tensor:
-        """Return this process's part of a batch; all parts are equally long, up to size - 1 items are left out."""
+        """Return this process's part of a batch; all parts have equal length, so up to size - 1 items are left out."""
         return batch_B[: len(batch_B) // self.size * self.size][self.rank :: self.size]
 
     def total(self, value: Tensor) -> float:
-        """Add a number over the processes."""
+        """Sum a number over the processes."""
         if self.size > 1:
             dist.all_reduce(value)
         return float(value)
 
     def agrees(self, value: int) -> bool:
-        """Whether all processes hold the same number."""
+        """Whether all processes have the same number."""
         if self.size == 1:
             return True
         values: list[int | None] = [None] * self.size
@@ -61,11 +61,11 @@ def join_group(device_name: str) -> tuple[Group, torch.device]:
     """Join the processes that torchrun started, if it did.
 
     Args:
-        device_name: `auto`, `cpu`, `cuda` or `cuda:N`. Under torchrun each process takes the GPU of its local rank
-            whichever GPU is named: all would share that of `cuda:N` otherwise.
+        device_name: `auto`, `cpu`, `cuda` or `cuda:N`. Under torchrun each process takes the GPU of its local rank,
+            whichever GPU is named: otherwise all would share that of `cuda:N`.
 
     Raises:
-        DeviceUnavailable: If the device is not there.
+        DeviceUnavailable: If there is no such device.
     """
     if not dist.is_torchelastic_launched():
         return ALONE, resolve_device(device_name)

@@ -1,4 +1,4 @@
-"""How good My_model is on a split: hits, errors by class, and whether its probabilities can be believed.
+"""How good My_model is on a split: hits, errors by class, and whether its probabilities can be trusted.
 
 Shape letters: N pictures, K classes.
 """
@@ -22,7 +22,7 @@ BIN_COUNT = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """Pictures whose highest probability lies in (low, high]; accuracy and mean confidence are 0 where it is empty."""
+    """Pictures whose highest probability is in (low, high]; accuracy and mean confidence are 0 if it is empty."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class: shares of 1, and the number of its pictures."""
+    """Results for one class: shares of 1, and the number of its pictures."""
 
     precision: float
     recall: float
@@ -53,7 +53,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class SplitReport:
-    """One split.
+    """Results for one split.
 
     Attributes:
         pictures: N.
@@ -64,8 +64,8 @@ class SplitReport:
         uncalibrated: With the plain softmax.
         calibrated: With the logits divided by the temperature.
         ferplus_pictures: Pictures whose FER+ majority is one of our labels.
-        ferplus_accuracy: Share of hits against that majority; None where FER+ is not there.
-        label_agreement: Share of those pictures whose FER2013 label is that majority too: how noisy the labels are.
+        ferplus_accuracy: Share of hits against that majority; None without FER+.
+        label_agreement: Share of those pictures whose FER2013 label is also that majority; the rest is label noise.
         agreed_accuracy: Share of hits among the pictures whose label is that majority.
     """
 
@@ -83,7 +83,7 @@ class SplitReport:
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """A human-readable line."""
         parts = [f"accuracy {self.accuracy:.2%}", f"macro-F1 {self.macro_f1:.2%}"]
         if self.ferplus_accuracy is not None:
             parts.append(f"FER+ majority {self.ferplus_accuracy:.2%}, which is the label of {self.label_agreement:.2%}")
@@ -95,11 +95,11 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One weights file on one or more splits; the temperature is fitted on PublicTest, never on another one.
+    """Results of one weights file on one or more splits; the temperature is only ever fitted on PublicTest.
 
     Attributes:
-        weights_sha256: Of the file as it is, or would be, served.
-        limit: A rehearsal's pictures of each split; None where all were used.
+        weights_sha256: Hash of the file as it is, or would be, served.
+        limit: Pictures per split in a rehearsal; None if all were used.
         labels: In the order of the outputs.
         data_sha256: Split name -> digest of its pictures, labels and votes.
         temperature: See `calibrate.fit_temperature`.
@@ -128,7 +128,7 @@ def evaluate_splits(
     Args:
         logits: Split name -> logits (N, K).
         splits: The same names; PublicTest is among them.
-        sha256: Of the weights file that made the logits.
+        sha256: Hash of the weights file that made the logits.
         limit: See `Evaluation`.
         robustness: The same.
     """
@@ -195,7 +195,7 @@ def reliability_bins(probabilities_NK: Tensor, targets_N: Tensor, count: int = B
 
 
 def expected_calibration_error(bins: tuple[Bin, ...]) -> float:
-    """Return the mean gap between accuracy and confidence, weighed by pictures.
+    """Return the mean gap between accuracy and confidence, weighted by picture count.
 
     References:
         Guo et al. 2017, arXiv:1706.04599, equation 3.

@@ -1,4 +1,4 @@
-"""From a finished run to what the server loads: my_model.safetensors, its manifest entry and its card."""
+"""From a finished run to the files that the server loads: my_model.safetensors, its manifest entry and its card."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class EmotionCandidate:
 
     Attributes:
         payload: The safetensors file as it is, or would be, served.
-        about: Network, recipe, seed and epoch of the run; empty where only the file is known, which is My_model then.
+        about: Network, recipe, seed and epoch of the run; empty if only the file is known, which is then My_model's.
     """
 
     payload: bytes
@@ -47,7 +47,7 @@ class EmotionCandidate:
         return sha256_of(self.payload)
 
     def network(self, device: torch.device) -> nn.Module:
-        """Return the network with these weights, in the precision in which they are served.
+        """Return the network with these weights, in the precision that is served.
 
         Raises:
             RunError: If they do not fit.
@@ -58,7 +58,7 @@ class EmotionCandidate:
 
 
 def candidate_of_run(run_dir: Path) -> EmotionCandidate:
-    """Read the epoch that a run kept, rounded to the precision in which it is exported.
+    """Read the epoch that a run kept, rounded to the precision of the export.
 
     Raises:
         RunError: If the run has none, or was made for other labels.
@@ -78,7 +78,7 @@ def candidate_of_file(path: Path) -> EmotionCandidate:
     """Read an exported file.
 
     Raises:
-        RunError: If it is missing or no safetensors file.
+        RunError: If it is missing or not a safetensors file.
     """
     return EmotionCandidate(read_payload(path), {})
 
@@ -98,7 +98,7 @@ def export_emotion(
         The entry as written.
 
     Raises:
-        RunError: If the weights are another network's: only My_model is served.
+        RunError: If the weights belong to another network: only My_model is served.
     """
     if candidate.backbone != MY_MODEL:
         raise RunError(f"Only My_model is served; this run trained {candidate.backbone}.")

@@ -1,7 +1,7 @@
 """Derives the crop rule: where does the project's own detector put its box inside FER2013 pictures?
 
-FER2013's pictures are crops themselves, with a margin of their own. If the detector's box, on average, has its centre
-and its longer side at known places of those crops, the inverse of that relation turns any box into FER2013's framing.
+FER2013's pictures are themselves crops, with their own margin. If the average centre and longer side of the detector's
+box relative to those crops are known, the inverse of that relation turns any box into FER2013's framing.
 """
 
 from dataclasses import asdict, dataclass
@@ -28,7 +28,7 @@ UPSCALE_PX = 256
 """Side of the enlarged FER2013 picture."""
 
 SURROUND_PX = 128
-"""Gray laid around it, so that the detector meets a face in a picture and not a picture that is a face."""
+"""Gray border around it, so that the detector sees a face in a picture and not a picture that is all face."""
 
 SEARCH_STEPS = 6
 SCORE_THRESHOLD = 0.25
@@ -38,10 +38,10 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Framing:
-    """What was measured, each over the pictures with a face found.
+    """Measurements, each over the pictures with a face found.
 
     Attributes:
-        pictures: Pictures looked at.
+        pictures: Pictures examined.
         found: Pictures in which the detector found a face.
         margin: Median of (picture's side / longer side of the box) - 1.
         margin_quartiles: Its 25th and 75th percentile.
@@ -58,12 +58,12 @@ class Framing:
 
     @property
     def rule(self) -> CropRule:
-        """The crop rule that follows, rounded to a hundredth."""
-        return CropRule(margin=round(self.margin, 2), shift_y=round(self.shift_y, 2) + 0.0)  # + 0.0: no "-0.0"
+        """The resulting crop rule, rounded to hundredths."""
+        return CropRule(margin=round(self.margin, 2), shift_y=round(self.shift_y, 2) + 0.0)  # + 0.0 avoids "-0.0"
 
 
 def load_detector(weights_dir: Path) -> FaceDetector:
-    """Load the exported face detector, also while the manifest holds no emotion entry yet; float32.
+    """Load the exported face detector in float32, even while the manifest has no emotion entry yet.
 
     Raises:
         RunError: If no detector has been exported.
@@ -81,14 +81,14 @@ def enlarge(split: EmotionSplit) -> list[Image]:
 
 
 def find_boxes(detector: FaceDetector, pictures: list[Image]) -> list[Detection | None]:
-    """Find the best face of each enlarged picture.
+    """Find the best face in each enlarged picture.
 
     Args:
         detector: The project's own.
         pictures: RGB (256, 256, 3) each.
 
     Returns:
-        Its detection in pixels of the enlarged picture (the box may reach outside), or None.
+        For each picture, its detection in pixels of the enlarged picture (the box may reach outside), or None.
     """
     pad = ((SURROUND_PX, SURROUND_PX), (SURROUND_PX, SURROUND_PX), (0, 0))
     best: list[Detection | None] = []
@@ -100,7 +100,7 @@ def find_boxes(detector: FaceDetector, pictures: list[Image]) -> list[Detection 
 
 
 def measure(boxes: list[Detection | None]) -> Framing:
-    """Derive the framing from the boxes of enlarged pictures.
+    """Derive the framing from the boxes in enlarged pictures.
 
     Raises:
         RunError: If no face was found at all.
@@ -122,7 +122,7 @@ def measure(boxes: list[Detection | None]) -> Framing:
 
 
 def compare_rules(model: torch.nn.Module, detector: FaceDetector, split: EmotionSplit) -> dict[str, Any]:
-    """Measure the framing, and the accuracy with the rule that follows and with others.
+    """Measure the framing, and the accuracy with the resulting rule and with others.
 
     Args:
         model: My_model, on the CPU.
@@ -130,9 +130,9 @@ def compare_rules(model: torch.nn.Module, detector: FaceDetector, split: Emotion
         split: Pictures to choose on: PublicTest.
 
     Returns:
-        Plain values for framing.json: the framing, the chosen `rule`, `rules` (name -> margin, shift_y, accuracy
-        0..1) around it, all that were `searched`, and `as_framed`, the accuracy on the same faces as FER2013 framed
-        them.
+        Plain values for framing.json: the framing, the chosen `rule`, `rules` around it (name -> margin, shift_y,
+        accuracy 0..1), all rules that were `searched`, and `as_framed`, the accuracy on the same faces as FER2013
+        framed them.
 
     Raises:
         RunError: If no face was found at all.
@@ -157,7 +157,7 @@ def compare_rules(model: torch.nn.Module, detector: FaceDetector, split: Emotion
 def accuracy_with(
     rule: CropRule, model: torch.nn.Module, pictures: list[Image], boxes: list[Detection | None], split: EmotionSplit
 ) -> float:
-    """Return the accuracy on the faces found, cropped by a rule as the service would crop them."""
+    """Return the accuracy on the faces found, cropped by a rule as the service would."""
     crops = [
         crop_faces(picture, [box.xyxy], rule, CPU)
         for picture, box in zip(pictures, boxes, strict=True)
@@ -190,7 +190,7 @@ def rules_to_search(median: CropRule) -> list[CropRule]:
 
 
 def rules_to_compare(chosen: CropRule) -> dict[str, CropRule]:
-    """Return the chosen rule, no margin at all, and 10 points of margin less and more."""
+    """Return the chosen rule, no margin, 10 points of margin less and more, and the chosen margin without a shift."""
     margins = {
         "no margin": 0.0,
         "-10 %": round(chosen.margin - 0.1, 2),

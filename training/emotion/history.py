@@ -1,4 +1,4 @@
-"""The history of a run: one CSV row per epoch."""
+"""A run's history: one CSV row per epoch."""
 
 import csv
 from dataclasses import asdict, dataclass
@@ -11,9 +11,9 @@ HISTORY = "history.csv"
 class EpochRow:
     """One row of history.csv: losses are mean cross-entropies in nats, accuracies shares of 1, rates per step.
 
-    The two losses do not compare: that on Training is against the recipe's targets, which may be blended from label,
-    votes and teachers, and under augmentation and dropout; that on PublicTest is against FER2013's labels, without.
-    Both accuracies are against the labels.
+    The two losses are not comparable: Training's is against the recipe's targets, which may blend label, votes and
+    teachers, with augmentation and dropout; PublicTest's is against FER2013's labels, with neither. Both accuracies are
+    against the labels.
     """
 
     epoch: int
@@ -27,7 +27,7 @@ class EpochRow:
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """A human-readable line."""
         return (
             f"epoch {self.epoch}: train loss {self.train_loss:.4f} accuracy {self.train_accuracy:.4f}, "
             f"val loss {self.val_loss:.4f} accuracy {self.val_accuracy:.4f}, {self.seconds:.0f} s"

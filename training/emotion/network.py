@@ -1,4 +1,4 @@
-"""The networks that can be trained: My_model, and two of torchvision's to compare it with.
+"""The trainable networks: My_model, and two from torchvision to compare it with.
 
 Shape letters: C channels, H, W.
 """
@@ -24,13 +24,13 @@ def make_network(backbone: str, dropout: float = 0.0, pretrained: Path | None = 
 
     Args:
         backbone: One of `BACKBONES`.
-        dropout: Of My_model; the others keep their own.
+        dropout: For My_model; the others keep their own.
         pretrained: A state dict (.safetensors, or torchvision's .pth) of the same architecture. Its first layer may
-            expect RGB: the weights of the three channels are added, which answers to gray as the original does to
-            gray shown in all three. Its last layer may have another number of classes: then it is left out.
+            expect RGB: the weights of the three channels are summed, so it responds to gray as the original does to
+            gray in all three. Its last layer may have another number of classes: then it is left out.
 
     Raises:
-        RunError: If the file is missing, is no state dict, or nothing but single layers fits.
+        RunError: If the file is missing, is not a state dict, or only single layers fit.
     """
     network = _build(backbone, dropout)
     if pretrained is not None:
@@ -55,7 +55,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise RunError(f"Pretrained weights {path} cannot be read ({error.strerror}).") from error
-    except Exception as error:  # safetensors, zip and pickle each have errors of their own
+    except Exception as error:  # safetensors, zip and pickle each raise their own errors
         raise RunError(f"{path} is not a state dict that can be read safely ({error}).") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise RunError(f"{path} is not a state dict: of a run, give the .safetensors that `emotion export` wrote.")

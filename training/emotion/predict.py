@@ -1,4 +1,4 @@
-"""My_model over pictures: the forward pass that training, validation and evaluation share.
+"""My_model on pictures: the forward pass that training, validation and evaluation share.
 
 Shape letters: B batch, C channels, H height, W width, N pictures of a split, K classes.
 """
@@ -23,7 +23,7 @@ def forward_logits(model: nn.Module, x_BCHW: Tensor, bf16: bool) -> Tensor:
 
 
 def network_input(images_BCHW: Tensor, device: torch.device, size_px: int = INPUT_SIZE_PX) -> Tensor:
-    """Normalise uint8 pictures; another side than theirs is sampled bilinearly, as `StrongAugmentation` samples it."""
+    """Normalise uint8 pictures; if `size_px` differs from their side, resample bilinearly like `StrongAugmentation`."""
     x_BCHW = normalize_faces(images_BCHW.to(device))
     return x_BCHW if size_px == x_BCHW.shape[-1] else F.interpolate(x_BCHW, size=size_px, mode="bilinear")
 
@@ -39,7 +39,7 @@ def predict_logits(
         split: N pictures.
         device: Where to compute.
         bf16: Compute in bfloat16 autocast.
-        size_px: Side of the pictures that the network sees.
+        size_px: Side of the network's input pictures.
 
     Returns:
         Logits, float32, shape (N, K), on the CPU.

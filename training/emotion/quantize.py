@@ -11,16 +11,16 @@ from training.manifest_entry import read_card
 from training.quantize import QuantizingRuntime, check_loss, float_runtime, write_int8
 
 SAMPLES = 300
-"""Pictures of Training that the ranges come from."""
+"""Number of Training pictures that the ranges come from."""
 
 
 def quantize_emotion(training: EmotionSplit, validation: EmotionSplit, weights_dir: Path) -> Int8Files:
     """Quantize the exported My_model, measure both forms on PublicTest as served, and write the new one.
 
     Args:
-        training: Gives the samples.
+        training: Source of the samples.
         validation: Both forms are measured on it.
-        weights_dir: Where the exported weights lie, and where the network in integers goes.
+        weights_dir: Folder of the exported weights, where the int8 network is written too.
 
     Raises:
         RunError: If My_model has not been exported, or the accuracy falls by more than half a point.

@@ -12,7 +12,7 @@ class Recipe:
     Attributes:
         name: What the command line calls it.
         epochs: Passes over Training.
-        batch_size: Pictures a step.
+        batch_size: Pictures per step.
         optimizer: `adam`, or `adamw` (decoupled weight decay: Loshchilov, Hutter, arXiv:1711.05101).
         learning_rate: The constant rate, or the peak of the cosine schedule.
         weight_decay: Weight decay of the optimizer.
@@ -22,10 +22,10 @@ class Recipe:
         ferplus_weight: Share of the FER+ vote distribution in the target, 0..1; the rest is the FER2013 label.
         teacher_weight: Share of the teachers' probabilities in the target, 0..1; the rest is the blend of label and
             votes.
-        ema_decay: Decay a step of the weights' exponential moving average, which is then what is evaluated and
-            kept; None for the plain weights.
-        keep: Which epoch's weights are kept: the `best` by the accuracy on PublicTest, or the `last` so far.
-        sizes_px: (first epoch, side of the training pictures), ascending: small pictures first cost less.
+        ema_decay: Decay per step of the weights' exponential moving average, which is then evaluated and kept; None for
+            the plain weights.
+        keep: Which epoch's weights are kept: the `best` by accuracy on PublicTest, or the `last` so far.
+        sizes_px: (first epoch, side of the training pictures), ascending: starting with small pictures costs less.
     """
 
     name: str
@@ -89,8 +89,8 @@ REFINE = replace(
     sizes_px=((0, 48),),
     keep="last",
 )
-"""Goes on from finished weights (`--pretrained`), so that blurred, small and compressed faces cost less. That shows in
-the distortions, not in the plain accuracy, which stays where it was: so it does not choose the epoch."""
+"""Continues from finished weights (`--pretrained`), so that blurred, small and compressed faces cost less. The gain
+shows in the distortions, not in the plain accuracy, which stays the same and so does not choose the epoch."""
 
 DISTIL = replace(
     REFINE,
@@ -99,8 +99,8 @@ DISTIL = replace(
     learning_rate=0.001,
     teacher_weight=0.5,
 )
-"""Goes on from refined weights with half of the target from trained My_models (`--teacher`): their mean errs less than
-each of them, and less than single labels do."""
+"""Continues from refined weights, with half of the target from trained My_models (`--teacher`): their mean errs less
+than each of them, and less than single labels do."""
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST, REFINE, DISTIL)}
 

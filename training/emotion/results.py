@@ -1,7 +1,7 @@
-"""evaluation.json: what was measured with one weights file, kept from one measurement to the next.
+"""evaluation.json: the results of one weights file, kept from one measurement to the next.
 
-PrivateTest is there to be measured once for each weights file, so its figures must not be lost by measuring PublicTest
-again, and must not be taken again without saying so.
+PrivateTest is meant to be measured once per weights file, so its figures must not be lost when PublicTest is measured
+again, and must not be silently re-measured.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ TEST_SPLIT = "PrivateTest"
 
 
 def read_evaluation(out_dir: Path, sha256: str, limit: int | None = None) -> dict[str, Any] | None:
-    """Return evaluation.json as plain values; None where there is none of this hash and limit."""
+    """Return evaluation.json as plain values; None if there is none with this hash and limit."""
     known = _read(out_dir)
     same = known.get("weights_sha256") == sha256 and known.get("limit") == limit
     return known if same else None
@@ -28,17 +28,17 @@ def read_evaluation(out_dir: Path, sha256: str, limit: int | None = None) -> dic
 def earlier_results(
     out_dir: Path, sha256: str, limit: int | None, splits: Mapping[str, EmotionSplit]
 ) -> dict[str, Any]:
-    """Return evaluation.json where it belongs to the same weights and pictures; empty where it does not.
+    """Return evaluation.json if it belongs to the same weights and pictures; otherwise empty.
 
     Args:
         out_dir: Its folder.
-        sha256: Of the weights that are to be measured.
+        sha256: Hash of the weights to be measured.
         limit: See `Evaluation`.
-        splits: The pictures by name of the split. A split without a recorded digest, of an earlier version, counts as
-            the same.
+        splits: The pictures by split name. A split without a recorded digest, from an earlier version, counts as the
+            same.
 
     Raises:
-        RunError: If it holds PrivateTest's figures for these weights on other pictures: they would be lost.
+        RunError: If it has PrivateTest's figures for these weights on other pictures: they would be lost.
     """
     known = _read(out_dir)
     if known.get("weights_sha256") != sha256:
@@ -59,9 +59,9 @@ def write_evaluation(evaluation: Evaluation, out_dir: Path, earlier: Mapping[str
     """Write evaluation.json.
 
     Args:
-        evaluation: What was measured now.
+        evaluation: The new results.
         out_dir: Where to write.
-        earlier: From `earlier_results`; its splits that were not measured now are kept.
+        earlier: From `earlier_results`; its splits that were not measured this time are kept.
     """
     values = asdict(evaluation)
     for part in ("splits", "data_sha256", "robustness"):

@@ -1,6 +1,6 @@
-"""What My_model loses when a face comes as services get them: badly framed, blurred, compressed, dark, small.
+"""What My_model loses on faces as a service gets them: badly framed, blurred, compressed, dark, small.
 
-Each distortion is applied to the pictures of the splits as they are; the network and the labels stay the same.
+Each distortion is applied to the splits' original pictures; the network and the labels stay the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 def jitter_box(picture: Gray, generator: np.random.Generator, share: float) -> Gray:
-    """Frame the face wrongly: centre and side of the box are off by up to a share of the side, evenly drawn."""
+    """Frame the face wrongly: the box's centre and side are off by up to a share of the side, uniformly drawn."""
     shift_x, shift_y, growth = generator.uniform(-share, share, 3) * INPUT_SIZE_PX
     half = (INPUT_SIZE_PX + growth) / 2
     centre_x, centre_y = INPUT_SIZE_PX / 2 + shift_x, INPUT_SIZE_PX / 2 + shift_y
@@ -37,17 +37,17 @@ def jitter_box(picture: Gray, generator: np.random.Generator, share: float) -> G
 
 
 def blur(picture: Gray, _: np.random.Generator, sigma_px: float) -> Gray:
-    """Smooth with a Gaussian."""
+    """Blur with a Gaussian."""
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma_px), dtype=np.uint8)
 
 
 def relight(picture: Gray, _: np.random.Generator, factor: float) -> Gray:
-    """Multiply all values; what leaves 0..255 is cut."""
+    """Multiply all values and clip to 0..255."""
     return (picture * factor).round().clip(0, 255).astype(np.uint8)
 
 
 def shrink(picture: Gray, _: np.random.Generator, side_px: int) -> Gray:
-    """Keep only the detail of a smaller picture."""
+    """Keep only a smaller picture's detail."""
     small = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, picture.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
@@ -66,15 +66,15 @@ DISTORTIONS: dict[str, Distortion] = {
 def measure_robustness(
     model: nn.Module, splits: Mapping[str, EmotionSplit], device: torch.device
 ) -> dict[str, dict[str, float]]:
-    """Return the accuracy, 0..1, under each distortion; the same draws for every model.
+    """Return the accuracy, 0..1, under each distortion, with the same draws for every model.
 
     Args:
         model: On `device`.
-        splits: Pictures by name of their split.
+        splits: Pictures by split name.
         device: Where to compute, in float32.
 
     Returns:
-        Split name -> distortion -> accuracy; of several splits also of all together, named as `A+B`.
+        Split name -> distortion -> accuracy; for several splits, also for all together, named like `A+B`.
     """
     whole, lengths = reduce(join, splits.values()), [len(split) for split in splits.values()]
     accuracies: dict[str, dict[str, float]] = {}

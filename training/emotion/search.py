@@ -1,8 +1,8 @@
-"""Search the numbers of a recipe: short runs judged on PublicTest, the hopeless ones stopped early.
+"""Search the numbers of a recipe: short runs judged on PublicTest, with hopeless ones stopped early.
 
-Short runs favour what learns fast; what holds back overfitting shows in long ones only. So a search says where to
-begin, and a whole run decides. A trial may end before the recipe's pictures have grown, so it is validated at the size
-that it trains at.
+Short runs favour what learns fast; what curbs overfitting shows only in long ones. So a search says where to begin, and
+a full run decides. A trial may end before the recipe's pictures have grown, so it is validated at the size that it
+trains at.
 """
 
 import csv
@@ -41,40 +41,40 @@ SEARCHED: dict[str, tuple[float, float, bool]] = {
     "dropout": (0.0, 0.3, False),
     "ferplus_weight": (0.0, 0.6, False),
 }
-"""Of each number of the recipe the lowest and the highest value, and whether it is drawn on a logarithmic scale."""
+"""For each number of the recipe: lowest and highest value, and whether it is drawn on a logarithmic scale."""
 
 
 class EpochByEpoch(Protocol):
-    """What a search needs of a trainer."""
+    """What a search needs from a trainer."""
 
     def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
-        """Train up to an epoch, unless it is reached already, and return the history."""
+        """Train up to an epoch, unless already reached, and return the history."""
 
 
 TrainerFactory = Callable[[Recipe, EmotionSplit, EmotionSplit, Path, torch.device, int], EpochByEpoch]
 
 TRIAL_TRAINER: TrainerFactory = partial(Trainer, val_at_training_size=True)
-"""What trains a trial, unless a search is given something else."""
+"""Makes a trial's trainer, unless a search is given another one."""
 
 
 class RecipeSearch:
-    """A study in one folder, which goes on where it was stopped: a trial that broke off, after its last whole epoch.
+    """A study in one folder, which resumes where it stopped: an interrupted trial after its last whole epoch.
 
     The first trial is the recipe itself; then Optuna's tree-structured Parzen estimator proposes. After four whole
-    trials one whose best epoch so far is below the median of theirs at that epoch ends; epoch 1, the warm-up, ends
-    none. One process at a time works on a study.
+    trials, a trial is ended if its best epoch so far is below their median at that epoch; epoch 1, the warm-up, ends
+    none. Only one process at a time may work on a study.
 
     Args:
-        recipe: What the trials change.
+        recipe: The recipe that the trials vary.
         train: The Training split.
-        val: The PublicTest split; its accuracy after the last epoch is what is maximised.
-        out_dir: Of the study, and of one run for each trial.
+        val: The PublicTest split; its accuracy after the last epoch is maximised.
+        out_dir: Folder of the study, with one run per trial.
         device: Where to compute.
-        seed: Of every run. Proposals also depend on where the study was interrupted.
-        make_trainer: What trains a trial.
+        seed: Seed of every run. Proposals also depend on where the study was interrupted.
+        make_trainer: Makes a trial's trainer.
 
     Raises:
-        RunError: If the folder holds a study of another recipe, seed, data, precision or validation size.
+        RunError: If the folder has a study of another recipe, seed, data, precision or validation size.
         DataError: If the data has no FER+ votes.
 
     References:
@@ -102,21 +102,21 @@ class RecipeSearch:
             direction="maximize", load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
         )  # fmt: skip
-        # Each start draws on from a seed of its own, or a study that goes on would propose its beginning again.
+        # Each start draws from its own seed, or a resumed study would repeat its first proposals.
         self.study.sampler = optuna.samplers.TPESampler(seed=seed + len(self.study.trials), n_startup_trials=5)
         self._check_identity()
         self._take_up_interrupted()
 
     @property
     def finished(self) -> list[FrozenTrial]:
-        """The trials that ran to their end or were stopped as hopeless."""
+        """The trials that ran to the end or were stopped as hopeless."""
         return self.study.get_trials(states=FINISHED)
 
     def run(self, trials: int, tell: Callable[[str], None]) -> FrozenTrial:
-        """Go on until so many trials are finished, and return the best.
+        """Run until this many trials are finished, and return the best.
 
         Args:
-            trials: All together, earlier ones included.
+            trials: Total, including earlier ones.
             tell: Gets one line after each trial.
         """
 
@@ -159,16 +159,16 @@ class RecipeSearch:
             raise RunError(f"{self.out_dir} holds a search whose {other} differs: use the same again, or a new folder.")
 
     def _take_up_interrupted(self) -> None:
-        """Queue the trials again that broke off, each in the folder it had."""
+        """Queue interrupted trials again, each in its own folder."""
         in_folder = {trial.user_attrs.get(FOLDER): trial for trial in self.study.get_trials()}  # the last one counts
         for folder, trial in in_folder.items():
-            if trial.state is TrialState.RUNNING:  # of a process that is no more
+            if trial.state is TrialState.RUNNING:  # left by a process that is gone
                 self.study.tell(trial.number, state=TrialState.FAIL)
             if folder is not None and trial.state in (TrialState.RUNNING, TrialState.FAIL):
                 self.study.enqueue_trial(trial.params, user_attrs={FOLDER: folder})
 
     def _write_trials(self) -> None:
-        """Write one CSV row a finished trial."""
+        """Write one CSV row per finished trial."""
         with (self.out_dir / TRIALS).open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([FOLDER, "state", "epochs", "val_accuracy", *SEARCHED])
@@ -179,12 +179,12 @@ class RecipeSearch:
 
 
 def describe(trial: FrozenTrial) -> str:
-    """Say in one line where a trial's run lies, how far it came and what it changed."""
+    """Say in one line where a trial's run is, how far it got and what it changed."""
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in trial.params.items())
     ended = f"{trial.state.name.lower()} after epoch {trial.last_step}"
     return f"{trial.user_attrs[FOLDER]}: {_accuracy(trial):.2%} of PublicTest, {ended}: {numbers}"
 
 
 def _accuracy(trial: FrozenTrial) -> float:
-    """Of its last epoch; not a number where it broke off before the end of the first."""
+    """Return its last epoch's accuracy; NaN if it was interrupted before the end of the first."""
     return float("nan") if trial.last_step is None else trial.intermediate_values[trial.last_step]

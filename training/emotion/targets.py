@@ -1,4 +1,4 @@
-"""What My_model is asked to answer: FER2013's labels, blended with the FER+ votes and with teachers' probabilities."""
+"""My_model's training targets: FER2013's labels, blended with the FER+ votes and with teachers' probabilities."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def check_teachers(recipe: Recipe, teachers: tuple[Path, ...]) -> None:
     """Refuse a recipe without the teachers that it needs, and teachers that it does not use.
 
     Raises:
-        RunError: If the two do not go together.
+        RunError: If the two do not match.
     """
     if recipe.teacher_weight > 0 and not teachers:
         raise RunError(f"Recipe {recipe.name} learns from teachers: give --teacher FILE, once for each.")
@@ -58,7 +58,7 @@ def soft_targets(split: EmotionSplit, ferplus_weight: float) -> Tensor:
 
 
 def teacher_probabilities(teachers: tuple[Path, ...], split: EmotionSplit, device: torch.device, bf16: bool) -> Tensor:
-    """Predict the pictures and their mirror images by trained My_models.
+    """Predict the pictures and their mirror images with trained My_models.
 
     Args:
         teachers: Their weights, at least one file.
@@ -70,7 +70,7 @@ def teacher_probabilities(teachers: tuple[Path, ...], split: EmotionSplit, devic
         The mean of their probabilities, float32, shape (N, 5), on the CPU; rows sum to 1.
 
     Raises:
-        RunError: If a file holds no weights of My_model.
+        RunError: If a file does not contain My_model weights.
 
     References:
         Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531, section 2, at

@@ -1,7 +1,7 @@
 """Train My_model by a recipe, one CSV row per epoch, and resume to the same numbers.
 
-All randomness of an epoch (order, augmentation, dropout) is drawn from one seed made of the run's seed and the epoch's
-number, so a run that is resumed after any epoch draws what the uninterrupted run would have drawn.
+All randomness of an epoch (order, augmentation, dropout) comes from one seed made of the run's seed and the epoch's
+number, so a run resumed after any epoch draws what the uninterrupted run would have drawn.
 """
 
 import json
@@ -37,27 +37,27 @@ from training.errors import RunError
 class Trainer:
     """One training run in one folder, by one process or several.
 
-    With several processes each takes its part of every batch, so a step stays the same step; batch norm sees the part
-    only. All hold the same weights; the first one writes the files.
+    With several processes, each takes its part of every batch, so a step stays the same; batch norm sees only that
+    part. All hold the same weights; the first one writes the files.
 
     Args:
-        recipe: What to do.
+        recipe: How to train.
         train: The Training split.
-        val: The PublicTest split; it chooses the epoch that is kept, unless the recipe says another.
-        run_dir: Where checkpoint, best weights and history go; a checkpoint found there is resumed.
+        val: The PublicTest split; it chooses the epoch to keep, unless the recipe says otherwise.
+        run_dir: Folder for checkpoint, kept weights and history; a checkpoint found there is resumed.
         device: Where to compute.
         seed: Fixes initialisation, order, augmentation and dropout.
         bf16: Compute in bfloat16 autocast and channels-last memory.
         backbone: Which network, one of `network.BACKBONES`.
-        pretrained: What it starts from; see `network.make_network`.
+        pretrained: Start weights; see `network.make_network`.
         teachers: Weights of My_models whose probabilities the recipe blends into the target.
         group: The processes.
-        val_at_training_size: Validate at the side that the epoch trains at, and not at 48 pixels: for runs that end
-            before the recipe's pictures have grown.
+        val_at_training_size: Validate at the epoch's training size, not at 48 pixels: for runs that end before the
+            recipe's pictures have grown.
 
     Raises:
-        RunError: If the checkpoint found was made with another network, start, teacher, recipe, seed, precision or
-            data, or the pretrained weights or the teachers cannot be used.
+        RunError: If the checkpoint was made with another network, start, teacher, recipe, seed, precision or data, or
+            the pretrained weights or the teachers cannot be used.
         DataError: If the recipe needs FER+ votes and the data has none.
     """
 
@@ -102,7 +102,7 @@ class Trainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in an epoch, the last one possibly smaller."""
+        """Batches per epoch, the last one possibly smaller."""
         return math.ceil(len(self.train) / self.recipe.batch_size)
 
     @property
@@ -115,7 +115,7 @@ class Trainer:
     def fit(self, until_epoch: int | None = None) -> list[EpochRow]:
         """Train to the recipe's end, or to `until_epoch`, and return the whole history."""
         last = min(until_epoch or self.recipe.epochs, self.recipe.epochs)
-        if self.group.is_first:  # what cannot be written must not fail after an epoch's work
+        if self.group.is_first:  # an unwritable folder must not fail only after an epoch's work
             self.run_dir.mkdir(parents=True, exist_ok=True)
             write_history(self.history, self.run_dir / HISTORY)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -139,7 +139,7 @@ class Trainer:
         epoch_seed = self.seed * 100_003 + epoch + 1
         torch.manual_seed(epoch_seed)
         batches = torch.randperm(len(self.train)).split(self.recipe.batch_size)
-        if self.group.size > 1:  # the order is everybody's, augmentation and dropout are each process's own
+        if self.group.size > 1:  # the order is shared; augmentation and dropout differ per process
             torch.manual_seed(epoch_seed + 1_000_003 * (self.group.rank + 1))
         self.model.train()
         size_px = self.recipe.size_px(epoch)
@@ -207,11 +207,11 @@ class Trainer:
         write_history(self.history, self.run_dir / HISTORY)
 
     def _about(self, row: EpochRow) -> dict[str, Any]:
-        """What a file of this run carries about its origin."""
+        """What this run's files record about their origin."""
         return {**self._identity(), "epoch": row.epoch}
 
     def _identity(self) -> dict[str, Any]:
-        """What must be the same for a run to be resumed to the same numbers."""
+        """What must be equal for a resumed run to reach the same numbers."""
         return {
             "backbone": self.backbone,
             "pretrained_sha256": self.pretrained_sha256,
@@ -225,7 +225,7 @@ class Trainer:
         }
 
     def _resume(self) -> bool:
-        """Take up the checkpoint, if there is one: teachers take long to run, so it holds the targets, too."""
+        """Resume from the checkpoint, if any: teachers take long to run, so it holds the targets too."""
         path = self.run_dir / CHECKPOINT
         if not path.is_file():
             return False
