@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 ROUTERS = (detect.router, stream.router, health.router, metrics.router, source.router)
 
-LEAST_STALL_S, STALL_S_PER_PICTURE = 120.0, 8.0
-"""A batch that takes longer counts as hung. A crowd of 300 faces takes 0.6 to 2 s on two cores."""
+STALL_S_PER_PICTURE = 8.0
+"""A large batch counts as hung only after so long. A crowd of 300 faces takes 0.6 to 2 s on two cores."""
 
 DESCRIPTION = """Finds the faces in a picture and says how likely each shows one of five expressions:
 angry, happy, sad, surprise or neutral.
@@ -65,7 +65,7 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
         max_pixels_held=settings.max_pixels_held,
         deadline_s=settings.deadline_s,
         decode_threads=settings.decode_threads,
-        stall_after_s=max(LEAST_STALL_S, STALL_S_PER_PICTURE * settings.max_batch_size),
+        stall_after_s=max(EngineLimits.stall_after_s, STALL_S_PER_PICTURE * settings.max_batch_size),
     )
     return Engine(lambda: load_pipeline(settings), limits, metrics)
 

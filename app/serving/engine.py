@@ -96,7 +96,8 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether a request would be served."""
-        return not self._draining and self._batcher is not None and self._loaded and self.alive
+        batcher = self._batcher
+        return not self._draining and batcher is not None and batcher.started.done() and self.alive
 
     @property
     def alive(self) -> bool:
@@ -245,7 +246,3 @@ class Engine:
         if self._batcher is None:
             raise NotReady("The server is starting or stopping.")
         return await self._batcher.submit(job)
-
-    @property
-    def _loaded(self) -> bool:
-        return self._batcher is not None and self._batcher.started.done()

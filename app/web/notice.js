@@ -125,8 +125,8 @@ function write(element, words) {
 
 /** The server's own words are English, whatever the page's language. */
 function quote(element, detail) {
-  const words = detail ? `${text("serverSays")} ${detail}` : "";
-  if (element.textContent === words) return;
-  element.textContent = words.slice(0, words.length - detail.length);
+  const before = detail && `${text("serverSays")} `;
+  if (element.textContent === before + detail) return;
+  element.textContent = before;
   if (detail) element.append(Object.assign(document.createElement("span"), { lang: "en", textContent: detail }));
 }

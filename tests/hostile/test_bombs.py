@@ -142,18 +142,23 @@ def jpeg_segments():
     return payload[:2] + (b"\xff\xe1\x00\x12Exif\0\0" + bytes(10)) * 100_000 + payload[2:]
 
 
+def tiff_file(tags, before, order):
+    """A TIFF of these bytes and, after them, these tags: (number, type, count, value)."""
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, kind, count)
+        + (struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value))
+        for tag, kind, count, value in tags
+    )
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(before))
+    return start + before + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
 def tiff(tile, data, order="<", before=b""):
     """A gray picture of 16 x 16 pixels, deflated, with these tags (number, type, value) for the sides of its tile."""
     place = 8 + len(before)
     tags = [(256, 4, 16), (257, 4, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1),
             *tile, (324, 4, place), (325, 4, len(data))]  # fmt: skip
-    entries = b"".join(
-        struct.pack(f"{order}HHI", tag, kind, 1)
-        + (struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value))
-        for tag, kind, value in tags
-    )
-    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", place + len(data))
-    return start + before + data + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    return tiff_file([(tag, kind, 1, value) for tag, kind, value in tags], before + data, order)
 
 
 TILE_SIDE = 8192
@@ -185,13 +190,7 @@ def tiff_of_strips(order="<", kind=4):
     numbers = struct.pack(f"{order}{'I' if kind == 4 else 'B'}", 8) * count
     tags = [(256, 4, 1, 1), (257, 4, 1, count), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, kind, count, 8),
             (277, 3, 1, 1), (278, 4, 1, 1), (279, kind, count, 8)]  # fmt: skip
-    entries = b"".join(
-        struct.pack(f"{order}HHI", tag, kind, values)
-        + (struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value))
-        for tag, kind, values, value in tags
-    )
-    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(numbers))
-    return start + numbers + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    return tiff_file(tags, numbers, order)
 
 
 BOMBS = {

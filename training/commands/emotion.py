@@ -2,7 +2,6 @@
 
 import dataclasses
 from enum import StrEnum
-from functools import reduce
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +18,7 @@ from training.emotion.evaluate import (
     VALIDATION_SPLIT,
     Evaluation,
     evaluate_splits,
-    join,
+    join_all,
 )
 from training.emotion.export import (
     WEIGHTS_FILE,
@@ -241,7 +240,8 @@ def _evaluate(
     """Predict in float32 and report each split, and several together, with the robustness."""
     where = resolve_device(device)
     model = candidate.network(where)
-    reported = {**splits, "+".join(splits): reduce(join, splits.values())}
-    logits = {name: predict_logits(model, split, where, bf16=False) for name, split in reported.items()}
+    logits = {name: predict_logits(model, split, where, bf16=False) for name, split in splits.items()}
     robustness = measure_robustness(model, splits, where)
-    return evaluate_splits(logits, reported, candidate.sha256, limit, robustness)
+    together, whole = join_all(splits)
+    logits[together] = torch.cat(list(logits.values()))
+    return evaluate_splits(logits, {**splits, together: whole}, candidate.sha256, limit, robustness)

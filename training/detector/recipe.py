@@ -6,6 +6,7 @@ from pathlib import Path
 
 from training.errors import RunError
 from training.files import read_json, write_json
+from training.identity import check_identity
 
 RECIPE_FILE = "recipe.json"
 LARGEST_STRIDE = 32
@@ -138,11 +139,7 @@ def check_resumed(recipe: DetectorRecipe, identity: Mapping[str, str | None], ru
     known_recipe, known = _read(run_dir)
     if "data_sha256" not in known:
         raise RunError(f"{path} does not tell the run's data, as an earlier version made it: train in a new folder.")
-    was, now = ({**asdict(choices), **hashes} for choices, hashes in ((known_recipe, known), (recipe, identity)))
-    other = next((name for name, value in now.items() if was[name] != value), None)
-    if other is not None:
-        values = "" if other.endswith("_sha256") else f" ({was[other]} there, {now[other]} now)"
-        raise RunError(f"{path} was made with another {other}{values}: use the same or a new folder.")
+    check_identity(path, {**asdict(known_recipe), **known}, {**asdict(recipe), **identity}, unsaid=identity)
 
 
 def _read(run_dir: Path) -> tuple[DetectorRecipe, dict[str, str | None]]:

@@ -5,6 +5,7 @@ Shape letters: N pictures, K classes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -218,3 +219,8 @@ def join(first: EmotionSplit, second: EmotionSplit) -> EmotionSplit:
     """Return both splits as one."""
     pairs = ((getattr(first, name), getattr(second, name)) for name in EmotionSplit.__annotations__)
     return EmotionSplit(*(torch.cat(pair) for pair in pairs))
+
+
+def join_all(splits: Mapping[str, EmotionSplit]) -> tuple[str, EmotionSplit]:
+    """Return the splits as one, after its name, such as `A+B`."""
+    return "+".join(splits), reduce(join, splits.values())

@@ -5,7 +5,7 @@ Each distortion is applied to the splits' original pictures; the network and the
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from torch import nn
 from app.vision.crop import WHOLE_PICTURE, crop_faces
 from app.vision.my_model import INPUT_SIZE_PX
 from training.emotion.data import EmotionSplit
-from training.emotion.evaluate import join
+from training.emotion.evaluate import join_all
 from training.emotion.predict import predict_logits
 from training.jpeg import compress
 
@@ -76,14 +76,15 @@ def measure_robustness(
     Returns:
         Split name -> distortion -> accuracy; for several splits, also for all together, named like `A+B`.
     """
-    whole, lengths = reduce(join, splits.values()), [len(split) for split in splits.values()]
+    together, whole = join_all(splits)
+    lengths = [len(split) for split in splits.values()]
     accuracies: dict[str, dict[str, float]] = {}
     for distortion, distort in DISTORTIONS.items():
         generator = np.random.default_rng(0)
         pictures = np.stack([distort(picture, generator) for picture in whole.images_BCHW[:, 0].numpy()])
         distorted = replace(whole, images_BCHW=torch.from_numpy(pictures)[:, None])
         hits_N = (predict_logits(model, distorted, device, bf16=False).argmax(1) == whole.targets_B).double()
-        parts = {**dict(zip(splits, hits_N.split(lengths), strict=True)), "+".join(splits): hits_N}
+        parts = {**dict(zip(splits, hits_N.split(lengths), strict=True)), together: hits_N}
         for name, part_N in parts.items():
             accuracies.setdefault(name, {})[distortion] = float(part_N.mean())
     return accuracies

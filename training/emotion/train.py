@@ -32,6 +32,7 @@ from training.emotion.predict import forward_logits, predict_logits
 from training.emotion.recipe import Recipe, learning_rate
 from training.emotion.targets import check_teachers, check_votes, soft_targets, teacher_probabilities
 from training.errors import RunError
+from training.identity import check_identity
 
 
 class Trainer:
@@ -230,10 +231,7 @@ class Trainer:
         if not path.is_file():
             return False
         state = read_checkpoint(path, self.device)
-        for name, value in self._identity().items():
-            if state.get(name) != value:
-                values = "" if name in ("recipe", "data") else f" ({state.get(name)} there, {value} now)"
-                raise RunError(f"{path} was made with another {name}{values}: use the same or a new folder.")
+        check_identity(path, state, self._identity(), unsaid=("recipe", "data"))
         self.model.load_state_dict(state["model"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
