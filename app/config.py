@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N; CUDA without a GPU stops the start.")
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         default="auto",
-        description="auto computes in bfloat16 where the hardware does; int8 (OpenVINO) is faster, a little coarser.",
+        description="auto computes in bfloat16 on a CPU that can; int8 (OpenVINO) is faster, a little coarser.",
     )
     runtime: Literal["auto", "torch", "openvino"] = Field(
         default="auto", description="What runs the networks; auto: OpenVINO on a CPU where it is installed, else torch."

@@ -12,7 +12,10 @@ HELD_OUT = "PrivateTest"
 DETECTOR_PHOTOS = "../docs/training-runs/detector/photos.jpg"
 """Drawn by `scripts/detector-pictures`."""
 
-VAL_CHOSE = "The val split also chose the epoch that was kept, so that its figures are slightly optimistic."
+VAL_CHOSE = (
+    "The val split also chose the epoch that was kept and the share of the start weights, where one is given below, so "
+    "that its figures are slightly optimistic."
+)
 INT8_HEADING = "## In 8-bit integers"
 LICENCE_NOTE = (
     "The data sets' own terms go on top: they are for research use, several forbid commercial use, and some have no "
@@ -30,7 +33,7 @@ def write_emotion_card(card: EmotionCard, evaluation: Mapping[str, Any], weights
         f"{card.temperature:.4f} before the softmax.",
         "## Intended use\n\nTo label the expression that a face shows in a picture, for research, teaching and "
         "demonstrations. Faces come from the detector beside it: the crop is a square of "
-        f"(1 + {card.crop.margin:g}) times the box's longer side, shifted by {card.crop.shift_y:g} of its side "
+        f"{1 + card.crop.margin:g} times the box's longer side, shifted by {card.crop.shift_y:g} of its side "
         "(positive: down).",
         "## Limits\n\n"
         "- It tells what an expression looks like to annotators, not what a person feels.\n"

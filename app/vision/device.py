@@ -44,6 +44,18 @@ def has_native_bf16(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
+def computes_bf16(precision: str, device: torch.device) -> bool:
+    """Whether the networks compute in bfloat16.
+
+    On a GPU `auto` stays in float32: on an H200 bfloat16 saved nothing (docs/architecture.md, "On a GPU").
+
+    Args:
+        precision: `fp32`, `bf16`, `int8` (for what has no int8 form) or `auto`.
+        device: Where they run.
+    """
+    return precision == "bf16" or (precision in ("auto", "int8") and device.type == "cpu" and has_native_bf16(device))
+
+
 def cores_allowed(affinity: int, cpu_max: str) -> int:
     """Return how many cores a process may use at once, at least 1.
 

@@ -11,7 +11,7 @@ import torch
 from app.errors import WeightsError
 from app.vision.crop import crop_faces, whole_picture
 from app.vision.detector import FaceDetector
-from app.vision.device import device_errors, has_native_bf16, resolve_device
+from app.vision.device import computes_bf16, device_errors, resolve_device
 from app.vision.emotion import EmotionClassifier
 from app.vision.my_model import LABELS
 from app.vision.runtime import choose_runtime
@@ -54,7 +54,7 @@ class Pipeline:
             weights_dir: Folder with manifest.json.
             device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
             precision: `fp32`, `bf16`, `int8` (with bfloat16, where the hardware computes it, for what has no int8
-                form), or `auto`: bfloat16 where the hardware computes it.
+                form), or `auto`: bfloat16 on a CPU that computes it.
             threads: CPU threads of one network call; 0 for one per core that this process may use.
             runtime_name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
 
@@ -64,7 +64,7 @@ class Pipeline:
             WeightsError: If weights are missing, altered or incompatible.
         """
         device = resolve_device(device_name)
-        bf16 = precision == "bf16" or (precision in ("auto", "int8") and has_native_bf16(device))
+        bf16 = computes_bf16(precision, device)
         manifest = load_manifest(weights_dir)
         if manifest.emotion.labels != LABELS:
             raise WeightsError(f"The manifest's labels {manifest.emotion.labels} are not {LABELS}.")

@@ -77,11 +77,11 @@ def test_openvino_answers_do_not_depend_on_the_rest_of_the_batch(both, images):
 
 
 def test_int8_finds_the_same_faces(images):
-    """Within 2 px; AP and accuracy were measured by the commands that made it, and stand in the manifest."""
+    """Within 1.5 px of the canvas, 3 of the picture; what that costs in AP stands in the manifest, measured."""
     whole, integers = (Pipeline.load(default_weights_dir(), "cpu", name) for name in ("fp32", "int8"))
     for theirs, ours in zip(detect(whole, images), detect(integers, images), strict=True):
         assert len(ours) == len(theirs) > 0
         for one, other in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(one.detection.xyxy, other.detection.xyxy, atol=2)
+            np.testing.assert_allclose(one.detection.xyxy, other.detection.xyxy, atol=3)
             assert one.detection.score == pytest.approx(other.detection.score, abs=0.1)
             assert sum(one.probabilities) == pytest.approx(1, abs=1e-5)

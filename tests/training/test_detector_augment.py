@@ -84,6 +84,9 @@ def test_entries_are_windows_with_their_faces(faces: Path, mosaic: float) -> Non
     ]
     assert len(inside) >= 5
     assert min(int(pixel.min()) for pixel in inside) > 150  # the faces are light squares on dark ground
+    shares = [dataset.transforms.transforms[0].p]
+    dataset.close_mosaic(unchanged)  # as ultralytics does for the last `close_mosaic` epochs
+    assert [*shares, dataset.transforms.transforms[0].p] == [mosaic, 0.0]
 
 
 def test_the_command_line_offers_every_recipe() -> None:

@@ -65,6 +65,9 @@ def test_compared_rules_surround_the_chosen_one():
     assert {round(rule.margin, 2) for rule in rules.values()} == {0.0, 0.2, 0.3, 0.4}
 
 
-def test_the_search_begins_at_the_median_and_goes_wider():
+def test_the_search_surrounds_the_median():
     searched = rules_to_search(CropRule(margin=0.03, shift_y=0.0))
-    assert [rule.margin for rule in searched] == [0.03, 0.08, 0.13, 0.18, 0.23, 0.28]
+    assert [rule.margin for rule in searched] == [-0.12, -0.07, -0.02, 0.03, 0.08, 0.13, 0.18]
+    shifted = rules_to_search(CropRule(margin=0.03, shift_y=-0.01))
+    assert [(rule.margin, rule.shift_y) for rule in shifted[:2]] == [(-0.12, 0.0), (-0.12, -0.01)]
+    assert len(shifted) == 2 * len(searched)

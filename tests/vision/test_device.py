@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
-from app.vision.device import cores_allowed, device_errors, resolve_device
+from app.vision import device
+from app.vision.device import computes_bf16, cores_allowed, device_errors, resolve_device
 
 
 def test_auto_and_cpu():
@@ -24,6 +25,16 @@ def test_cuda_without_a_gpu_is_an_error_not_a_fallback():
 def test_unknown_devices(name):
     with pytest.raises(DeviceUnavailable):
         resolve_device(name)
+
+
+def test_auto_is_bfloat16_on_cpus_that_compute_it_only(monkeypatch):
+    cpu, cuda = torch.device("cpu"), torch.device("cuda", 0)
+    for native in (True, False):
+        monkeypatch.setattr(device, "has_native_bf16", lambda _, native=native: native)
+        assert computes_bf16("auto", cpu) is computes_bf16("int8", cpu) is native
+        assert not computes_bf16("auto", cuda)
+        assert computes_bf16("bf16", cuda)
+        assert not computes_bf16("fp32", cpu)
 
 
 def test_a_full_device_is_out_of_memory():

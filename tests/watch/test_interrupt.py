@@ -24,7 +24,7 @@ print(signal.getsignal(kind) is before)
 
 @pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupt_that_was_swallowed_is_raised_by_the_check(kind):
-    """In a process of its own: a signal concerns everything that other tests have loaded into this one."""
+    """In a process of its own: OpenVINO gives its thread another signal stack, and takes it away again."""
     code = SWALLOWED.format(kind=kind)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["False", "True", "True", "True"]

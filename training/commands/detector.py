@@ -24,6 +24,7 @@ class RecipeName(StrEnum):
 
     WINDOWS = "windows"
     WHOLE = "whole"
+    FULL = "full"
 
 
 app = typer.Typer(no_args_is_help=True, help="YOLOv8n, the face detector.")
@@ -34,6 +35,10 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, or the i
 SizeOption = Annotated[int, typer.Option("--imgsz", min=32, help="Side of the input in pixels, a multiple of 32.")]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures at once.")]
 ScoreOption = Annotated[float, typer.Option("--score-threshold", min=0, max=1, help="The server's lowest score.")]
+StartOption = Annotated[
+    Path | None, typer.Option("--start", help="The run's start weights, to blend a share of them in.")
+]
+ShareOption = Annotated[float, typer.Option("--start-share", min=0, max=1, help="Share of the start weights.")]
 NmsOption = Annotated[float, typer.Option("--iou-threshold", min=0, max=1, help="The server's NMS overlap.")]
 
 
@@ -73,6 +78,8 @@ def evaluate(
         Path | None, typer.Option("--run", help=f"Folder of a run; its best epoch is taken. {TRUST}")
     ] = None,
     weights: Annotated[Path | None, typer.Option("--weights", help="An exported .safetensors file.")] = None,
+    start: StartOption = None,
+    start_share: ShareOption = 0.0,
     out: Annotated[Path | None, typer.Option("--out", help="Where results go; by default the run's folder.")] = None,
     imgsz: SizeOption = 640,
     batch: BatchOption = 16,
@@ -84,18 +91,22 @@ def evaluate(
     device: DeviceOption = "auto",
 ) -> None:
     """Measure precision, recall and AP on --data's val split; or with --wider, that set's easy, medium and hard AP."""
-    from training.detector.export import payload_of_run
+    from training.detector.blend import blended_payload
 
     if (data is None) == (wider is None):
         raise RunError("Give either --data or --wider.")
     if wider is not None:
-        _refuse(context, ("batch", "score_threshold"))
+        _refuse(context, ("batch", "score_threshold"), "with --wider, which reads all scores, picture by picture")
     if (run is None) == (weights is None):
         raise RunError("Give either --run or --weights.")
     out_dir = out or run
     if out_dir is None:
         raise RunError("With --weights, give --out for the results.")
-    payload = payload_of_run(run) if weights is None and run is not None else read_payload(weights or out_dir)
+    if run is not None:
+        payload = blended_payload(run, start, start_share)
+    else:
+        _refuse(context, ("start", "start_share"), "with --weights")
+        payload = read_payload(weights or out_dir)
     if data is not None:
         _evaluate(payload, data, out_dir, imgsz, batch, score_threshold, iou_threshold, device)
     if wider is not None:
@@ -107,6 +118,8 @@ def export(
     run: RunOption,
     data: FacesOption,
     weights_dir: WeightsDirOption = WEIGHTS_DIR,
+    start: StartOption = None,
+    start_share: ShareOption = 0.0,
     imgsz: SizeOption = 640,
     batch: BatchOption = 16,
     score_threshold: ScoreOption = DEFAULT_SCORE_THRESHOLD,
@@ -119,10 +132,13 @@ def export(
 ) -> None:
     """Write fp16 weights, manifest entry and card; first measure on the val split if that has not been done."""
     from app.vision.weights import sha256_of
+    from training.detector.blend import blended_payload
     from training.detector.evaluate import read_evaluation
-    from training.detector.export import export_detector, payload_of_run, training_of_run
+    from training.detector.export import export_detector, training_of_run
 
-    payload, about = payload_of_run(run), training_of_run(run)
+    payload, about = blended_payload(run, start, start_share), training_of_run(run)
+    if start_share > 0:
+        about["start_share"] = start_share
     sha256 = sha256_of(payload)
     known = read_evaluation(run, sha256)
     wanted = {"imgsz": imgsz, "score_threshold": score_threshold, "iou_threshold": iou_threshold}
@@ -153,12 +169,12 @@ def import_(
     typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...) and its manifest entry.")
 
 
-def _refuse(context: typer.Context, names: tuple[str, ...]) -> None:
-    """Refuse options that WIDER FACE's protocol does not use: it reads all scores, picture by picture."""
+def _refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
+    """Refuse options that have no effect beside another one."""
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":
-            raise RunError(f"--{name.replace('_', '-')} has no effect with --wider: leave it out.")
+            raise RunError(f"--{name.replace('_', '-')} has no effect {why}: leave it out.")
 
 
 def _evaluate(

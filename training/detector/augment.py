@@ -130,7 +130,7 @@ class FaceDataset(YOLODataset):
         window = (recipe.window_px, recipe.window_px)
         return Compose(
             [
-                Mosaic(self, imgsz=self.imgsz, p=recipe.mosaic),
+                Mosaic(self, imgsz=self.imgsz, p=recipe.mosaic * hyp.mosaic),  # at the end ultralytics sets 0
                 FacePerspective(recipe.degrees, translate=hyp.translate, scale=recipe.zoom, size=window),
                 RandomHSV(hyp.hsv_h, hyp.hsv_s, hyp.hsv_v),
                 Degrade(recipe.degrade),

@@ -11,8 +11,8 @@ from training.identity import check_identity
 RECIPE_FILE = "recipe.json"
 LARGEST_STRIDE = 32
 
-DEFAULT_SCORE_THRESHOLD, DEFAULT_IOU_THRESHOLD = 0.35, 0.5
-"""The server's default. The middle one of 0.3, 0.35 and 0.4: see docs/training.md."""
+DEFAULT_SCORE_THRESHOLD, DEFAULT_IOU_THRESHOLD = 0.38, 0.5
+"""The server's default: see docs/training.md."""
 
 
 def check_size(side_px: int) -> None:
@@ -43,6 +43,7 @@ class DetectorRecipe:
         zoom: Smallest and largest zoom.
         degrees: Largest rotation either way.
         degrade: Share of the windows that get each degradation of `augment.Degrade`.
+        close_mosaic: How many epochs at the end have no mosaics.
         seed: Fixes order and augmentation.
     """
 
@@ -58,6 +59,7 @@ class DetectorRecipe:
     zoom: tuple[float, float]
     degrees: float
     degrade: float
+    close_mosaic: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -100,7 +102,21 @@ WHOLE = replace(
 )
 """The last stage, from the weights of `windows`: mostly single whole pictures, so that faces may fill them."""
 
-RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE)}
+FULL = replace(
+    WINDOWS,
+    name="full",
+    epochs=48,
+    window_px=640,
+    batch=64,
+    lr0=0.0015,
+    lrf=0.01,
+    mosaic=0.7,
+    zoom=(0.4, 1.4),
+    close_mosaic=12,
+)
+"""Both stages in one, for a GPU: 640 pixels throughout, single pictures at the end."""
+
+RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE, FULL)}
 
 
 def write_recipe(recipe: DetectorRecipe, identity: Mapping[str, str | None], run_dir: Path) -> None:

@@ -4,6 +4,7 @@ Added here: weights in and out as safetensors, bfloat16 and channels-last on a C
 run's folder.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -179,15 +180,16 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
         "cache": "ram",
         "plots": False,
         "amp": False if device == "cpu" else "bf16",
+        "deterministic": device == "cpu",  # the GPU's deterministic kernels are slow
+        "workers": os.cpu_count(),  # on a CPU ultralytics loads in the same process
     }
     if not resume:
-        named = ("epochs", "imgsz", "batch", "lr0", "lrf", "warmup_epochs", "seed")
+        named = ("epochs", "imgsz", "batch", "lr0", "lrf", "warmup_epochs", "close_mosaic", "seed")
         return {
             **overrides,
             **{name: getattr(recipe, name) for name in named},
             "nbs": recipe.batch,  # a step after each batch, not after about 64 pictures
             "warmup_bias_lr": 0.0,  # its default of 0.1 is meant for SGD; AdamW would move biases that much per step
-            "close_mosaic": 0,
         }
     last, save_dir = str(run_dir / LAST_CHECKPOINT), str(run_dir.resolve())  # the run's current folder
     console.print(f"Resuming {last}.", soft_wrap=True)

@@ -30,7 +30,7 @@ UPSCALE_PX = 256
 SURROUND_PX = 128
 """Gray border around it, so that the detector sees a face in a picture and not a picture that is all face."""
 
-SEARCH_STEPS = 6
+SEARCH_STEPS = range(-3, 4)
 SCORE_THRESHOLD = 0.25
 BATCH = 16
 CPU = torch.device("cpu")
@@ -184,9 +184,10 @@ def _found(boxes: list[Detection | None]) -> Tensor:
 
 
 def rules_to_search(median: CropRule) -> list[CropRule]:
-    """Return the median's rule and wider ones, in steps of 5 points of margin."""
-    margins = [round(median.margin + step / 20, 2) for step in range(SEARCH_STEPS)]
-    return [CropRule(margin=margin, shift_y=median.shift_y) for margin in margins]
+    """Return rules around the median's, in steps of 5 points of margin, each without a shift and with the median's."""
+    margins = [round(median.margin + step / 20, 2) for step in SEARCH_STEPS]
+    shifts = dict.fromkeys((0.0, median.shift_y))
+    return [CropRule(margin=margin, shift_y=shift_y) for margin in margins for shift_y in shifts]
 
 
 def rules_to_compare(chosen: CropRule) -> dict[str, CropRule]:
