@@ -47,7 +47,8 @@ def has_native_bf16(device: torch.device) -> bool:
 def computes_bf16(precision: str, device: torch.device) -> bool:
     """Whether the networks compute in bfloat16.
 
-    On a GPU `auto` stays in float32: on an H200 bfloat16 saved nothing (docs/architecture.md, "On a GPU").
+    On a GPU `auto` stays in float32: on an H200 bfloat16 was faster in small batches only, slower in large ones, and
+    less exact (docs/architecture.md, "On a GPU").
 
     Args:
         precision: `fp32`, `bf16`, `int8` (for what has no int8 form) or `auto`.

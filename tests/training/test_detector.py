@@ -16,6 +16,7 @@ from app.vision.weights import DetectorCard, fill, load_state, sha256_of
 from app.vision.yolov8 import build_yolov8n
 from tests.training.conftest import succeed
 from training.deployed import to_payload
+from training.detector.blend import blended_payload
 from training.detector.data import check_data, data_sha256, write_data_yaml
 from training.detector.device import pick_device, torch_device
 from training.detector.evaluate import evaluate_detector, network_of
@@ -235,7 +236,7 @@ def test_train_evaluate_export(
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", faces, "--run", folder, "--device", "cpu", "--imgsz", 64)
     start = tmp_path / "start.safetensors"
-    start.write_bytes(to_payload(build_yolov8n(80).state_dict()))
+    start.write_bytes(to_payload(build_yolov8n(1).state_dict()))
     train = ("detector", "train", *common, "--window", 32, "--epochs", 1, "--batch", 4, "--start", start)
     succeed(*train)
     assert torch.get_num_threads() == three_threads
@@ -270,3 +271,8 @@ def test_train_evaluate_export(
     weights = ("--weights", weights_dir / card.file, "--out", out, "--data", faces, "--imgsz", 64, "--device", "cpu")
     succeed("detector", "evaluate", *weights)
     assert json.loads((out / "evaluation.json").read_text()) == evaluation
+
+    succeed("detector", "export", *common, "--weights-dir", weights_dir, "--start", start, "--start-share", 0.25)
+    blended = DetectorCard.model_validate(json.loads((weights_dir / "manifest.json").read_text())["detector"])
+    assert blended.training["start_share"] == 0.25
+    assert blended.sha256 == sha256_of(blended_payload(folder, start, 0.25)) != card.sha256

@@ -44,7 +44,7 @@ class DetectorRecipe:
         degrees: Largest rotation either way.
         degrade: Share of the windows that get each degradation of `augment.Degrade`.
         close_mosaic: How many epochs at the end have no mosaics.
-        seed: Fixes order and augmentation.
+        seed: Fixes order and augmentation; on a GPU, sums still differ from run to run.
     """
 
     name: str
@@ -100,7 +100,7 @@ WHOLE = replace(
     zoom=(0.6, 1.4),
     degrees=20.0,
 )
-"""The last stage, from the weights of `windows`: mostly single whole pictures, so that faces may fill them."""
+"""The second stage, from the weights of `windows`: mostly single whole pictures, so that faces may fill them."""
 
 FULL = replace(
     WINDOWS,
