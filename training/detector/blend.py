@@ -29,9 +29,9 @@ def blended_payload(run_dir: Path, start: Path | None, start_share: float) -> by
     References:
         Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv:2109.01903, section 3.
     """
-    payload = payload_of_run(run_dir)
     if (start is None) != (start_share == 0):
         raise RunError("--start and --start-share belong together: give both or neither.")
+    payload = payload_of_run(run_dir)
     if start is None:
         return payload
     before = read_payload(start)

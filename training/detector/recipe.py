@@ -114,7 +114,7 @@ FULL = replace(
     zoom=(0.4, 1.4),
     close_mosaic=12,
 )
-"""Both stages in one, for a GPU: 640 pixels throughout, single pictures at the end."""
+"""For a GPU, both kinds of picture in one stage: 640 pixels throughout, single pictures at the end."""
 
 RECIPES: dict[str, DetectorRecipe] = {recipe.name: recipe for recipe in (WINDOWS, WHOLE, FULL)}
 

@@ -4,7 +4,6 @@ Added here: weights in and out as safetensors, bfloat16 and channels-last on a C
 run's folder.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 from ultralytics.utils.torch_utils import init_seeds
 
-from app.vision.device import cores_allowed, has_native_bf16, read_cpu_max
+from app.vision.device import has_native_bf16
+from app.vision.runtime import THREADS_THERE
 from app.vision.weights import sha256_of
 from training.deployed import from_payload, read_payload
 from training.detector.augment import FaceDataset
@@ -181,7 +181,7 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
         "plots": False,
         "amp": False if device == "cpu" else "bf16",
         "deterministic": device == "cpu",  # the GPU's deterministic kernels are slow
-        "workers": cores_allowed(len(os.sched_getaffinity(0)), read_cpu_max()),  # on a CPU, ultralytics takes none
+        "workers": THREADS_THERE,  # on a CPU, ultralytics takes none
     }
     if not resume:
         named = ("epochs", "imgsz", "batch", "lr0", "lrf", "warmup_epochs", "close_mosaic", "seed")
