@@ -5,7 +5,7 @@ import sys
 import torch
 
 from app.config import Settings
-from app.vision.device import has_native_bf16
+from app.vision.device import computes_bf16
 from app.vision.pipeline import Pipeline
 from app.vision.runtime import THREADS_THERE
 from app.vision.weights import default_weights_dir
@@ -39,5 +39,5 @@ def _precision(device: torch.device) -> Precision:
     """Resolve the precision as `Pipeline.load` does."""
     precision = Settings().precision
     if precision == "auto":
-        return "bf16" if has_native_bf16(device) else "fp32"
+        return "bf16" if computes_bf16(precision, device) else "fp32"
     return precision
