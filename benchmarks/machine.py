@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from app.vision.runtime import THREADS_THERE
 from benchmarks.results import Machine
 from benchmarks.server import ROOT
 
@@ -23,18 +24,13 @@ def describe_machine() -> Machine:
     return Machine(
         date=datetime.now(UTC).date().isoformat(),
         processor=_processor(),
-        cores=usable_cores(),
+        cores=THREADS_THERE,
         memory_gb=psutil.virtual_memory().total / 1e9,
         system=platform.platform(terse=True),
         busy_before=os.getloadavg()[0],
         versions={"python": platform.python_version(), **_versions()},
         commit=_commit(),
     )
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

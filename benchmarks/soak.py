@@ -9,6 +9,7 @@ Exit code 1 if anything was mixed up, failed with a 5xx other than 503, or hung.
 """
 
 import argparse
+import http.client
 import io
 import json
 import random
@@ -83,7 +84,7 @@ def ask(port: int, payload: bytes) -> tuple[str, dict[str, dict[str, int]]]:
     except urllib.error.HTTPError as error:
         busy_without_hint = error.code == BUSY and not error.headers.get("Retry-After")
         return "503 without Retry-After" if busy_without_hint else str(error.code), {}
-    except OSError as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an answer that is no JSON
         return type(error).__name__, {}
 
 

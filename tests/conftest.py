@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +19,10 @@ from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from app.vision.types import Box, Detection, DetectOptions, Face, Image, ImageFaces
 from app.vision.weights import CropRule, DetectorCard, EmotionCard, Manifest
+
+CACHE = tempfile.TemporaryDirectory(prefix="mien-tests-")
+os.environ["XDG_CACHE_HOME"] = CACHE.name
+"""Networks converted by the tests and the servers that they start, apart from the user's."""
 
 LABELS = ("angry", "happy", "sad", "surprise", "neutral")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from app.vision.weights import DetectorCard, EmotionCard, ModelCard
+from training.emotion.data import TEST_SPLIT
+from training.emotion.evaluate import accuracy_interval
 from training.files import write_payload
 
-HELD_OUT = "PrivateTest"
 DETECTOR_PHOTOS = "../docs/training-runs/detector/photos.jpg"
 """Drawn by `scripts/detector-pictures`."""
 
@@ -140,13 +141,15 @@ def _emotion_metrics(card: EmotionCard, evaluation: Mapping[str, Any]) -> str:
         ferplus = split["ferplus_accuracy"]
         against = "-" if ferplus is None else f"{_percent(ferplus)} ({split['ferplus_pictures']:,} pictures)"
         before, after = split["uncalibrated"], split["calibrated"]
+        low, high = accuracy_interval(split["accuracy"], split["pictures"])
         rows.append(
             (
-                name, f"{split['pictures']:,}", _percent(split["accuracy"]), _percent(split["macro_f1"]), against,
+                name, f"{split['pictures']:,}", _percent(split["accuracy"]), f"{low * 100:.2f} to {_percent(high)}",
+                _percent(split["macro_f1"]), against,
                 f"{_percent(before['ece'])} -> {_percent(after['ece'])}", f"{after['brier']:.4f}",
             )
         )  # fmt: skip
-    head = ("split", "pictures", "accuracy", "macro-F1", "accuracy against the FER+ majority",
+    head = ("split", "pictures", "accuracy", "its 95 % interval", "macro-F1", "accuracy against the FER+ majority",
             "ECE before -> after the temperature", "Brier score")  # fmt: skip
     return f"{_table(head, rows)}\n\n{_chosen(card.training)}"
 
@@ -171,7 +174,7 @@ def _chosen(training: Mapping[str, Any]) -> str:
 
 def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> str:
     """Show per-class figures and the confusion matrix, on the split that chose nothing if it was measured."""
-    name = HELD_OUT if HELD_OUT in evaluation["splits"] else next(iter(evaluation["splits"]))
+    name = TEST_SPLIT if TEST_SPLIT in evaluation["splits"] else next(iter(evaluation["splits"]))
     split = evaluation["splits"][name]
     classes = split["per_class"]
     figures = [
@@ -188,7 +191,7 @@ def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> st
 def _robustness_sections(evaluation: Mapping[str, Any]) -> Iterable[str]:
     """Show the accuracy under each distortion, one column per split, the one that chose nothing first."""
     robustness = evaluation["robustness"]
-    names = sorted(robustness, key=lambda name: name != HELD_OUT)
+    names = sorted(robustness, key=lambda name: name != TEST_SPLIT)
     if names:
         as_they_are = [evaluation["splits"][name]["accuracy"] for name in names]
         distorted = [(what, [robustness[name][what] for name in names]) for what in robustness[names[0]]]

@@ -159,7 +159,6 @@ async def _each(
             try:
                 return await answer(payload)
             except MienError as error:
-                services.metrics.rejected(error.code)
                 failures.setdefault(error.code, error.with_traceback(None))  # which would hold the picture
                 return ErrorOut(error=problem_of(error, request_id))
 
@@ -168,6 +167,9 @@ async def _each(
         if len(failures) == 1:
             raise failures.popitem()[1]
         raise Overloaded("The server could take none of these pictures; try again shortly.")
+    for each in results:
+        if isinstance(each, ErrorOut):
+            services.metrics.rejected(each.error.code)
     for failure in failures.values():
         log_failure(failure)
     return results

@@ -236,7 +236,7 @@ def _to_8_bit(picture: Pillow.Image) -> Pillow.Image:
     Some rows at a time: the whole picture as floats would take four times its bytes.
     """
     values = np.asarray(picture)
-    largest = float(values.max())
+    largest = float(values.max(initial=0, where=np.isfinite(values)))
     times, by = 1.0, 1.0
     if picture.mode == "F":
         times = 255.0 if largest <= 1 else 1.0

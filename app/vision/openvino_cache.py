@@ -6,11 +6,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from app.vision.openvino_door import Core, Model, save_model
 
 GRAPH, WEIGHTS, DIGEST = "network.xml", "network.bin", "sha256"
+
+ENTRIES_KEPT = 8
+"""Networks in the folder, the latest used: those of four pairs of weights or versions side by side."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +74,12 @@ def _read(core: Core, entry: Path) -> Model:
     graph, weights = (entry / GRAPH).read_bytes(), (entry / WEIGHTS).read_bytes()
     if digest != _digest(graph, weights):
         raise ValueError(f"{entry} is damaged")
+    os.utime(entry)  # used just now
     return core.read_model(graph, weights)
 
 
 def _write(model: Model, entry: Path) -> None:
-    """Write an entry completely or not at all: to a file beside it, which is then renamed."""
+    """Write an entry completely or not at all: beside it, then renamed. Remove those unused for longest."""
     with tempfile.TemporaryDirectory(dir=entry.parent) as name:
         partial = Path(name) / entry.name
         partial.mkdir()
@@ -83,6 +88,10 @@ def _write(model: Model, entry: Path) -> None:
         (partial / DIGEST).write_text(_digest(graph, weights))
         shutil.rmtree(entry, ignore_errors=True)
         partial.rename(entry)
+    with suppress(FileNotFoundError):  # another server that starts may write or remove here, too
+        latest_first = sorted(entry.parent.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
+        for old in latest_first[ENTRIES_KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _digest(graph: bytes, weights: bytes) -> str:

@@ -6,9 +6,12 @@ docs/architecture.md.
 """
 
 import hashlib
+import inspect
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from app import __version__
 from app.errors import RuntimeUnavailable, WeightsError
 from app.vision import openvino_door as openvino
 from app.vision.openvino_cache import cached_model
@@ -86,7 +88,7 @@ class OpenVinoRuntime:
         return OpenVinoNetwork(self._compile(model, "LATENCY"), self._compile(model, "THROUGHPUT"), largest)
 
     def _converted(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> openvino.Model:
-        made_of = (sha256, example.shape, varying, str(module), __version__, torch.__version__, openvino.__version__)
+        made_of = (sha256, example.shape, varying, str(module), code_of(module), openvino.__version__)
         key = hashlib.sha256(repr(made_of).encode()).hexdigest()
         return cached_model(self._core, key, lambda: convert(module, example, varying))
 
@@ -170,6 +172,19 @@ def convert(module: nn.Module, example: Tensor, varying: tuple[int, ...]) -> ope
     model = openvino.convert_model(traced)
     model.reshape([-1 if axis in varying else size for axis, size in enumerate(example.shape)])
     return model
+
+
+def code_of(module: nn.Module) -> list[str]:
+    """Name the code that a network runs: its packages' versions, and the files that define its layers by their hash.
+
+    PyTorch's own files are left to its version.
+    """
+    kinds = {type(each) for each in module.modules()}
+    packages = {kind.__module__.partition(".")[0] for kind in kinds}
+    files = {inspect.getsourcefile(kind) for kind in kinds if not kind.__module__.startswith("torch.")}
+    versions = [f"{name} {getattr(sys.modules.get(name), '__version__', None)}" for name in packages]
+    hashes = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files if file is not None]
+    return sorted(versions) + sorted(hashes)
 
 
 def run_all(requests: Sequence[openvino.InferRequest], parts: Sequence[Array]) -> None:

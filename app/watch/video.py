@@ -55,9 +55,12 @@ class VideoWriter:
                 self._container.close()
 
     def _write(self, picture: Pillow.Image, time_s: float) -> None:
+        width, height = (max(2, side - side % 2) for side in picture.size)
         if self._container is None:
-            self._begin(*picture.size)
-        frame = av.VideoFrame.from_image(picture).reformat(self._stream.width, self._stream.height, "yuv420p")
+            self._begin(width, height)
+        frame = av.VideoFrame.from_image(picture.crop((0, 0, width, height))).reformat(
+            self._stream.width, self._stream.height, "yuv420p"
+        )
         self._last_ms = max(self._last_ms + 1, round(time_s * 1000))
         frame.pts, frame.time_base = self._last_ms, MILLISECOND
         self._container.mux(self._stream.encode(frame))
@@ -75,7 +78,7 @@ class VideoWriter:
     def _begin(self, width: int, height: int) -> None:
         self._container = av.open(str(self._path), "w", format="mp4")
         self._stream = self._container.add_stream("libx264", rate=NOMINAL_FPS)
-        self._stream.width, self._stream.height = (max(2, side - side % 2) for side in (width, height))
+        self._stream.width, self._stream.height = width, height
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"preset": "veryfast"}
         self._stream.codec_context.time_base = MILLISECOND

@@ -55,6 +55,16 @@ def test_everything_that_was_promised_is_counted(counted_client):
     assert set(model) == {"version", "detector", "emotion"}
 
 
+def test_a_batch_that_is_refused_as_a_whole_counts_once():
+    metrics = Metrics()
+    engine = Engine(FakePipeline, EngineLimits(), metrics)
+    with TestClient(create_app(Settings(), engine, metrics)) as client:
+        engine.drain()
+        answer = client.post("/detect/batch", files=[("files", encode(gradient()))] * 3)
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert read(client)["mien_rejections_total", ("code", "not_ready")] == 1
+
+
 def test_frames_of_streams_are_counted_by_their_outcome(counted_client):
     with counted_client.websocket_connect("/detect/stream") as session:
         session.receive_json()

@@ -121,10 +121,10 @@ def test_words_alone_keep_no_place():
 
 
 def test_a_frame_that_takes_longer_than_the_idle_timeout_is_still_answered():
-    pipeline = GatedPipeline()
-    with serve(pipeline, stream_idle_timeout_s=0.05) as client, client.websocket_connect(URL) as session:
+    pipeline, frame = GatedPipeline(), picture()
+    with serve(pipeline, stream_idle_timeout_s=0.5) as client, client.websocket_connect(URL) as session:
         session.receive_json()
-        session.send_bytes(picture())
+        session.send_bytes(frame)
         assert pipeline.entered.acquire(timeout=30)
         with client.websocket_connect(URL) as later:
             later.receive_json()

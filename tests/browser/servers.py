@@ -1,7 +1,6 @@
 """A server for the browser in a thread, that can go away and come back; it is the one that `mien serve` runs."""
 
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -25,15 +24,12 @@ class ThreadServer:
     Attributes:
         server: The last one that was started.
         thread: What runs it.
+        address: Where it is, since the first start.
     """
 
     def __init__(self, make_pipeline: Callable[[], FakePipeline] = FakePipeline, **settings: object) -> None:
         self._make_pipeline = make_pipeline
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self._settings = Settings(port=port, **settings)
-        self.address = f"http://127.0.0.1:{port}"
+        self._settings = Settings(port=0, **settings)
 
     def __enter__(self) -> "ThreadServer":
         self.start()
@@ -52,6 +48,9 @@ class ThreadServer:
             assert self.thread.is_alive(), "the server did not start"
             assert time.monotonic() < patience, "the server did not start in time"
             time.sleep(0.01)
+        port = self.server.servers[0].sockets[0].getsockname()[1]
+        self._settings = self._settings.model_copy(update={"port": port})  # of the next start, too
+        self.address = f"http://127.0.0.1:{port}"
 
     def stop(self) -> None:
         self.server.handle_exit(signal.SIGTERM, None)  # Python hands signals to the main thread only

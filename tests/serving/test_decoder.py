@@ -112,12 +112,19 @@ def test_who_leaves_while_all_threads_are_busy_takes_the_payload_along():
 
 
 def test_no_room_is_told_before_the_deadline():
-    engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, deadline_s=2.0))
+    engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, deadline_s=20.0))
+    acquire, waits_s = engine._decoder.budget.acquire, []
+
+    def hurry(pixels, timeout_s):
+        waits_s.append(timeout_s)
+        acquire(pixels, timeout_s=min(timeout_s, 0.1))
 
     async def steps():
-        engine._decoder.budget.acquire(64 * 48, timeout_s=0)
+        acquire(64 * 48, timeout_s=0)
+        engine._decoder.budget.acquire = hurry
         with pytest.raises(Overloaded, match="memory"):
             await engine.classify(encode(gradient(64, 48)))
+        assert 10 < waits_s[0] <= 18
         engine._decoder.budget.release(64 * 48)
         assert len(await engine.classify(encode(gradient(64, 48)))) == 5
 

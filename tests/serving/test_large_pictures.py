@@ -126,9 +126,10 @@ def test_detail_has_the_same_place_and_deadline():
     engine = Engine(lambda: pipeline, EngineLimits())
 
     async def steps():
-        deadline = asyncio.get_running_loop().time() + 0.5
-        asking = asyncio.create_task(engine.detect(large_jpeg(), DetectOptions(), deadline))
-        await asyncio.to_thread(pipeline.entered.wait)
+        payload = large_jpeg()
+        deadline = asyncio.get_running_loop().time() + 3
+        asking = asyncio.create_task(engine.detect(payload, DetectOptions(), deadline))
+        assert await asyncio.to_thread(pipeline.entered.wait, 30)
         assert engine.in_flight == 1
         with pytest.raises(DeadlineExceeded):
             await asking

@@ -28,6 +28,14 @@ class RunningServer:
     def log(self):
         return self._log.read_text()
 
+    def wait_for_log(self, words, timeout_s=30):
+        """Return the log as soon as it holds these words: a request's line is written after its answer has left."""
+        patience = time.monotonic() + timeout_s
+        while words not in (log := self.log):
+            assert time.monotonic() < patience, f"no {words!r} in the log:\n{log}"
+            time.sleep(0.05)
+        return log
+
     def terminate(self, timeout_s=60):
         """Ask to stop, and return how long that took."""
         started = time.monotonic()

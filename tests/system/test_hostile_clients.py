@@ -22,8 +22,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("server")
-    with running_server(folder, header_timeout_s=1, upload_timeout_s=1, log_format="json", queue_size=8) as running:
+    with running_server(tmp_path_factory.mktemp("server"), log_format="json", queue_size=8) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def impatient_server(tmp_path_factory):
+    with running_server(tmp_path_factory.mktemp("impatient"), header_timeout_s=1, upload_timeout_s=1) as running:
         yield running
 
 
@@ -48,28 +53,28 @@ def talk(server, sent):
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /detect HTTP/1.1\r\nHost: a\r\nX-Slow: ", b"GET"])
-def test_headers_that_never_end_are_hung_up_on(server, sent):
+def test_headers_that_never_end_are_hung_up_on(impatient_server, sent):
     started = time.monotonic()
-    assert talk(server, sent) == b""
+    assert talk(impatient_server, sent) == b""
     assert time.monotonic() - started < 10
 
 
-def test_slow_headers_of_a_second_request_too(server):
-    received = talk(server, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: ")
+def test_slow_headers_of_a_second_request_too(impatient_server):
+    received = talk(impatient_server, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: ")
     assert received.count(b"HTTP/1.1 200") == 1
 
 
 @pytest.mark.parametrize(
     "head", ["Content-Length: 1000\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
 )
-def test_half_sent_bodies_are_answered_408_and_closed(server, head):
-    received = talk(server, f"POST /detect HTTP/1.1\r\nHost: a\r\n{head}".encode())
+def test_half_sent_bodies_are_answered_408_and_closed(impatient_server, head):
+    received = talk(impatient_server, f"POST /detect HTTP/1.1\r\nHost: a\r\n{head}".encode())
     assert received.startswith(b"HTTP/1.1 408")
     assert b"upload_timeout" in received
 
 
-def test_a_body_that_nobody_reads_does_not_keep_the_connection(server):
-    received = talk(server, b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf")
+def test_a_body_that_nobody_reads_does_not_keep_the_connection(impatient_server):
+    received = talk(impatient_server, b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf")
     assert received.startswith(b"HTTP/1.1 404")
 
 
@@ -79,10 +84,10 @@ def test_a_thousand_clients_who_leave_cost_nothing(server):
     for number in range(1000):
         with socket.create_connection((server.host, server.port), timeout=30) as connection:
             connection.sendall(head + payload[: len(payload) * (number % 5) // 4])
+    patience = time.monotonic() + 60
     status, answer, _ = ask(server.address, payload)
-    for _ in range(100):  # the last ones may still be in the networks
-        if status == 200:
-            break
+    while status != 200 and time.monotonic() < patience:  # the last ones may still be in the networks
+        time.sleep(0.1)
         status, answer, _ = ask(server.address, payload)
     assert (status, len(answer["faces"])) == (200, 2)
     assert server.process.poll() is None
@@ -106,10 +111,10 @@ def test_logs_of_a_real_server_are_json_with_request_ids(server):
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         probabilities = [face["probabilities"] for face in json.load(answer)["faces"]]
-    lines = [json.loads(line) for line in server.log.splitlines()]
-    [line] = [line for line in lines if line.get("request_id") == "find-me"]
+    log = server.wait_for_log('"find-me"')
+    [line] = [line for each in log.splitlines() if (line := json.loads(each)).get("request_id") == "find-me"]
     assert (line["route"], line["status"]) == ("/detect", 200)
-    assert not any(str(value) in server.log for each in probabilities for value in each.values())
+    assert not any(str(value) in log for each in probabilities for value in each.values())
 
 
 def test_debug_logs_hold_no_key_no_query_and_no_address(tmp_path):
@@ -149,7 +154,7 @@ def start_to_stream_without_reading(server):
 def test_a_stream_that_nobody_reads_does_not_hold_up_the_stop(tmp_path):
     with running_server(tmp_path, deadline_s=5, stream_max_frame_bytes=50_000_000) as server:
         with start_to_stream_without_reading(server):
-            assert server.terminate() < 7
+            assert server.terminate() < 15
         assert "Traceback" not in server.log
         assert "Cancel" not in server.log
 

@@ -24,13 +24,12 @@ def jpeg(picture):
     return buffer.getvalue()
 
 
-def centre_x(face):
-    return face["box"]["x"] + face["box"]["width"] / 2
+def test_a_camera_with_two_crossing_faces(server, crossing):
+    """Each frame shows where the faces are now, and the next is sent after the answer.
 
-
-def test_crossing_photo_faces_keep_their_ids(server, crossing):
-    """As a camera would: each frame shows where the faces are now, and the next is sent after the answer."""
-    seen, hidden, frames = {"near": set(), "far": set()}, 0, 0
+    How fast these come depends on the machine: test_watch.py has the ids of the same faces at a video's own times.
+    """
+    most = 0
     with connect(server.stream_address, max_size=None) as session:
         session.recv()
         began = time.monotonic()
@@ -38,17 +37,12 @@ def test_crossing_photo_faces_keep_their_ids(server, crossing):
             session.send(jpeg(crossing.picture(at_s)))
             result = json.loads(session.recv(timeout=30))
             assert result["type"] == "frame.result", result
-            frames += 1
-            hidden += len(result["faces"]) < 2
+            ids = {face["track_id"] for face in result["faces"]}
+            assert len(ids) == len(result["faces"]) <= 2
+            most = max(most, len(ids))
             for face in result["faces"]:
-                if which := crossing.which(centre_x(face), at_s):
-                    seen[which].add(face["track_id"])
                 assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    if frames < 5 * CROSSING_S:
-        pytest.skip(f"this machine answered only {frames} frames: too few to follow by motion")
-    assert hidden > 0
-    assert [len(ids) for ids in seen.values()] == [1, 1]
-    assert seen["near"] != seen["far"]
+    assert most == 2
 
 
 def test_annotated_pictures_and_a_goodbye(server):

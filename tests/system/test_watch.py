@@ -57,6 +57,7 @@ def test_ctrl_c_keeps_what_was_written(video, tmp_path):
         while not out.exists() or out.read_text().count("\n") < 6:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < patience
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
     finally:

@@ -225,6 +225,8 @@ def test_an_interrupted_run_goes_on_with_the_same_choices_only(
     assert train_detector(faces, moved, tiny, None, "cpu").parent.parent == moved
     assert shapes == [(4, 3, 32, 32)]  # one batch of windows: the second epoch
     assert finished_epochs(moved) is None
+    with pytest.raises(RunError, match="another name"):  # though it would train no more
+        train_detector(faces, moved, replace(tiny, name="whole"), None, "cpu")
     assert len((moved / RESULTS).read_text().splitlines()) == 3
     assert not (tmp_path / "run").exists()
 
@@ -274,5 +276,11 @@ def test_train_evaluate_export(
 
     succeed("detector", "export", *common, "--weights-dir", weights_dir, "--start", start, "--start-share", 0.25)
     blended = DetectorCard.model_validate(json.loads((weights_dir / "manifest.json").read_text())["detector"])
+    assert "crop rule" not in capsys.readouterr().out  # there is none yet
     assert blended.training["start_share"] == 0.25
     assert blended.sha256 == sha256_of(blended_payload(folder, start, 0.25)) != card.sha256
+
+    label = faces / "labels" / "val" / "0.txt"
+    label.write_text(label.read_text() + "0 0.2 0.2 0.1 0.1\n")
+    succeed("detector", "export", *common, "--weights-dir", weights_dir)
+    assert json.loads((folder / "evaluation.json").read_text())["faces"] == 5  # not the figures of other data

@@ -72,14 +72,19 @@ def test_the_served_detector_equals_ultralytics(name: str) -> None:
     np.testing.assert_allclose([each.score for each in ours], theirs.conf.numpy(), atol=0.001)
 
 
-def test_a_checkpoint_is_imported(tmp_path: Path) -> None:
+def test_a_checkpoint_is_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = ""
     torch.manual_seed(0)
     network = DetectionModel("yolov8n.yaml", nc=1, verbose=False)
     checkpoint, weights_dir = tmp_path / "theirs.pt", tmp_path / "weights"
     torch.save({"model": network, "train_args": {}}, checkpoint)
     weights_dir.mkdir()
     (weights_dir / "yolov8n-face.md").write_text("AP50 of other weights")
-    succeed("detector", "import", checkpoint, "--trust", "--weights-dir", weights_dir, "--score-threshold", 0.3)
+    (weights_dir / "manifest.json").write_text('{"emotion": {}}')
+    for notes in (1, 1):  # the second time it is the same detector
+        succeed("detector", "import", checkpoint, "--trust", "--weights-dir", weights_dir, "--score-threshold", 0.3)
+        told += capsys.readouterr().out
+        assert told.count("crop rule was not measured with this detector") == notes
     card = json.loads((weights_dir / "manifest.json").read_text())["detector"]
     assert (card["score_threshold"], card["training"]["imported_from"]) == (0.3, "theirs.pt")
     state = from_payload((weights_dir / card["file"]).read_bytes())

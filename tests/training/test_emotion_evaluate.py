@@ -5,8 +5,9 @@ import torch
 
 from tests.training.conftest import make_split
 from training.emotion.calibrate import fit_temperature, nll
+from training.emotion.data import VALIDATION_SPLIT
 from training.emotion.evaluate import (
-    VALIDATION_SPLIT,
+    accuracy_interval,
     brier_score,
     evaluate_splits,
     expected_calibration_error,
@@ -23,6 +24,15 @@ def test_ece_of_a_hand_made_case() -> None:
     assert len(bins) == 15
     assert sorted(each.pictures for each in bins if each.pictures) == [2, 2]
     assert expected_calibration_error(bins) == pytest.approx(0.4)
+
+
+def test_the_interval_is_that_of_textbooks() -> None:
+    """Wilson's own form: centre (p + z2/2n) / (1 + z2/n), half width z/(1 + z2/n) sqrt(p(1-p)/n + z2/4n2)."""
+    share, n, z = 0.8, 50, 1.959964
+    centre, half = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    expected = [(centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)]
+    assert accuracy_interval(share, n) == pytest.approx(expected, abs=1e-6)
+    assert accuracy_interval(1.0, 10)[1] == pytest.approx(1.0)
 
 
 def test_ece_is_zero_when_confidence_is_accuracy() -> None:

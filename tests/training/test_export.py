@@ -10,7 +10,8 @@ from app.vision.my_model import LABELS, MyModel
 from app.vision.weights import CropRule, EmotionCard, fill, load_state, sha256_of
 from tests.training.conftest import make_split
 from training.deployed import from_payload, read_payload, to_payload
-from training.emotion.evaluate import VALIDATION_SPLIT, evaluate_splits
+from training.emotion.data import VALIDATION_SPLIT
+from training.emotion.evaluate import accuracy_interval, evaluate_splits
 from training.emotion.export import EmotionCandidate, candidate_of_run, export_emotion
 from training.emotion.predict import predict_logits
 from training.emotion.results import read_evaluation, write_evaluation
@@ -62,7 +63,14 @@ def test_the_card_repeats_the_measured_figures(tmp_path: Path, candidate: Emotio
     text = (tmp_path / "weights" / "my_model.md").read_text()
     split = card.metrics[VALIDATION_SPLIT]
     assert isinstance(split, dict)
-    for figure in (f"{split['accuracy']:.2%}", f"{card.parameters:,}", card.sha256, f"{card.temperature:.4f}", "FER+"):
+    low, high = accuracy_interval(split["accuracy"], split["pictures"])
+    for figure in (
+        f"| {split['accuracy']:.2%} | {100 * low:.2f} to {high:.2%} |",
+        f"{card.parameters:,}",
+        card.sha256,
+        f"{card.temperature:.4f}",
+        "FER+",
+    ):
         assert figure in text
     assert "AGPL-3.0-or-later" in text
     assert all(word in text for word in ("Intended use", "Limits", "research use"))

@@ -67,6 +67,14 @@ def test_float_tiff_of_0_to_1_is_scaled():
     assert np.abs(decoded[..., 0] - values * 255).max() <= 1
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_no_number_does_not_change_the_scale(odd):
+    values = np.full((10, 20), 0.5, dtype=np.float32)
+    values[3, 4] = odd
+    decoded = decode_image(encode(Pillow.fromarray(values), "TIFF"), LIMIT)
+    assert np.median(decoded) in (127, 128)
+
+
 def test_cmyk_jpeg_becomes_rgb():
     payload = encode(Pillow.new("RGB", (32, 32), (200, 30, 30)).convert("CMYK"), "JPEG", quality=95)
     assert np.abs(decode_image(payload, LIMIT)[16, 16].astype(int) - [200, 30, 30]).max() < 12

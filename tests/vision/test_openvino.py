@@ -1,6 +1,8 @@
 """The OpenVINO runtime on a small network; tests/system/test_runtimes.py has the real ones."""
 
+import importlib
 import logging
+import os
 import subprocess
 import sys
 
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import RuntimeUnavailable
-from app.vision.openvino_cache import DIGEST, GRAPH, WEIGHTS
+from app.vision.openvino_cache import DIGEST, ENTRIES_KEPT, GRAPH, WEIGHTS
 from app.vision.openvino_runtime import LARGEST_PART, OpenVinoRuntime, part_sizes, run_all
 
 EXAMPLE = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -97,6 +99,39 @@ def test_a_network_is_converted_once_for_each_state(caplog, cache):
     load(sha256="b")
     assert caplog.text.count(CONVERTING) == 2
     assert len(list(cache.iterdir())) == 2
+
+
+def test_changed_code_of_the_same_network_is_converted_anew(tmp_path, monkeypatch, caplog):
+    """Same name, same layers, same weights: only the code differs."""
+    caplog.set_level(logging.INFO)
+    code = "from torch import nn\nclass Scaled(nn.Module):\n    def forward(self, x):\n        return {} * x,\n"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it would be found by its second and its size: the same
+    for factor in (2, 3):
+        (tmp_path / "changing.py").write_text(code.format(factor))
+        monkeypatch.delitem(sys.modules, "changing", raising=False)
+        network = OpenVinoRuntime(bf16=False, threads=1).load(
+            importlib.import_module("changing").Scaled(), EXAMPLE, (0,), "a"
+        )
+        torch.testing.assert_close(network(EXAMPLE)[0], factor * EXAMPLE)
+    assert caplog.text.count(CONVERTING) == 2
+
+
+def test_the_longest_unused_entries_are_removed(cache, caplog):
+    caplog.set_level(logging.INFO)
+    load(sha256="first")
+    [first] = cache.iterdir()
+    os.utime(first, (0, 0))
+    load(sha256="second")
+    [second] = set(cache.iterdir()) - {first}
+    os.utime(second, (1, 1))
+    load(sha256="first")  # used again
+    for number in range(ENTRIES_KEPT - 1):
+        load(sha256=str(number))
+    kept = set(cache.iterdir())
+    assert len(kept) == ENTRIES_KEPT
+    assert first in kept
+    assert second not in kept
 
 
 @torch.inference_mode()

@@ -77,6 +77,16 @@ def test_odd_sides_are_cut_to_even_ones(make_video):
     assert frame.image.shape == (32, 64, 3)
 
 
+def test_the_odd_column_is_cut_off_and_not_squeezed_in(tmp_path):
+    pixels = np.zeros((32, 65, 3), np.uint8)
+    pixels[:, 64] = 255
+    with VideoWriter(tmp_path / "odd.mp4") as video:
+        video.write(Pillow.fromarray(pixels), 0.0)
+    [frame] = open_source(str(tmp_path / "odd.mp4"))
+    assert frame.image.shape == (32, 64, 3)
+    assert frame.image.max() < 16
+
+
 def test_reading_goes_on_after_damage(encode_video):
     """Every frame is a key frame here, so that one damaged packet costs one frame."""
     path = encode_video("damaged.avi", "mjpeg", "yuvj420p")

@@ -4,6 +4,7 @@ ultralytics takes seconds to import, so each command imports what needs it.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from training.commands.options import WEIGHTS_DIR, FacesOption, WeightsDirOption
 from training.deployed import read_payload
 from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, RECIPES
 from training.errors import RunError
+from training.manifest_entry import read_entries
 from training.plots import plot_detector_history, plot_precision_recall
 
 
@@ -133,7 +135,8 @@ def export(
     """Write fp16 weights, manifest entry and card; first measure on the val split if that has not been done."""
     from app.vision.weights import sha256_of
     from training.detector.blend import blended_payload
-    from training.detector.evaluate import read_evaluation
+    from training.detector.data import data_sha256
+    from training.detector.evaluate import VAL, read_evaluation
     from training.detector.export import export_detector, training_of_run
 
     payload, about = blended_payload(run, start, start_share), training_of_run(run)
@@ -141,12 +144,19 @@ def export(
         about["start_share"] = start_share
     sha256 = sha256_of(payload)
     known = read_evaluation(run, sha256)
-    wanted = {"imgsz": imgsz, "score_threshold": score_threshold, "iou_threshold": iou_threshold}
+    wanted = {
+        "data_sha256": data_sha256(data, VAL),
+        "imgsz": imgsz,
+        "score_threshold": score_threshold,
+        "iou_threshold": iou_threshold,
+    }
     if known is None or any(known.get(name) != value for name, value in wanted.items()):
         _evaluate(payload, data, run, imgsz, batch, score_threshold, iou_threshold, device)
         known = read_evaluation(run, sha256) or {}
+    before = read_entries(weights_dir)
     card = export_detector(payload, about, known, data_note or (), weights_dir)
     typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...), manifest entry and card.")
+    _tell_crop_rule(before, card.sha256)
 
 
 @app.command("import")
@@ -165,8 +175,16 @@ def import_(
         raise RunError(
             f"{checkpoint} is a pickle: reading it can run any code. If you trust where it comes from, add --trust."
         )
+    before = read_entries(weights_dir)
     card = import_detector(checkpoint, weights_dir, imgsz, score_threshold, iou_threshold)
     typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...) and its manifest entry.")
+    _tell_crop_rule(before, card.sha256)
+
+
+def _tell_crop_rule(before: Mapping[str, Any], sha256: str) -> None:
+    """Say that the manifest's crop rule, which depends on how the detector draws its boxes, is of another detector."""
+    if "emotion" in before and before.get("detector", {}).get("sha256") != sha256:
+        typer.echo("Note: the manifest's crop rule was not measured with this detector; see `emotion framing`.")
 
 
 def _refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:

@@ -12,14 +12,9 @@ from app.vision.device import resolve_device
 from app.vision.my_model import LABELS
 from app.vision.weights import MANIFEST
 from training.commands.options import WEIGHTS_DIR, DeviceOption, Fer2013Option, LimitOption, WeightsDirOption
-from training.emotion.data import EmotionSplit, load_fer2013
+from training.emotion.data import TEST_SPLIT, TRAINING_SPLIT, VALIDATION_SPLIT, EmotionSplit, load_fer2013
 from training.emotion.distributed import join_group
-from training.emotion.evaluate import (
-    VALIDATION_SPLIT,
-    Evaluation,
-    evaluate_splits,
-    join_all,
-)
+from training.emotion.evaluate import Evaluation, evaluate_splits, join_all
 from training.emotion.export import (
     WEIGHTS_FILE,
     EmotionCandidate,
@@ -30,7 +25,7 @@ from training.emotion.export import (
 from training.emotion.history import HISTORY
 from training.emotion.predict import predict_logits
 from training.emotion.recipe import RECIPES
-from training.emotion.results import TEST_SPLIT, earlier_results, read_evaluation, write_evaluation
+from training.emotion.results import earlier_results, read_evaluation, write_evaluation
 from training.emotion.robustness import measure_robustness
 from training.emotion.train import Trainer
 from training.errors import RunError
@@ -99,9 +94,9 @@ def train(
     if epochs is not None:
         chosen = dataclasses.replace(chosen, epochs=epochs)
     group, where = join_group(device)
-    splits = load_fer2013(data, ("Training", VALIDATION_SPLIT), limit)
+    splits = load_fer2013(data, (TRAINING_SPLIT, VALIDATION_SPLIT), limit)
     trainer = Trainer(
-        chosen, splits["Training"], splits[VALIDATION_SPLIT], run, where, seed,
+        chosen, splits[TRAINING_SPLIT], splits[VALIDATION_SPLIT], run, where, seed,
         bf16=False if fp32 else None, backbone=backbone.value, pretrained=pretrained,
         teachers=tuple(teacher or ()), group=group,
     )  # fmt: skip

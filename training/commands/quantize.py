@@ -22,11 +22,11 @@ def detector(data: FacesOption, weights_dir: WeightsDirOption = WEIGHTS_DIR) -> 
 @app.command()
 def emotion(data: Fer2013Option, weights_dir: WeightsDirOption = WEIGHTS_DIR, limit: LimitOption = None) -> None:
     """Write My_model in int8 too, unless its accuracy on PublicTest loses more than half a point."""
-    from training.emotion.data import load_fer2013
+    from training.emotion.data import TRAINING_SPLIT, VALIDATION_SPLIT, load_fer2013
     from training.emotion.quantize import quantize_emotion
 
-    splits = load_fer2013(data, ("Training", "PublicTest"), limit)
-    _tell(quantize_emotion(splits["Training"], splits["PublicTest"], weights_dir), weights_dir)
+    splits = load_fer2013(data, (TRAINING_SPLIT, VALIDATION_SPLIT), limit)
+    _tell(quantize_emotion(splits[TRAINING_SPLIT], splits[VALIDATION_SPLIT], weights_dir), weights_dir)
 
 
 def _tell(files: Int8Files, weights_dir: Path) -> None:

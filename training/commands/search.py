@@ -8,8 +8,7 @@ import typer
 
 from app.vision.device import resolve_device
 from training.commands.options import DeviceOption, Fer2013Option, LimitOption
-from training.emotion.data import load_fer2013
-from training.emotion.evaluate import VALIDATION_SPLIT
+from training.emotion.data import TRAINING_SPLIT, VALIDATION_SPLIT, load_fer2013
 from training.emotion.recipe import BEST
 
 
@@ -25,8 +24,8 @@ def search(
     """Search learning rate, weight decay, dropout and FER+ share of recipe best in short runs, judged on PublicTest."""
     from training.emotion.search import TRIALS, RecipeSearch, describe  # an extra that only this command needs
 
-    splits = load_fer2013(data, ("Training", VALIDATION_SPLIT), limit)
+    splits = load_fer2013(data, (TRAINING_SPLIT, VALIDATION_SPLIT), limit)
     short = dataclasses.replace(BEST, epochs=epochs)
-    study = RecipeSearch(short, splits["Training"], splits[VALIDATION_SPLIT], out, resolve_device(device), seed)
+    study = RecipeSearch(short, splits[TRAINING_SPLIT], splits[VALIDATION_SPLIT], out, resolve_device(device), seed)
     best = study.run(trials, typer.echo)
     typer.echo(f"Best: {describe(best)}. All: {out / TRIALS}")

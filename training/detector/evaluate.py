@@ -15,13 +15,22 @@ from app.vision.yolov8 import build_yolov8n
 from training.deployed import fill_from_payload
 from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served
-from training.detector.data import LABELS, check_data, read_faces, skip_font_download, split_pictures, write_data_yaml
+from training.detector.data import (
+    LABELS,
+    check_data,
+    data_sha256,
+    read_faces,
+    skip_font_download,
+    split_pictures,
+    write_data_yaml,
+)
 from training.detector.device import pick_device, torch_device
 from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, check_size
 from training.detector.served import detect_files, face_detector
 from training.detector.threads import kept_threads
 from training.files import read_json, write_json
 
+VAL = ("val",)
 EVALUATION = "evaluation.json"
 CURVES = "curves.csv"
 LOWEST_SCORE = 0.001
@@ -35,6 +44,7 @@ class DetectorEvaluation:
 
     Attributes:
         weights_sha256: Hash of the file as it is, or would be, served.
+        data_sha256: Digest of the val split: see `data_sha256`.
         pictures: In the val split.
         faces: Labelled faces in it.
         imgsz: Side of the input in pixels.
@@ -50,6 +60,7 @@ class DetectorEvaluation:
     """
 
     weights_sha256: str
+    data_sha256: str
     pictures: int
     faces: int
     imgsz: int
@@ -105,7 +116,7 @@ def evaluate_detector(
     """
     check_size(imgsz)
     network, picked = network_of(payload), pick_device(device)
-    check_data(data_dir, ("val",))
+    check_data(data_dir, VAL)
     validator = _validate(network, write_data_yaml(data_dir, out_dir), out_dir, imgsz, batch, picked)
     box = validator.metrics.box
     card = make_card(payload, imgsz, score_threshold, iou_threshold)
@@ -113,6 +124,7 @@ def evaluate_detector(
     served = serve_split(detector, data_dir, score_threshold)
     evaluation = DetectorEvaluation(
         weights_sha256=sha256_of(payload),
+        data_sha256=data_sha256(data_dir, VAL),
         pictures=int(validator.seen),
         faces=int(validator.metrics.nt_per_class.sum()),
         imgsz=imgsz,

@@ -90,7 +90,7 @@ def export_detector(
         evaluation["score_threshold"],
         evaluation["iou_threshold"],
         training=about,
-        metrics={"val": {name: value for name, value in evaluation.items() if name != "weights_sha256"}},
+        metrics={"val": {name: value for name, value in evaluation.items() if not name.endswith("sha256")}},
         data=tuple(data_notes) or (NO_DATA_NOTE,),
     )
     write_payload(payload, weights_dir / card.file)

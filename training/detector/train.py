@@ -137,11 +137,11 @@ def train_detector(
         return {"start_sha256": start_sha256, "data_sha256": data_sha256(data_dir)}
 
     epochs_done = finished_epochs(run_dir)
+    if epochs_done != 0:
+        check_resumed(recipe, identity(), run_dir)
     if epochs_done is None:
         console.print(f"The run in {run_dir} is already finished.", soft_wrap=True)
         return run_dir / BEST_CHECKPOINT
-    if epochs_done:
-        check_resumed(recipe, identity(), run_dir)
     skip_font_download()
     run_dir.mkdir(parents=True, exist_ok=True)
     overrides = _overrides(data_dir, run_dir, recipe, pick_device(device), resume=epochs_done > 0)

@@ -17,7 +17,8 @@ from app.vision.my_model import INPUT_SIZE_PX, LABELS
 from app.vision.weights import sha256_of
 from training.errors import DataError
 
-USAGES: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
+TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = "Training", "PublicTest", "PrivateTest"
+USAGES: tuple[str, ...] = (TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT)
 
 CSV_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Meaning of the numbers 0..6 in the `emotion` column, from the challenge's data page."""

@@ -9,16 +9,30 @@ from functools import reduce
 
 import torch
 import torch.nn.functional as F
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
 from app.vision.my_model import LABELS
 from training.emotion.calibrate import fit_temperature, nll
-from training.emotion.data import EmotionSplit
+from training.emotion.data import VALIDATION_SPLIT, EmotionSplit
 
-VALIDATION_SPLIT = "PublicTest"
 BIN_COUNT = 15
 """Equal-width bins of the expected calibration error: Guo et al. 2017, arXiv:1706.04599, section 5."""
+
+
+def accuracy_interval(accuracy: float, pictures: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of an accuracy, for pictures drawn by chance.
+
+    Args:
+        accuracy: Share of hits, 0..1.
+        pictures: At least 1.
+
+    References:
+        Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927, pages 209-212.
+    """
+    interval = binomtest(round(accuracy * pictures), pictures).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,11 @@ class SplitReport:
     @property
     def summary(self) -> str:
         """A human-readable line."""
-        parts = [f"accuracy {self.accuracy:.2%}", f"macro-F1 {self.macro_f1:.2%}"]
+        low, high = accuracy_interval(self.accuracy, self.pictures)
+        parts = [
+            f"accuracy {self.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})",
+            f"macro-F1 {self.macro_f1:.2%}",
+        ]
         if self.ferplus_accuracy is not None:
             parts.append(f"FER+ majority {self.ferplus_accuracy:.2%}, which is the label of {self.label_agreement:.2%}")
         if self.agreed_accuracy is not None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from app.vision.emotion import EmotionClassifier, normalize_faces
 from app.vision.runtime import Runtime
 from app.vision.weights import EmotionCard, Int8Files, load_state
-from training.emotion.data import EmotionSplit
-from training.emotion.evaluate import VALIDATION_SPLIT, report_split
+from training.emotion.data import VALIDATION_SPLIT, EmotionSplit
+from training.emotion.evaluate import report_split
 from training.manifest_entry import read_card
 from training.quantize import QuantizingRuntime, check_loss, float_runtime, write_int8
 

@@ -9,13 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training.emotion.data import EmotionSplit
+from training.emotion.data import TEST_SPLIT, EmotionSplit
 from training.emotion.evaluate import Evaluation
 from training.errors import RunError
 from training.files import read_json, write_json
 
 EVALUATION = "evaluation.json"
-TEST_SPLIT = "PrivateTest"
 
 
 def read_evaluation(out_dir: Path, sha256: str, limit: int | None = None) -> dict[str, Any] | None:
