@@ -2,12 +2,14 @@
 
 MienError
 ├── BadPayload            400  the bytes are not a whole picture
+├── MalformedRequest      400  this is not HTTP, or no request to open a stream
 ├── Unauthorized          401  no API key, or a wrong one
 ├── UploadTimeout         408  the body did not arrive in time
 ├── PayloadTooLarge       413  too many bytes, pixels or files
 ├── UnsupportedMedia      415  not a supported picture format
 ├── InvalidRequest        422  a field or an option is missing or out of range
 ├── RateLimited           429  this client sends requests too often
+├── HeadersTooLarge       431  too many headers, or too long ones
 ├── ClientGone            499  the client left; nobody reads the answer
 ├── Overloaded            503  the queue or the memory budget is full
 ├── OutOfMemory           503  the device has no memory left, even for one picture
@@ -41,6 +43,14 @@ class BadPayload(MienError):
     status = 400
     code = "bad_payload"
     title = "The picture cannot be read"
+
+
+class MalformedRequest(MienError):
+    """What arrived is not HTTP, or not the request that opens a WebSocket."""
+
+    status = 400
+    code = "bad_request"
+    title = "The request cannot be understood"
 
 
 class Unauthorized(MienError):
@@ -98,6 +108,14 @@ class RateLimited(MienError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class HeadersTooLarge(MienError):
+    """The request's line and headers are too many or too long."""
+
+    status = 431
+    code = "headers_too_large"
+    title = "The headers are too large"
 
 
 class ClientGone(MienError):

@@ -1,118 +1,24 @@
-"""Uvicorn adapted: it drains before it stops, and drops clients that do not finish sending or do not read."""
+"""Uvicorn adapted: it drains before it stops, and stops when the networks are dead."""
 
 import asyncio
 import functools
 import logging
 import math
 import socket
-import sys
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.api.stream import SEND_TIMEOUT_S
 from app.api.stream_sessions import Streams
 from app.config import Settings
+from app.connection import ImpatientProtocol, ImpatientWebSocketProtocol
 from app.serving.engine import Engine
 
 logger = logging.getLogger(__name__)
-
-FAREWELL_S = 15.0
-"""From the end of a stream's session to the end of its connection; Uvicorn's closing handshake may take 10 s of it."""
-
-
-LEAST_TAKEN_BYTES = 32_768
-"""The least a client must read of an answer in 30 s, about 1 kB/s; slower ones only take places from others."""
-
-
-class ImpatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose client stops sending or reading; Uvicorn itself waits forever.
-
-    Args:
-        header_timeout_s: Longest time to the end of the next headers, counted from the connection, from a request's
-            first byte, or from an answer that did not wait for the body.
-        answer_timeout_s: In this time a client must read `LEAST_TAKEN_BYTES` of an answer, or the rest of it.
-    """
-
-    def __init__(self, *args: Any, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._header_timeout_s, self._answer_timeout_s = header_timeout_s, answer_timeout_s
-        self._patience: asyncio.TimerHandle | None = None
-        self._until_cut: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
-        """Start the clock, and have `pause_writing` called for any data that is not sent at once."""
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)
-        self._wait()
-
-    def on_message_begin(self) -> None:
-        """Restart the clock: another request on the same connection."""
-        super().on_message_begin()
-        self._wait()
-
-    def on_headers_complete(self) -> None:
-        """Stop the clock."""
-        _stop(self._patience)
-        super().on_headers_complete()
-
-    def handle_websocket_upgrade(self) -> None:
-        """Hand over to the stream's protocol, which has its own clocks, with the default buffer."""
-        self.transport.set_write_buffer_limits()
-        super().handle_websocket_upgrade()
-
-    def on_response_complete(self) -> None:
-        """Start the clock if the rest of a body that nobody will read is still to come."""
-        is_unread = self.cycle.more_body and not self.pipeline  # with others behind it, the body was complete
-        super().on_response_complete()
-        if is_unread:
-            self._wait()
-
-    def pause_writing(self) -> None:
-        """Start the answer's clock."""
-        super().pause_writing()
-        self._watch_answer(before=sys.maxsize)
-
-    def resume_writing(self) -> None:
-        """Stop the answer's clock: all of it is on its way."""
-        _stop(self._until_cut)
-        super().resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
-        _stop(self._patience)
-        _stop(self._until_cut)
-        super().connection_lost(exc)
-
-    def _watch_answer(self, before: int) -> None:
-        """Cut the connection if too little more was read, else check again later."""
-        left = self.transport.get_write_buffer_size()
-        if left > before - LEAST_TAKEN_BYTES:
-            self.transport.abort()
-            return
-        self._until_cut = self.loop.call_later(self._answer_timeout_s, self._watch_answer, left)
-
-    def _wait(self) -> None:
-        _stop(self._patience)
-        self._patience = self.loop.call_later(self._header_timeout_s, self.transport.close)
-
-
-def _stop(clock: asyncio.TimerHandle | None) -> None:
-    if clock is not None:
-        clock.cancel()
-
-
-class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Cuts a connection whose session is over and whose client does not read; Uvicorn would keep both forever."""
-
-    def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """Give the remaining data some time to be sent."""
-        super().on_task_complete(task)
-        self.loop.call_later(FAREWELL_S, self.transport.abort)
 
 
 class DrainingServer(uvicorn.Server):

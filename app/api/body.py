@@ -135,7 +135,10 @@ async def _read_form(request: Request, limits: BodyLimits, name: str, max_files:
         parsed = await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
-            raise PayloadTooLarge(f"At most {max_files} files are read in one request.") from error
+            most = "one file is" if max_files == 1 else f"{max_files} files are"
+            raise PayloadTooLarge(
+                f"At most {most} read in one request; options are fields without a filename."
+            ) from error
         raise BadPayload(f"The multipart form is broken: {error.message}") from error
     except (KeyError, UnicodeDecodeError, ValueError) as error:
         raise BadPayload("The multipart form is broken: its header or a field cannot be read.") from error

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.api.body import check_size, read_many, read_single
 from app.api.deps import Services, ServicesDep
 from app.api.disconnect import unless_client_leaves
-from app.api.problems import Problem, first_fault, log_failure, problem_of, request_id_of
+from app.api.problems import first_fault, log_failure, problem_of, problem_responses, request_id_of
 from app.api.schemas import (
     ClassifyBatchOut,
     ClassifyOut,
@@ -35,9 +35,8 @@ BUSY = 503
 
 Answer = TypeVar("Answer")
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": description}
-    for status, description in {
+PROBLEMS = problem_responses(
+    {
         400: "The body or the picture is empty, truncated or damaged.",
         401: "An API key is needed.",
         408: "The body did not arrive in time.",
@@ -48,8 +47,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         500: "The networks failed.",
         503: "The server is busy, starting or stopping; Retry-After says when to come back.",
         504: "The answer took too long.",
-    }.items()
-}
+    }
+)
 OPTION_SCHEMA: dict[str, Any] = OptionFields.model_json_schema()["properties"]
 BINARY = {"type": "string", "format": "binary"}
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from app.api.deps import ServicesDep
+from app.api.problems import problem_responses
 from app.errors import NotReady
 from app.vision.weights import DetectorCard, EmotionCard
 
@@ -24,7 +25,7 @@ class ModelsOut(BaseModel):
 
 
 @router.head("/livez", include_in_schema=False)
-@router.get("/livez")
+@router.get("/livez", responses={503: {"model": Status, "description": "Only a restart helps."}})
 async def livez(services: ServicesDep, response: Response) -> Status:
     """Whether the process works: 200, or 503 if the inference thread has ended and a restart is needed."""
     if services.engine.alive:
@@ -34,7 +35,7 @@ async def livez(services: ServicesDep, response: Response) -> Status:
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz")
+@router.get("/readyz", responses=problem_responses({503: "The server is starting, stopping or dead."}))
 async def readyz(services: ServicesDep) -> Status:
     """Whether requests are served: 200 only after both networks have run once."""
     if not services.engine.ready:

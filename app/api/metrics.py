@@ -3,13 +3,18 @@
 from fastapi import APIRouter, Response
 
 from app.api.deps import ServicesDep
+from app.api.problems import problem_responses
 from app.metrics import MEDIA_TYPE
 
 router = APIRouter(tags=["service"])
 
 
 @router.head("/metrics", include_in_schema=False)
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **problem_responses({401: "An API key is needed."})},
+)
 async def metrics(services: ServicesDep) -> Response:
     """Counters and timings in Prometheus' text format."""
     return Response(services.metrics.render(), headers={"Content-Type": MEDIA_TYPE})

@@ -35,6 +35,12 @@ class Problem(BaseModel):
     request_id: str | None = Field(default=None, description="The X-Request-ID of the answer.")
 
 
+def problem_responses(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Describe answers with a problem for OpenAPI, by status; FastAPI's `model` would add application/json to each."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {status: {"content": content, "description": each} for status, each in descriptions.items()}
+
+
 def problem_of(error: MienError, request_id: str | None) -> Problem:
     """Describe a `MienError`."""
     return Problem(title=error.title, status=error.status, code=error.code, detail=str(error), request_id=request_id)

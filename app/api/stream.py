@@ -45,17 +45,17 @@ router = APIRouter()
 @router.websocket("/detect/stream")
 async def detect_stream(websocket: WebSocket, services: ServicesDep) -> None:
     """Answer the frames of one client until either side ends the session."""
-    await websocket.accept()
-    refusal = services.streams.refusal(websocket.headers.get("origin"), websocket.headers.get("host"))
-    if refusal is not None:
-        await websocket.close(refusal.code, refusal.reason)
-        return
     session = StreamSession(websocket, services)
-    with services.streams.place(session):
-        try:
+    try:
+        await websocket.accept()
+        refusal = services.streams.refusal(websocket.headers.get("origin"), websocket.headers.get("host"))
+        if refusal is not None:
+            await websocket.close(refusal.code, refusal.reason)
+            return
+        with services.streams.place(session):
             await session.run()
-        except* (WebSocketDisconnect, TimeoutError):
-            logger.debug("stream %s: the client vanished", session.session_id)
+    except* (WebSocketDisconnect, OSError):  # OSError: TimeoutError, and what Uvicorn raises while the stream opens
+        logger.debug("stream %s: the client vanished", session.session_id)
 
 
 class StreamSession:

@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+from uvicorn.protocols.utils import ClientDisconnected
 
 from tests.api.streams import URL, GatedPipeline, closing, let_it_read, open_streams, picture, serve
 
@@ -219,3 +220,26 @@ def test_nothing_is_left_of_a_session_that_ends_while_a_frame_is_in_work(gated, 
     assert client.portal.call(tasks) == before
     pipeline.gate.release(2)
     assert client.post("/detect", content=picture()).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [0, 1], ids=["at the handshake", "at the first message"])
+def test_a_client_who_leaves_while_the_stream_opens_is_no_error(gated, caplog, sent):
+    client, _ = gated
+    scope = {
+        "type": "websocket", "path": URL, "raw_path": URL.encode(), "query_string": b"", "headers": [], "state": {},
+        "subprotocols": [], "scheme": "ws", "server": ("a", 80), "client": ("b", 1), "extensions": {},
+    }  # fmt: skip
+    told = []
+
+    async def receive():
+        return {"type": "websocket.connect"} if not told else await asyncio.Future()
+
+    async def send(message):
+        if len(told) == sent:
+            raise ClientDisconnected
+        told.append(message["type"])
+
+    client.portal.call(client.app, scope, receive, send)
+    assert len(told) == sent
+    assert "unexpected" not in caplog.text
+    assert open_streams(client) == 0

@@ -67,6 +67,38 @@ def test_float_tiff_of_0_to_1_is_scaled():
     assert np.abs(decoded[..., 0] - values * 255).max() <= 1
 
 
+def test_floats_a_little_above_1_are_white():
+    values = np.linspace(0, 1.02, 20 * 10, dtype=np.float32).reshape(10, 20)  # as sharpening leaves them
+    decoded = decode_image(encode(Pillow.fromarray(values), "TIFF"), LIMIT)
+    assert np.abs(decoded[..., 0] - (values * 255).clip(0, 255)).max() <= 1
+
+
+def test_whole_numbers_of_32_bits_are_scaled():
+    values = np.linspace(0, 2**31 - 1, 20 * 10).reshape(10, 20).astype(np.int32)
+    decoded = decode_image(encode(Pillow.fromarray(values), "TIFF"), LIMIT)
+    assert np.abs(decoded[..., 0] - values / 2**23).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_whose_white_is_zero_is_no_negative(dtype):
+    values = (np.arange(200) * (np.iinfo(dtype).max // 200)).astype(dtype).reshape(10, 20)
+    picture = Pillow.fromarray(values)
+    buffer = io.BytesIO()
+    picture.save(buffer, "TIFF")
+    payload, tag = bytearray(buffer.getvalue()), struct.pack("<HHI", 262, 3, 1)
+    payload[payload.index(tag) + 8] = 0
+    decoded = decode_image(bytes(payload), LIMIT)[..., 0]
+    assert np.abs(255 - decoded.astype(float) - values / np.iinfo(dtype).max * 255).max() <= 1
+
+
+def test_a_transparent_value_of_16_bits_is_white():
+    values = np.full((8, 8), 500, np.uint16)
+    values[4:] = 30_000
+    decoded = decode_image(encode(Pillow.fromarray(values), "PNG", transparency=500), LIMIT)
+    assert decoded[0, 0].tolist() == [255, 255, 255]
+    assert decoded[7, 7].tolist() == [117, 117, 117]
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 def test_one_value_that_is_no_number_does_not_change_the_scale(odd):
     values = np.full((10, 20), 0.5, dtype=np.float32)

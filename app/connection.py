@@ -1,0 +1,265 @@
+"""Uvicorn's connections, bounded: a client that stalls, floods or sends ahead of its answers is told so or cut off.
+
+Uvicorn bounds neither the headers of a request, nor what is sent while another request is answered, nor the frames of
+a WebSocket; and it waits forever for clients that neither send nor read.
+"""
+
+import asyncio
+import sys
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from app.api.problems import MEDIA_TYPE, problem_of
+from app.errors import HeadersTooLarge, MalformedRequest, MienError
+
+LEAST_TAKEN_BYTES = 32_768
+"""The least a client must read of an answer in 30 s, about 1 kB/s; slower ones only take places from others."""
+
+MAX_HEAD_BYTES, MAX_HEADERS = 65_536, 128
+"""Of a request, its line included; as many as h11, Uvicorn's other parser, and the WebSocket library read."""
+
+MAX_AHEAD_BYTES, MAX_AHEAD = 65_536, 16
+"""What a client may send while it waits for an answer: bytes, and whole requests (pipelining)."""
+
+MAX_FRAMES_PER_S = 1000
+"""Of a WebSocket: messages, their fragments, pings and pongs; each costs Python about 20 microseconds."""
+
+SLICE_BYTES = 4096
+"""So much is read of a WebSocket before its frames are counted: at most 682 of them."""
+
+FAREWELL_S = 15.0
+"""From the end of a stream's session to the end of its connection; Uvicorn's closing handshake may take 10 s of it."""
+
+LINGER_S = 1.0
+"""From a refusal to the end of its connection: closed at once, with data unread, the client would see a reset."""
+
+POLICY_VIOLATION = 1008
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """An HTTP connection whose client must send, read and wait for its turn.
+
+    A client that sends too much ahead of an answer gets this answer, and then the connection is closed.
+
+    Args:
+        header_timeout_s: Longest time to the end of the next headers, counted from the connection, from a request's
+            first byte, or from an answer that did not wait for the body.
+        answer_timeout_s: In this time a client must read `LEAST_TAKEN_BYTES` of an answer, or the rest of it.
+    """
+
+    def __init__(self, *args: Any, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._header_timeout_s, self._answer_timeout_s = header_timeout_s, answer_timeout_s
+        self._patience: asyncio.TimerHandle | None = None
+        self._until_cut: asyncio.TimerHandle | None = None
+        self._answering: Any = None  # Uvicorn's cycle of the request in work; its own `cycle` is the last one that came
+        self._head_bytes = self._ahead_bytes = 0
+        self._bytes_without_body = 0  # since the request began or the last part of its body
+        self._heard_enough = False
+        self._fault: MienError | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
+        """Start the clock, and have `pause_writing` called for any data that is not sent at once."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, unless it is too much."""
+        if self._heard_enough:
+            return
+        if self._is_waited_for():
+            self._ahead_bytes += len(data)
+            if self._ahead_bytes > MAX_AHEAD_BYTES:
+                self._listen_no_more()
+                return
+        self._bytes_without_body += len(data)
+        super().data_received(data)
+        if self._bytes_without_body > MAX_HEAD_BYTES and not self._heard_enough:
+            self._fault = _headers_too_large()  # one that has no end, or what comes with a chunk of a body
+            self.send_400_response(str(self._fault))
+
+    def on_message_begin(self) -> None:
+        """Restart the clock and the counts: another request on the same connection."""
+        if len(self.pipeline) >= MAX_AHEAD:
+            raise MalformedRequest(f"More than {MAX_AHEAD} requests were sent ahead.")
+        super().on_message_begin()
+        self._head_bytes = self._bytes_without_body = 0
+        self._wait()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the request's line."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count the headers, and a chunked body's trailers."""
+        super().on_header(name, value)
+        self._count(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock."""
+        _stop(self._patience)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Note that the body makes progress."""
+        self._bytes_without_body = 0
+        super().on_body(body)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over to the stream's protocol, which has its own clocks, with the default buffer."""
+        self._bytes_without_body = 0
+        self.transport.set_write_buffer_limits()
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP or has too long headers, and close; but never in the middle of an answer."""
+        if self._is_waited_for():
+            self._listen_no_more()
+            return
+        self._heard_enough = True
+        cycle = self._answering
+        is_open = cycle is not None and not cycle.response_complete
+        if not (is_open and cycle.response_started) and not self.transport.is_closing():
+            self.transport.write(refusal(self._fault or MalformedRequest(msg)))
+            self.transport.write_eof()
+        if is_open:  # its body will not come: for the application the client is gone
+            cycle.disconnected = True
+            cycle.message_event.set()
+        _stop(self._patience)
+        self._patience = self.loop.call_later(LINGER_S, self.transport.close)
+
+    def on_response_complete(self) -> None:
+        """Start the clock if the rest of a body that nobody will read is still to come."""
+        is_unread = self.cycle.more_body and not self.pipeline  # with others behind it, the body was complete
+        super().on_response_complete()
+        if is_unread:
+            self._wait()
+
+    def pause_writing(self) -> None:
+        """Start the answer's clock."""
+        super().pause_writing()
+        self._watch_answer(before=sys.maxsize)
+
+    def resume_writing(self) -> None:
+        """Stop the answer's clock: all of it is on its way."""
+        _stop(self._until_cut)
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all clocks."""
+        _stop(self._patience)
+        _stop(self._until_cut)
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answering, self._ahead_bytes = cycle, 0
+        super()._start_asgi_task(cycle, app)
+
+    def _is_waited_for(self) -> bool:
+        """Whether a whole request has come and its answer has not left."""
+        cycle = self._answering
+        return cycle is not None and not cycle.more_body and not cycle.response_complete
+
+    def _listen_no_more(self) -> None:
+        """Finish the answer in work, then close: RFC 9112, section 9.3.2, has the client send the others again."""
+        self._heard_enough = True
+        _stop(self._patience)
+        self.pipeline.clear()
+        self.flow.resume_reading()  # what is left unread would reset the connection, and the answer would be lost
+        self.cycle = self._answering
+        self.cycle.keep_alive = False
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            self._fault = _headers_too_large()
+            raise self._fault  # the parser stops, and Uvicorn calls `send_400_response`
+
+    def _watch_answer(self, before: int) -> None:
+        """Cut the connection if too little more was read, else check again later."""
+        left = self.transport.get_write_buffer_size()
+        if left > before - LEAST_TAKEN_BYTES:
+            self.transport.abort()
+            return
+        self._until_cut = self.loop.call_later(self._answer_timeout_s, self._watch_answer, left)
+
+    def _wait(self) -> None:
+        _stop(self._patience)
+        self._patience = self.loop.call_later(self._header_timeout_s, self.transport.close)
+
+
+class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket that is closed if frames flood in, if its request is refused, and some time after its session."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._counting_since, self._frames = self.loop.time(), 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read the request, which comes as a whole, or some frames at a time."""
+        if not self.handshake_initiated:
+            super().data_received(data)
+            if not self.handshake_initiated:
+                self._refuse()
+            return
+        for start in range(0, len(data), SLICE_BYTES):
+            super().data_received(data[start : start + SLICE_BYTES])
+            if self.transport.is_closing():
+                return
+            if self._frames > MAX_FRAMES_PER_S:
+                self._fail(f"More than {MAX_FRAMES_PER_S:,} frames in a second.")
+                return
+
+    def handle_events(self) -> None:
+        """Count the frames of this second."""
+        now = self.loop.time()
+        if now - self._counting_since >= 1:
+            self._counting_since, self._frames = now, 0
+        self._frames += len(self.conn.events)
+        super().handle_events()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Give the remaining data some time to be sent."""
+        super().on_task_complete(task)
+        self.loop.call_later(FAREWELL_S, self.transport.abort)
+
+    def _refuse(self) -> None:
+        """Send the library's refusal, which Uvicorn keeps; or ours, where it has none."""
+        answer = b"".join(self.conn.data_to_send())
+        self.transport.write(answer or refusal(MalformedRequest("This is not a request to open a WebSocket.")))
+        self.handshake_complete = self.close_sent = True  # nothing more is to be sent, by `shutdown` either
+        self.transport.close()
+
+    def _fail(self, reason: str) -> None:
+        self.conn.fail(POLICY_VIOLATION, reason)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
+
+
+def refusal(error: MienError) -> bytes:
+    """Return an HTTP answer with the problem, for what never reaches the application; the connection ends with it."""
+    body = problem_of(error, None).model_dump_json().encode()
+    head = (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _headers_too_large() -> HeadersTooLarge:
+    return HeadersTooLarge(
+        f"The request's line and headers are longer than {MAX_HEAD_BYTES:,} bytes, or more than {MAX_HEADERS}: "
+        "send fewer, such as fewer cookies."
+    )
+
+
+def _stop(clock: asyncio.TimerHandle | None) -> None:
+    if clock is not None:
+        clock.cancel()
