@@ -9,6 +9,7 @@ import sys
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -16,7 +17,8 @@ from app.api.problems import MEDIA_TYPE, problem_of
 from app.errors import HeadersTooLarge, MalformedRequest, MienError
 
 LEAST_TAKEN_BYTES = 32_768
-"""The least a client must read of an answer in 30 s, about 1 kB/s; slower ones only take places from others."""
+"""The least of an answer that the system must take from us for a client in 30 s, or the client is given up. The system
+takes it in steps, of up to a megabyte for large answers, so slow clients of these may be given up, too."""
 
 MAX_HEAD_BYTES, MAX_HEADERS = 65_536, 128
 """Of a request, its line included; as many as h11, Uvicorn's other parser, and the WebSocket library read."""
@@ -24,11 +26,14 @@ MAX_HEAD_BYTES, MAX_HEADERS = 65_536, 128
 MAX_AHEAD_BYTES, MAX_AHEAD = 65_536, 16
 """What a client may send while it waits for an answer: bytes, and whole requests (pipelining)."""
 
+OFFERS = frozenset({b"upgrade", b"http2-settings"})
+"""Headers, and words in the header Connection, that offer another protocol: RFC 7540, section 3.2, is the last one."""
+
 MAX_FRAMES_PER_S = 1000
 """Of a WebSocket: messages, their fragments, pings and pongs; each costs Python about 20 microseconds."""
 
 SLICE_BYTES = 4096
-"""So much is read of a WebSocket before its frames are counted: at most 682 of them."""
+"""So much is read of a WebSocket before its frames are counted: at most 683 of them."""
 
 FAREWELL_S = 15.0
 """From the end of a stream's session to the end of its connection; Uvicorn's closing handshake may take 10 s of it."""
@@ -77,7 +82,7 @@ class ImpatientProtocol(HttpToolsProtocol):
                 self._listen_no_more()
                 return
         self._bytes_without_body += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._bytes_without_body > MAX_HEAD_BYTES and not self._heard_enough:
             self._fault = _headers_too_large()  # one that has no end, or what comes with a chunk of a body
             self.send_400_response(str(self._fault))
@@ -88,7 +93,7 @@ class ImpatientProtocol(HttpToolsProtocol):
             raise MalformedRequest(f"More than {MAX_AHEAD} requests were sent ahead.")
         super().on_message_begin()
         self._head_bytes = self._bytes_without_body = 0
-        self._wait()
+        self._wait_if_idle()
 
     def on_url(self, url: bytes) -> None:
         """Count the request's line."""
@@ -103,15 +108,31 @@ class ImpatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop the clock."""
         _stop(self._patience)
-        super().on_headers_complete()
+        if not self._is_other_upgrade():
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Note that the body makes progress."""
         self._bytes_without_body = 0
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        """Let the application read on."""
+        if not self._is_other_upgrade():
+            super().on_message_complete()
+
     def handle_websocket_upgrade(self) -> None:
-        """Hand over to the stream's protocol, which has its own clocks, with the default buffer."""
+        """Hand over to the stream's protocol, which has its own clocks, with the default buffer.
+
+        Not before all answers have left: they would be written into the stream, or wait for ever to be.
+        """
+        if self._answering is not None and not self._answering.response_complete:
+            self._listen_no_more()
+            return
+        if self.flow.write_paused:
+            self._heard_enough = True
+            self.transport.close()
+            return
         self._bytes_without_body = 0
         self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade()
@@ -128,17 +149,15 @@ class ImpatientProtocol(HttpToolsProtocol):
             self.transport.write(refusal(self._fault or MalformedRequest(msg)))
             self.transport.write_eof()
         if is_open:  # its body will not come: for the application the client is gone
-            cycle.disconnected = True
+            cycle.disconnected, cycle.waiting_for_100_continue = True, False
             cycle.message_event.set()
         _stop(self._patience)
         self._patience = self.loop.call_later(LINGER_S, self.transport.close)
 
     def on_response_complete(self) -> None:
-        """Start the clock if the rest of a body that nobody will read is still to come."""
-        is_unread = self.cycle.more_body and not self.pipeline  # with others behind it, the body was complete
+        """Start the clock, unless another request has come already."""
         super().on_response_complete()
-        if is_unread:
-            self._wait()
+        self._wait_if_idle()
 
     def pause_writing(self) -> None:
         """Start the answer's clock."""
@@ -151,17 +170,54 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all clocks."""
+        """Stop all clocks, and tell the request in work; Uvicorn would tell the last one that came."""
         _stop(self._patience)
         _stop(self._until_cut)
+        if self._answering is not None:
+            self.pipeline.clear()
+            self.cycle = self._answering
         super().connection_lost(exc)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answering, self._ahead_bytes = cycle, 0
         super()._start_asgi_task(cycle, app)
 
+    def _parse(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("This is not HTTP.")
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            elif self._is_other_upgrade():
+                self._parse(self._without_upgrade() + data[upgrade.args[0] :])
+
+    def _is_other_upgrade(self) -> bool:
+        """Whether the request offers to go on in another protocol than WebSocket: Java's client and `curl --http2` do.
+
+        The parser takes what follows for that protocol, so the request is parsed again without the offer, which a
+        server may ignore (RFC 9110, section 7.8).
+        """
+        is_offer = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        return bool(is_offer and not self._should_upgrade())
+
+    def _without_upgrade(self) -> bytes:
+        """Return the head of the request that was parsed last without its offer, and start a new parser for it."""
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [each for each in value.split(b",") if each.strip().lower() not in OFFERS]
+                lines += [name + b": " + b",".join(tokens)] if tokens else []
+            elif name not in OFFERS:
+                lines.append(name + b": " + value)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as Uvicorn's own
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
     def _is_waited_for(self) -> bool:
-        """Whether a whole request has come and its answer has not left."""
+        """Whether a whole request has come that is not answered yet."""
         cycle = self._answering
         return cycle is not None and not cycle.more_body and not cycle.response_complete
 
@@ -188,6 +244,11 @@ class ImpatientProtocol(HttpToolsProtocol):
             return
         self._until_cut = self.loop.call_later(self._answer_timeout_s, self._watch_answer, left)
 
+    def _wait_if_idle(self) -> None:
+        """Give the client some time for the next headers: whatever it sends first stops Uvicorn's own clock."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait()
+
     def _wait(self) -> None:
         _stop(self._patience)
         self._patience = self.loop.call_later(self._header_timeout_s, self.transport.close)
@@ -199,6 +260,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._counting_since, self._frames = self.loop.time(), 0
+        self._bytes_after_close = 0
 
     def data_received(self, data: bytes) -> None:
         """Read the request, which comes as a whole, or some frames at a time."""
@@ -207,6 +269,15 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
             if not self.handshake_initiated:
                 self._refuse()
             return
+        if not self.handshake_complete:  # nothing is to come before our answer: RFC 6455, section 4.1
+            self.transport.abort()
+            return
+        if self.close_sent:
+            self._bytes_after_close += len(data)
+            if self._bytes_after_close > MAX_AHEAD_BYTES:
+                self.conn.reader.discard()
+                self.frames.clear()
+                return
         for start in range(0, len(data), SLICE_BYTES):
             super().data_received(data[start : start + SLICE_BYTES])
             if self.transport.is_closing():
@@ -223,6 +294,11 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         self._frames += len(self.conn.events)
         super().handle_events()
 
+    def shutdown(self) -> None:
+        """End the session, unless it ends already; the library allows no second end."""
+        if not self.transport.is_closing():
+            super().shutdown()
+
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Give the remaining data some time to be sent."""
         super().on_task_complete(task)
@@ -232,7 +308,6 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         """Send the library's refusal, which Uvicorn keeps; or ours, where it has none."""
         answer = b"".join(self.conn.data_to_send())
         self.transport.write(answer or refusal(MalformedRequest("This is not a request to open a WebSocket.")))
-        self.handshake_complete = self.close_sent = True  # nothing more is to be sent, by `shutdown` either
         self.transport.close()
 
     def _fail(self, reason: str) -> None:

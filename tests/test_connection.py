@@ -3,16 +3,27 @@
 import asyncio
 import contextlib
 import json
+import signal
 import socket
 import time
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from app.connection import MAX_AHEAD, MAX_FRAMES_PER_S, MAX_HEADERS, POLICY_VIOLATION, ImpatientProtocol
+from app.connection import (
+    MAX_AHEAD,
+    MAX_AHEAD_BYTES,
+    MAX_FRAMES_PER_S,
+    MAX_HEADERS,
+    POLICY_VIOLATION,
+    ImpatientProtocol,
+    ImpatientWebSocketProtocol,
+)
 from tests.browser.servers import ThreadServer
+from tests.conftest import encode
 
 IMPATIENT_S = 0.2
 PATIENT_S = 60.0
@@ -281,6 +292,88 @@ def test_who_sends_too_much_ahead_gets_one_answer_and_is_not_listened_to(flood):
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("parts", [1, 2], ids=["at once", "the body later"])
+def test_an_offer_of_http_2_is_ignored_and_the_body_is_read(parts):
+    """Java's default client and `curl --http2` make it."""
+    head = b"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAA\r\nUpgrade: h2c\r\n"
+    sent = [head + b"Content-Length: 5\r\n\r\n", b"abcde"]
+
+    async def run():
+        async with listening(answer_at_once) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            for _ in range(2):  # the connection is good for another one
+                for part in [b"".join(sent)] if parts == 1 else sent:
+                    writer.write(part)
+                    await asyncio.sleep(0.05)
+                assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+                assert await reader.readexactly(1) == b"5"
+            await finish(writer)
+
+    asyncio.run(run())
+
+
+def test_an_empty_line_after_an_answer_does_not_keep_the_connection():
+    async def run():
+        async with listening(answer_at_once, header_timeout_s=IMPATIENT_S) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n0")
+            writer.write(b"\r\n")
+            assert await all_that_comes(reader) == b""
+            await finish(writer)
+
+    asyncio.run(run())
+
+
+def test_half_a_request_behind_a_slow_answer_is_waited_for():
+    async def run():
+        async def app(scope, receive, send):
+            if scope["path"] == "/slow":
+                await asyncio.sleep(5 * IMPATIENT_S)
+            await answer_at_once(scope, receive, send)
+
+        async with listening(app, header_timeout_s=IMPATIENT_S) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET /slow HTTP/1.1\r\n\r\nGET / HTT")
+            assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n0"), 30)
+            writer.write(b"P/1.1\r\n\r\n")
+            assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n0"), 30)
+            await finish(writer)
+
+    asyncio.run(run())
+
+
+def test_the_request_in_work_is_told_when_its_client_leaves_whatever_was_sent_ahead():
+    async def run():
+        told = []
+
+        async def app(_scope, receive, _send):
+            await receive()
+            told.append((await receive())["type"])
+
+        async with listening(app) as address:
+            _, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n" * 3)
+            await asyncio.sleep(0.1)
+            await finish(writer)
+            await asyncio.sleep(0.2)
+        assert told == ["http.disconnect"]
+
+    asyncio.run(run())
+
+
+def test_a_broken_body_that_waits_for_100_continue_is_refused_once(capsys):
+    async def run():
+        async with listening(answer_at_once) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+            assert (await all_that_comes(reader)).startswith(b"HTTP/1.1 400 ")
+            await finish(writer)
+
+    asyncio.run(run())
+    assert "Traceback" not in capsys.readouterr().err
+
+
 UPGRADE = (
     b"GET /detect/stream HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
@@ -363,3 +456,63 @@ def test_a_refused_stream_does_not_disturb_the_stop(server):
         server.stop()
         assert rest_of(connection).startswith(b"HTTP/1.1 431 ") or not server.thread.is_alive()
     server.start()
+
+
+def test_a_stream_asked_for_behind_an_unread_answer_takes_no_place_for_ever():
+    """The answer would wait for the stream's connection to become writable."""
+    with ThreadServer(max_requests=2) as server:
+        for _ in range(3):
+            with connected(server, b"GET /web/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n" * 2) as one:
+                time.sleep(0.2)
+                one.sendall(UPGRADE + b"\r\n")
+                time.sleep(0.2)
+        patience = time.monotonic() + 20
+        while httpx.get(f"{server.address}/models").status_code != 200:
+            assert time.monotonic() < patience
+            time.sleep(0.1)
+
+
+def test_frames_before_the_answer_to_the_handshake_end_the_connection(server, caplog):
+    with connected(server, UPGRADE + b"\r\n" + b"\xff" * 400_000) as connection:
+        rest_of(connection)
+    assert httpx.get(f"{server.address}/livez").status_code == 200
+    assert "Fatal error" not in caplog.text
+
+
+def test_what_comes_after_the_close_is_not_kept():
+    with (
+        ThreadServer(stream_max_sessions=1) as server,
+        connected(server, UPGRADE + b"\r\n") as first,
+        connected(server, UPGRADE + b"\r\n") as second,
+    ):
+        assert b" 101 " in first.recv(65536)
+        received = b""
+        while b"All streams are taken" not in received:
+            received += second.recv(65536)
+        second.sendall(b"\x82\xff" + (9_900_000).to_bytes(8, "big") + MASK + bytes(3_000_000))
+        time.sleep(0.5)
+        [refused] = [each for each in server.server.server_state.connections if getattr(each, "close_sent", False)]
+        assert len(refused.conn.reader.buffer) <= MAX_AHEAD_BYTES
+
+
+def test_a_client_that_has_closed_but_does_not_read_does_not_disturb_the_stop(caplog):
+    with ThreadServer() as server:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(server.server.servers[0].sockets[0].getsockname())
+        with connection:
+            connection.sendall(UPGRADE + b"\r\n")
+            time.sleep(0.2)
+            update = b'{"type": "session.update", "annotate": true}'
+            connection.sendall(bytes([0x81, 0x80 + len(update)]) + MASK + update)
+            frame = encode(np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8), "JPEG")
+            for _ in range(8):
+                connection.sendall(b"\x82\xff" + len(frame).to_bytes(8, "big") + MASK + frame)
+                time.sleep(0.1)
+            connection.sendall(b"\x88\x80" + MASK)
+            time.sleep(0.3)
+            assert any(isinstance(each, ImpatientWebSocketProtocol) for each in server.server.server_state.connections)
+            server.server.handle_exit(signal.SIGTERM, None)
+            server.thread.join(timeout=40)
+            assert not server.thread.is_alive()
+    assert "Traceback" not in caplog.text
