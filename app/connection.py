@@ -30,7 +30,7 @@ OFFERS = frozenset({b"upgrade", b"http2-settings"})
 """Headers, and words in the header Connection, that offer another protocol: RFC 7540, section 3.2, is the last one."""
 
 MAX_FRAMES_PER_S = 1000
-"""Of a WebSocket: messages, their fragments, pings and pongs; each costs Python about 20 microseconds."""
+"""Of a WebSocket: messages, their fragments, pings and pongs; all are taken apart in Python."""
 
 SLICE_BYTES = 4096
 """So much is read of a WebSocket before its frames are counted: at most 683 of them."""
@@ -50,8 +50,8 @@ class ImpatientProtocol(HttpToolsProtocol):
     A client that sends too much ahead of an answer gets this answer, and then the connection is closed.
 
     Args:
-        header_timeout_s: Longest time to the end of the next headers, counted from the connection, from a request's
-            first byte, or from an answer that did not wait for the body.
+        header_timeout_s: Longest time to the end of the next headers, counted from the connection, from the last
+            answer, or from a request's first byte.
         answer_timeout_s: In this time a client must read `LEAST_TAKEN_BYTES` of an answer, or the rest of it.
     """
 
