@@ -25,7 +25,9 @@ def test_an_answer_that_is_cut_off_counts_as_a_failure(sent, outcome, capsys):
         def answer():
             connection, _ = listening.accept()
             with connection:
-                connection.recv(65536)
+                received = b""
+                while not received.endswith(b"picture"):  # closed with data unread, it would be reset
+                    received += connection.recv(65536)
                 connection.sendall(sent)
 
         thread = threading.Thread(target=answer)
