@@ -126,7 +126,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
         Not before all answers have left: they would be written into the stream, or wait for ever to be.
         """
-        if self._answering is not None and not self._answering.response_complete:
+        if self._is_in_work():
             self._listen_no_more()
             return
         if self.flow.write_paused:
@@ -143,12 +143,11 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._listen_no_more()
             return
         self._heard_enough = True
-        cycle = self._answering
-        is_open = cycle is not None and not cycle.response_complete
-        if not (is_open and cycle.response_started) and not self.transport.is_closing():
+        cycle, is_in_work = self._answering, self._is_in_work()
+        if not (is_in_work and cycle.response_started) and not self.transport.is_closing():
             self.transport.write(refusal(self._fault or MalformedRequest(msg)))
             self.transport.write_eof()
-        if is_open:  # its body will not come: for the application the client is gone
+        if is_in_work:  # its body will not come: for the application the client is gone
             cycle.disconnected, cycle.waiting_for_100_continue = True, False
             cycle.message_event.set()
         _stop(self._patience)
@@ -216,10 +215,13 @@ class ImpatientProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as Uvicorn's own
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
+    def _is_in_work(self) -> bool:
+        """Whether a request has come that is not answered yet; its body may be on the way."""
+        return self._answering is not None and not self._answering.response_complete
+
     def _is_waited_for(self) -> bool:
         """Whether a whole request has come that is not answered yet."""
-        cycle = self._answering
-        return cycle is not None and not cycle.more_body and not cycle.response_complete
+        return self._is_in_work() and not self._answering.more_body
 
     def _listen_no_more(self) -> None:
         """Finish the answer in work, then close: RFC 9112, section 9.3.2, has the client send the others again."""

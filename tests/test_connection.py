@@ -181,6 +181,16 @@ async def all_that_comes(reader):
     return b""
 
 
+async def answer_to(sent):
+    """Send raw bytes to a server and return what it answers until it closes."""
+    async with listening(answer_at_once) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(sent)
+        answer = await all_that_comes(reader)
+        await finish(writer)
+    return answer
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -195,30 +205,16 @@ async def all_that_comes(reader):
     ids=["line", "many", "long together", "one without end", "trailers", "trailer without end", "chunk extension"],
 )
 def test_headers_that_are_too_large_are_refused(head):
-    async def run():
-        async with listening(answer_at_once) as address:
-            reader, writer = await asyncio.open_connection(*address)
-            writer.write(head)
-            answer, _, body = (await all_that_comes(reader)).partition(b"\r\n\r\n")
-            await finish(writer)
-        assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
-        assert b"application/problem+json" in answer
-        assert json.loads(body)["code"] == "headers_too_large"
-
-    asyncio.run(run())
+    answer, _, body = asyncio.run(answer_to(head)).partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+    assert b"application/problem+json" in answer
+    assert json.loads(body)["code"] == "headers_too_large"
 
 
 def test_what_is_not_http_is_a_problem_too():
-    async def run():
-        async with listening(answer_at_once) as address:
-            reader, writer = await asyncio.open_connection(*address)
-            writer.write(b"nonsense\r\n\r\n")
-            answer, _, body = (await all_that_comes(reader)).partition(b"\r\n\r\n")
-            await finish(writer)
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        assert json.loads(body)["code"] == "bad_request"
-
-    asyncio.run(run())
+    answer, _, body = asyncio.run(answer_to(b"nonsense\r\n\r\n")).partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["code"] == "bad_request"
 
 
 def test_a_large_body_in_small_chunks_is_no_large_head():
@@ -361,14 +357,8 @@ def test_the_request_in_work_is_told_when_its_client_leaves_whatever_was_sent_ah
 
 
 def test_a_broken_body_that_waits_for_100_continue_is_refused_once(capsys):
-    async def run():
-        async with listening(answer_at_once) as address:
-            reader, writer = await asyncio.open_connection(*address)
-            writer.write(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
-            assert (await all_that_comes(reader)).startswith(b"HTTP/1.1 400 ")
-            await finish(writer)
-
-    asyncio.run(run())
+    sent = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
+    assert asyncio.run(answer_to(sent)).startswith(b"HTTP/1.1 400 ")
     assert "Traceback" not in capsys.readouterr().err
 
 
