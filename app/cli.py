@@ -43,7 +43,7 @@ def serve(
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
-    from app.server import make_server
+    from app.transport.server import make_server
 
     if empty := emptied_keys(os.environ):
         raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
@@ -72,8 +72,8 @@ def detect(
     device: Device = None,
 ) -> None:
     """Print one JSON line per picture; exit code 1 if any of them failed."""
+    from app.faces.types import DetectOptions
     from app.main import load_pipeline
-    from app.vision.types import DetectOptions
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
@@ -107,8 +107,8 @@ def watch(
     device: Device = None,
 ) -> None:
     """Follow the faces in a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
+    from app.faces.types import DetectOptions
     from app.main import load_pipeline
-    from app.vision.types import DetectOptions
     from app.watch.command import watch_source
 
     settings = _settings(device=device)
@@ -152,9 +152,9 @@ def _fail(message: str) -> typer.Exit:
 
 
 def _detect_file(pipeline: Any, file: Path, options: Any, max_pixels: int, annotate: Path | None) -> dict[str, Any]:
-    from app.api.schemas import detect_out, model_names
-    from app.vision.annotate import annotate_image
-    from app.vision.image import decode_image
+    from app.api.wire.schemas import detect_out, model_names
+    from app.faces.annotate import annotate_image
+    from app.pictures.open import decode_image
 
     image = decode_image(file.read_bytes(), max_pixels)
     [found] = pipeline.detect([image], [options])

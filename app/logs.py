@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _is_no_stream_access(record: logging.LogRecord) -> bool:
-    """Uvicorn logs each WebSocket with the client's address and the query; `app.api.access` logs it without them."""
+    """Uvicorn logs each WebSocket with the client's address and the query; `guards.access` does without them."""
     return not (isinstance(record.msg, str) and '"WebSocket %s"' in record.msg)
 
 

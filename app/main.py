@@ -10,25 +10,26 @@ from limits import parse as parse_rate
 from starlette.routing import Route, WebSocketRoute
 
 from app import __version__
-from app.api import detect, health, metrics, page, source, stream
-from app.api.access import AccessMiddleware
-from app.api.api_keys import ApiKeysMiddleware, describe_keys
-from app.api.body import BodyLimits
+from app.api import detect, health, metrics, page, source
 from app.api.deps import Services
-from app.api.problems import ProblemMiddleware, install_problem_handlers
-from app.api.rate_limit import RateLimitMiddleware
-from app.api.request_id import RequestIdMiddleware
-from app.api.schemas import model_names
-from app.api.security_headers import SecurityHeadersMiddleware
-from app.api.stream_sessions import StreamLimits, Streams
-from app.api.uploads import UploadsMiddleware
+from app.api.guards.access import AccessMiddleware
+from app.api.guards.api_keys import ApiKeysMiddleware, describe_keys
+from app.api.guards.rate_limit import RateLimitMiddleware
+from app.api.guards.request_id import RequestIdMiddleware
+from app.api.guards.security_headers import SecurityHeadersMiddleware
+from app.api.guards.uploads import UploadsMiddleware
+from app.api.stream import session as stream
+from app.api.stream.sessions import StreamLimits, Streams
+from app.api.wire.body import BodyLimits
+from app.api.wire.problems import ProblemMiddleware, install_problem_handlers
+from app.api.wire.schemas import model_names
 from app.config import Settings
 from app.metrics import Metrics
 from app.serving.engine import Engine, EngineLimits
-from app.vision.weights import default_weights_dir
+from app.weights import default_weights_dir
 
 if TYPE_CHECKING:
-    from app.vision.pipeline import Pipeline
+    from app.faces.pipeline import Pipeline
 
 ROUTERS = (detect.router, stream.router, health.router, metrics.router, source.router)
 
@@ -47,7 +48,7 @@ def load_pipeline(settings: Settings) -> "Pipeline":
     Raises:
         MienError: As `Pipeline.load`.
     """
-    from app.vision.pipeline import Pipeline  # importing torch takes seconds: not on the event loop
+    from app.faces.pipeline import Pipeline  # importing torch takes seconds: not on the event loop
 
     weights_dir = settings.weights_dir or default_weights_dir()
     return Pipeline.load(

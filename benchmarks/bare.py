@@ -15,9 +15,10 @@ from typing import Annotated
 import typer
 
 from app.config import Settings
-from app.vision.image import decode_image
-from app.vision.pipeline import Pipeline
-from app.vision.types import DetectOptions, Image, ImageFaces
+from app.faces.pipeline import Pipeline
+from app.faces.types import DetectOptions, ImageFaces
+from app.pictures.open import decode_image
+from app.pictures.types import Image
 from benchmarks.networks import describe, load_pipeline
 from benchmarks.pictures import photo_bytes
 from benchmarks.results import LoopName, LoopRun

@@ -10,12 +10,13 @@ import litserve
 import typer
 from fastapi import Request
 
-from app.api.schemas import DetectOut, detect_out, model_names
+from app.api.wire.schemas import DetectOut, detect_out, model_names
 from app.config import Settings
-from app.vision.image import decode_image
-from app.vision.pipeline import Pipeline
-from app.vision.runtime import THREADS_THERE
-from app.vision.types import DetectOptions, Image, ImageFaces
+from app.faces.pipeline import Pipeline
+from app.faces.types import DetectOptions, ImageFaces
+from app.pictures.open import decode_image
+from app.pictures.types import Image
+from app.runtimes.choose import THREADS_THERE
 from benchmarks.networks import load_pipeline
 
 MAX_BATCH_SIZE = Settings.model_fields["max_batch_size"].default

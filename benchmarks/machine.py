@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from app.vision.runtime import THREADS_THERE
+from app.runtimes.choose import THREADS_THERE
 from benchmarks.results import Machine
 from benchmarks.server import ROOT
 

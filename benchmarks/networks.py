@@ -5,10 +5,10 @@ import sys
 import torch
 
 from app.config import Settings
-from app.vision.device import computes_bf16
-from app.vision.pipeline import Pipeline
-from app.vision.runtime import THREADS_THERE
-from app.vision.weights import default_weights_dir
+from app.faces.pipeline import Pipeline
+from app.runtimes.choose import THREADS_THERE
+from app.runtimes.torch.device import computes_bf16
+from app.weights import default_weights_dir
 from benchmarks.results import Networks, Precision
 
 

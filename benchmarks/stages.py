@@ -17,10 +17,10 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from app.vision import detector
-from app.vision import pipeline as pipeline_module
-from app.vision.pipeline import Pipeline
-from app.vision.types import DetectOptions
+from app.faces import find as detector
+from app.faces import pipeline as pipeline_module
+from app.faces.pipeline import Pipeline
+from app.faces.types import DetectOptions
 from benchmarks.bare import decode
 from benchmarks.networks import finish, load_pipeline
 from benchmarks.pictures import photo_bytes

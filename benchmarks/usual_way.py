@@ -16,11 +16,11 @@ from PIL import Image
 from torchvision.transforms import functional
 from ultralytics import YOLO
 
-from app.vision.crop import crop_square
-from app.vision.emotion import MEAN, STD
-from app.vision.my_model import INPUT_SIZE_PX, MyModel
-from app.vision.weights import default_weights_dir, fill, load_manifest, load_state
-from app.vision.yolov8 import ARCHITECTURE, build_yolov8n
+from app.faces.classify import MEAN, STD
+from app.faces.crop import crop_square
+from app.runtimes.torch.my_model import MyModel
+from app.runtimes.torch.yolov8 import ARCHITECTURE, build_yolov8n
+from app.weights import INPUT_SIZE_PX, default_weights_dir, fill, load_manifest, load_state
 
 weights_dir = default_weights_dir()
 manifest = load_manifest(weights_dir)

@@ -15,10 +15,11 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from app.config import Settings
+from app.faces.types import Box, Detection, DetectOptions, Face, ImageFaces
 from app.main import create_app
+from app.pictures.types import Image
 from app.serving.engine import Engine, EngineLimits
-from app.vision.types import Box, Detection, DetectOptions, Face, Image, ImageFaces
-from app.vision.weights import CropRule, DetectorCard, EmotionCard, Manifest
+from app.weights import CropRule, DetectorCard, EmotionCard, Manifest
 
 CACHE = tempfile.TemporaryDirectory(prefix="mien-tests-")
 os.environ["XDG_CACHE_HOME"] = CACHE.name

@@ -1,6 +1,6 @@
 """One entry of weights/manifest.json, written without needing the other one.
 
-The server reads the whole manifest through `app.vision.weights.Manifest`; while only one model has been exported, the
+The server reads the whole manifest through `app.weights.Manifest`; while only one model has been exported, the
 file has one entry and the server refuses it.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from app.vision.weights import MANIFEST, CropRule, DetectorCard, EmotionCard
+from app.weights import MANIFEST, CropRule, DetectorCard, EmotionCard
 from training.errors import RunError
 from training.files import read_json, write_json
 

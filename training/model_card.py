@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.vision.weights import DetectorCard, EmotionCard, ModelCard
+from app.weights import DetectorCard, EmotionCard, ModelCard
 from training.emotion.data import TEST_SPLIT
 from training.emotion.evaluate import accuracy_interval
 from training.files import write_payload

@@ -13,17 +13,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from app.vision.device import has_native_bf16
-from app.vision.runtime import THREADS_THERE, Network
-from app.vision.weights import DetectorCard, EmotionCard, Int8Files, Int8Network, sha256_of
+from app.runtimes.choose import THREADS_THERE, Network
+from app.runtimes.torch.device import has_native_bf16
+from app.weights import DetectorCard, EmotionCard, Int8Files, Int8Network, sha256_of
 from training.errors import RunError
 from training.files import write_payload
 from training.manifest_entry import write_entry
 from training.model_card import add_int8_section
 
 try:
-    from app.vision import openvino_door as openvino  # before NNCF, which then sends no telemetry either
-    from app.vision.openvino_runtime import OpenVinoRuntime, convert
+    from app.runtimes import openvino_door as openvino  # before NNCF, which then sends no telemetry either
+    from app.runtimes.openvino import OpenVinoRuntime, convert
     import nncf  # isort: skip
 except ImportError as missing:
     raise RunError(f"{missing.name} is not installed: pip install '.[quantize]' in Mien's sources.") from missing
@@ -35,7 +35,7 @@ Samples = Sequence[npt.NDArray[Any]]
 
 
 class QuantizingRuntime:
-    """OpenVINO runtime that quantizes the network it is given before running it; see `app.vision.runtime.Runtime`.
+    """OpenVINO runtime that quantizes the network it is given before running it; see `app.runtimes.choose.Runtime`.
 
     Args:
         samples: Typical inputs of the network, one row each.
@@ -74,7 +74,7 @@ def quantize(module: nn.Module, example: Tensor, varying: tuple[int, ...], sampl
 
     Args:
         module: In evaluation mode.
-        example: Two rows of input; see `app.vision.runtime.Runtime.load`.
+        example: Two rows of input; see `app.runtimes.choose.Runtime.load`.
         varying: The same.
         samples: One row each.
 

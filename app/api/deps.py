@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from app.api.body import BodyLimits
-from app.api.stream_sessions import Streams
+from app.api.stream.sessions import Streams
+from app.api.wire.body import BodyLimits
 from app.metrics import Metrics
 from app.serving.engine import Engine
 

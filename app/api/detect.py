@@ -7,11 +7,11 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 
-from app.api.body import check_size, read_many, read_single
 from app.api.deps import Services, ServicesDep
-from app.api.disconnect import unless_client_leaves
-from app.api.problems import first_fault, log_failure, problem_of, problem_responses, request_id_of
-from app.api.schemas import (
+from app.api.wire.body import check_size, read_many, read_single
+from app.api.wire.disconnect import unless_client_leaves
+from app.api.wire.problems import first_fault, log_failure, problem_of, problem_responses, request_id_of
+from app.api.wire.schemas import (
     ClassifyBatchOut,
     ClassifyOut,
     DetectBatchOut,
@@ -23,8 +23,8 @@ from app.api.schemas import (
     model_names,
 )
 from app.errors import InvalidRequest, MienError, Overloaded
-from app.vision.image import FORMATS
-from app.vision.types import DetectOptions
+from app.faces.types import DetectOptions
+from app.pictures.open import FORMATS
 
 QUEUE_SHARE = 4
 """The files of one request take at most a quarter of the queue at a time, so that one client cannot fill it."""

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from app.api.deps import ServicesDep
-from app.api.problems import problem_responses
+from app.api.wire.problems import problem_responses
 from app.errors import NotReady
-from app.vision.weights import DetectorCard, EmotionCard
+from app.weights import DetectorCard, EmotionCard
 
 router = APIRouter(tags=["service"])
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.api.deps import ServicesDep
-from app.api.problems import problem_responses
+from app.api.wire.problems import problem_responses
 from app.metrics import MEDIA_TYPE
 
 router = APIRouter(tags=["service"])

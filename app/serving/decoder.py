@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self, TypeVar
 
 from app.errors import NotReady, Overloaded
-from app.vision.image import decode_parts, decode_picture
-from app.vision.types import Image, Picture, Rectangle
+from app.pictures.open import decode_parts, decode_picture
+from app.pictures.types import Image, Picture, Rectangle
 
 Result = TypeVar("Result")
 
@@ -99,7 +99,7 @@ class Decoder:
 
         Args:
             payload: The whole file.
-            parts: As in `app.vision.image.decode_parts`.
+            parts: As in `app.pictures.open.decode_parts`.
             deadline: As in `decode`.
 
         Raises:

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from app.errors import DeadlineExceeded, DeviceLost, NotReady, Overloaded
+from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
+from app.faces.types import DetectOptions, ImageFaces
+from app.pictures.types import Image, Picture
 from app.serving.batcher import MicroBatcher
 from app.serving.decoder import Decoder
 from app.serving.inference import Answer, ClassifyJob, DetectJob, Inference, Job, PartsJob, VisionPipeline
 from app.serving.observer import EngineObserver, SilentObserver
-from app.vision.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
-from app.vision.types import DetectOptions, Image, ImageFaces, Picture
-from app.vision.weights import Manifest
+from app.weights import Manifest
 
 
 @dataclass(frozen=True)

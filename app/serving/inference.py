@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.errors import InferenceFailed, MienError, NotReady, OutOfMemory
+from app.faces.types import Box, DetectOptions, ImageFaces
+from app.pictures.types import Image
 from app.serving.observer import EngineObserver
-from app.vision.types import Box, DetectOptions, Image, ImageFaces
-from app.vision.weights import Manifest
+from app.weights import Manifest
 
 Result = TypeVar("Result")
 
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class VisionPipeline(Protocol):
-    """What the engine needs from the networks; `app.vision.pipeline.Pipeline` implements it.
+    """What the engine needs from the networks; `app.faces.pipeline.Pipeline` implements it.
 
     All but `warm_up` raise OutOfMemory when a smaller batch may fit, and DeviceLost when nothing will.
     """

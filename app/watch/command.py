@@ -10,8 +10,8 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 
 from app.errors import InvalidRequest, VideoUnavailable
-from app.vision.live import LiveFaces
-from app.vision.types import DetectOptions
+from app.faces.types import DetectOptions
+from app.tracks.follow import LiveFaces
 from app.watch.interrupt import noticed_interrupts
 from app.watch.rows import RowWriter, is_csv
 from app.watch.run import Detector, Progress, watch

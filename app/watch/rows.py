@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from app.api.stream_messages import stream_face
+from app.api.stream.messages import stream_face
 from app.errors import InvalidRequest
-from app.vision.my_model import LABELS
-from app.vision.types import Face
+from app.faces.types import Face
 from app.watch.source import TimedImage
+from app.weights import LABELS
 
 CSV_COLUMNS = (
     *("frame", "time_s", "taken_at", "track_id", "emotion", "confidence"),

@@ -5,9 +5,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.vision.annotate import annotate_image
-from app.vision.live import LiveFaces
-from app.vision.types import DetectOptions, Image, ImageFaces
+from app.faces.annotate import annotate_image
+from app.faces.types import DetectOptions, ImageFaces
+from app.pictures.types import Image
+from app.tracks.follow import LiveFaces
 from app.watch.newest import newest_frames
 from app.watch.rows import RowWriter
 from app.watch.source import Source
@@ -15,7 +16,7 @@ from app.watch.video import VideoWriter
 
 
 class Detector(Protocol):
-    """The part of the networks needed here; `app.vision.pipeline.Pipeline` is one."""
+    """The part of the networks needed here; `app.faces.pipeline.Pipeline` is one."""
 
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> Sequence[ImageFaces]:
         """Return each image's faces, in order."""

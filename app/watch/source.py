@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from app.errors import VideoUnavailable
-from app.vision.types import Image
+from app.pictures.types import Image
 from app.watch.clock import FileClock, LiveClock
 
 RTSP_SCHEMES = ("rtsp://", "rtsps://")

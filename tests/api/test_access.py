@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from limits import parse
 from starlette.testclient import WebSocketDenialResponse
 
-from app.api.rate_limit import RateLimitMiddleware
+from app.api.guards.rate_limit import RateLimitMiddleware
 from app.config import Settings, emptied_keys, unknown_settings
 from app.errors import RateLimited, SettingsError
 from app.main import create_app
@@ -192,7 +192,7 @@ def test_clients_are_addresses_and_networks_of_ipv6():
 def test_clients_that_are_gone_leave_nothing_behind(monkeypatch):
     now, clock = time.time, [0.0]
     monkeypatch.setattr(time, "time", lambda: now() + clock[0])
-    monkeypatch.setattr("app.api.rate_limit.LEAST_KNOWN", 50)
+    monkeypatch.setattr("app.api.guards.rate_limit.LEAST_KNOWN", 50)
     middleware = RateLimitMiddleware(answer_nothing, parse("1/second"))
     for number in range(1000):
         clock[0] += 0.1

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.faces.types import DetectOptions
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from app.vision.types import DetectOptions
 from tests.conftest import LABELS, digest_probabilities, encode, gradient
 
 

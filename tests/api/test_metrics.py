@@ -122,7 +122,7 @@ def test_access_log_names_the_request_and_nothing_private(json_logs, counted_cli
     client.post("/detect", content=b"text")
     client.get("/secret-path-of-somebody")
     client.get("/livez")
-    lines = [line for line in json_logs() if line["logger"] == "app.api.access"]
+    lines = [line for line in json_logs() if line["logger"] == "app.api.guards.access"]
     assert [(line["route"], line["status"], line.get("code")) for line in lines] == [
         ("/detect", 200, None), ("/detect", 415, "unsupported_media"), ("unmatched", 404, "not_found"),
     ]  # fmt: skip
@@ -146,7 +146,7 @@ def test_why_the_networks_failed_is_in_the_log_under_the_request_id(json_logs, p
         answer = client.post(path, files={form: encode(gradient())}, headers={"X-Request-ID": "abc"})
     assert "inference_failed" in answer.text
     assert "no such kernel" not in answer.text
-    [line] = [each for each in json_logs() if each["logger"] == "app.api.problems"]
+    [line] = [each for each in json_logs() if each["logger"] == "app.api.wire.problems"]
     assert (line["request_id"], line["level"]) == ("abc", "error")
     assert "inference_failed" in line["message"]
     assert "no such kernel" in line["message"]
@@ -162,7 +162,7 @@ def test_what_is_refused_early_has_a_route_too(json_logs):
             client.post("/detect", **ask)
         with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/detect/stream", **ask):
             pass
-    lines = [line for line in json_logs() if line["logger"] == "app.api.access"]
+    lines = [line for line in json_logs() if line["logger"] == "app.api.guards.access"]
     assert [(line["route"], line["status"]) for line in lines] == [
         ("/classify", 401), ("/web", 200), ("/web/swagger-ui", 404), ("unmatched", 401),
         ("/detect", 400), ("/detect", 429), ("/detect/stream", 429),

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from app.config import Settings
 from app.main import create_app
-from app.server import make_server
 from app.serving.engine import Engine, EngineLimits
+from app.transport.server import make_server
 from tests.conftest import FakePipeline
 
 START_S = 120

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
-from app.api.stream_sessions import GOING_AWAY
+from app.api.stream.sessions import GOING_AWAY
 from app.errors import OutOfMemory
-from app.vision.types import DetectOptions, Image, ImageFaces
+from app.faces.types import DetectOptions, ImageFaces
+from app.pictures.types import Image
 from tests.browser.conftest import SCREENSHOTS
 from tests.browser.servers import ThreadServer
 from tests.browser.test_live import STARTED, recorded, start_camera

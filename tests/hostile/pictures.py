@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image as Pillow
 
-from app.vision.image import FORMATS
+from app.pictures.open import FORMATS
 from tests.conftest import encode, gradient
 
 SAVE_OPTIONS = {

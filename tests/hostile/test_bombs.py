@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, PayloadTooLarge
-from app.vision.image import decode_image
+from app.pictures.open import decode_image
 from tests.conftest import encode, gradient
 from tests.hostile.avif import avif, grid, still
 
@@ -21,7 +21,7 @@ SIDE = 12_000
 DECODE = f"""
 import sys
 from app.errors import MienError
-from app.vision.image import decode_image
+from app.pictures.open import decode_image
 
 def most_memory():
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
-from app.vision.image import FORMATS, decode_picture
-from app.vision.jpeg_markers import jpeg_markers
+from app.pictures.jpeg_markers import jpeg_markers
+from app.pictures.open import FORMATS, decode_picture
 from tests.hostile.pictures import mutate, seeds
 
 MAX_PIXELS = 1_000_000

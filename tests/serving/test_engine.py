@@ -4,8 +4,8 @@ import threading
 import pytest
 
 from app.errors import BadPayload, DeadlineExceeded, InferenceFailed, NotReady, Overloaded
+from app.faces.types import DetectOptions
 from app.serving.engine import Engine, EngineLimits
-from app.vision.types import DetectOptions
 from tests.conftest import FakePipeline, digest_probabilities, encode, gradient
 
 

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from app.errors import DeadlineExceeded, DeviceLost, InferenceFailed, NotReady, OutOfMemory
+from app.faces.types import Detection, DetectOptions, Face
 from app.serving.engine import Engine, EngineLimits
-from app.vision.types import Detection, DetectOptions, Face
 from tests.conftest import FakePipeline, digest_probabilities, encode, gradient
 from tests.serving.test_engine import Stuck, run_with
 

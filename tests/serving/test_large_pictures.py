@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from app.errors import BadPayload, DeadlineExceeded, InferenceFailed
+from app.faces.types import Detection, DetectOptions, Face, ImageFaces
+from app.pictures.open import decode_image
 from app.serving.engine import Engine, EngineLimits
-from app.vision.image import decode_image
-from app.vision.types import Detection, DetectOptions, Face, ImageFaces
 from tests.conftest import FakePipeline, digest_probabilities, encode, gradient
 from tests.serving.test_engine import run_with
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from app.vision.pipeline import Pipeline
-from app.vision.types import DetectOptions
-from app.vision.weights import default_weights_dir
+from app.faces.pipeline import Pipeline
+from app.faces.types import DetectOptions
+from app.weights import default_weights_dir
 from benchmarks.pictures import crowd, photo, photo_bytes
 from benchmarks.stages import shares, targets_of
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from app.vision.image import decode_image
-from app.vision.my_model import LABELS
-from app.vision.pipeline import Pipeline
-from app.vision.types import DetectOptions
-from app.vision.weights import default_weights_dir, load_manifest
+from app.faces.pipeline import Pipeline
+from app.faces.types import DetectOptions
+from app.pictures.open import decode_image
+from app.weights import LABELS, default_weights_dir, load_manifest
 from tests.conftest import ASTRONAUT_SIDE_PX, astronaut, photo_path
 
 # Read off the photos by eye: a point in the middle of each face, (x, y) in pixels.

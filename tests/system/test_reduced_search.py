@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from app.faces.pipeline import Pipeline
+from app.faces.types import DetectOptions
+from app.pictures.open import decode_image
 from app.serving.engine import Engine, EngineLimits
-from app.vision.image import decode_image
-from app.vision.pipeline import Pipeline
-from app.vision.types import DetectOptions
-from app.vision.weights import default_weights_dir
+from app.weights import default_weights_dir
 from tests.conftest import encode, photo_path
 
 pytestmark = pytest.mark.slow

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from app.vision.crop import crop_faces
-from app.vision.device import has_native_bf16
-from app.vision.image import decode_image
-from app.vision.pipeline import Pipeline
-from app.vision.types import DetectOptions
-from app.vision.weights import default_weights_dir
+from app.faces.crop import crop_faces
+from app.faces.pipeline import Pipeline
+from app.faces.types import DetectOptions
+from app.pictures.open import decode_image
+from app.runtimes.torch.device import has_native_bf16
+from app.weights import default_weights_dir
 from tests.conftest import photo_path
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.vision.weights import sha256_of
+from app.weights import sha256_of
 from tests.conftest import photo_path
 from tests.system.server import running_server
 

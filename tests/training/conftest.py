@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app.vision.my_model import LABELS
+from app.weights import LABELS
 from training.cli import main
 from training.emotion.data import CSV_CLASSES, EmotionSplit
 from training.emotion.recipe import BEST, Recipe

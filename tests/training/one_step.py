@@ -14,8 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from app.vision.emotion import normalize_faces
-from app.vision.my_model import LABELS
+from app.faces.classify import normalize_faces
+from app.weights import LABELS
 from training.emotion.data import EmotionSplit
 from training.emotion.distributed import Group
 from training.emotion.recipe import REPORT

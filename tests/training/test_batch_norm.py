@@ -1,7 +1,7 @@
 import torch
 
-from app.vision.emotion import normalize_faces
-from app.vision.my_model import MyModel
+from app.faces.classify import normalize_faces
+from app.runtimes.torch.my_model import MyModel
 from training.emotion.batch_norm import refresh_statistics
 from training.emotion.data import EmotionSplit
 

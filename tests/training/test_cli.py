@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.vision.device import has_native_bf16
+from app.runtimes.torch.device import has_native_bf16
 from tests.training.conftest import assert_one_error_line, run
 
 

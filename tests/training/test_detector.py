@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from ultralytics.nn.tasks import DetectionModel
 
 from app.errors import DeviceUnavailable
-from app.vision.device import has_native_bf16
-from app.vision.weights import DetectorCard, fill, load_state, sha256_of
-from app.vision.yolov8 import build_yolov8n
+from app.runtimes.torch.device import has_native_bf16
+from app.runtimes.torch.yolov8 import build_yolov8n
+from app.weights import DetectorCard, fill, load_state, sha256_of
 from tests.training.conftest import succeed
 from training.deployed import to_payload
 from training.detector.blend import blended_payload

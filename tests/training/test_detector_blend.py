@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from app.vision.weights import sha256_of
-from app.vision.yolov8 import build_yolov8n
+from app.runtimes.torch.yolov8 import build_yolov8n
+from app.weights import sha256_of
 from tests.training.conftest import assert_one_error_line, run
 from training.deployed import to_payload
 from training.detector.blend import blended_payload

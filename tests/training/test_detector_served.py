@@ -12,10 +12,10 @@ from scipy.io import savemat
 from ultralytics.models.yolo.detect import DetectionPredictor
 from ultralytics.nn.tasks import DetectionModel
 
-from app.vision.detector import FaceDetector
-from app.vision.runtime import TorchRuntime
-from app.vision.types import Detection
-from app.vision.weights import default_weights_dir, load_manifest, load_state
+from app.faces.find import FaceDetector
+from app.faces.types import Detection
+from app.runtimes.choose import TorchRuntime
+from app.weights import default_weights_dir, load_manifest, load_state
 from tests.conftest import photo_path
 from tests.training.conftest import assert_one_error_line, column, run, succeed
 from training.cli import main

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from app.vision.emotion import normalize_faces
-from app.vision.my_model import LABELS
+from app.faces.classify import normalize_faces
+from app.weights import LABELS
 from tests.training.conftest import make_split
 from training.deployed import to_payload
 from training.emotion.data import CSV_CLASSES, EmotionSplit, load_fer2013

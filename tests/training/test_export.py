@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from app.vision.my_model import LABELS, MyModel
-from app.vision.weights import CropRule, EmotionCard, fill, load_state, sha256_of
+from app.runtimes.torch.my_model import MyModel
+from app.weights import LABELS, CropRule, EmotionCard, fill, load_state, sha256_of
 from tests.training.conftest import make_split
 from training.deployed import from_payload, read_payload, to_payload
 from training.emotion.data import VALIDATION_SPLIT

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from app.vision.crop import crop_square
-from app.vision.types import Detection
-from app.vision.weights import CropRule
+from app.faces.crop import crop_square
+from app.faces.types import Detection
+from app.weights import CropRule
 from training.emotion.data import EmotionSplit
 from training.emotion.framing import (
     UPSCALE_PX,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app.vision.my_model import LABELS
+from app.weights import LABELS
 from training import plots
 from training.emotion.evaluate import report_calibration
 from training.emotion.history import EpochRow, write_history

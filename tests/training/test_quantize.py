@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import WeightsError
-from app.vision.openvino_runtime import OpenVinoRuntime
-from app.vision.pipeline import Pipeline
-from app.vision.weights import default_weights_dir, load_int8, load_manifest
+from app.faces.pipeline import Pipeline
+from app.runtimes.openvino import OpenVinoRuntime
+from app.weights import default_weights_dir, load_int8, load_manifest
 from training.cli import main
 from training.errors import RunError
 from training.quantize import QuantizingRuntime, check_loss, float_runtime, quantize

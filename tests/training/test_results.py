@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.vision.weights import sha256_of
+from app.weights import sha256_of
 from tests.training.conftest import assert_one_error_line, make_split, run, succeed
 from training.deployed import to_payload
 from training.emotion.data import EmotionSplit

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from app.errors import VideoUnavailable
-from app.vision.types import DetectOptions
+from app.faces.types import DetectOptions
 from app.watch.command import watch_source
 from app.watch.source import CameraSource, PacketSource, open_source
 from tests.conftest import FakePipeline

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidRequest
-from app.vision.my_model import LABELS
-from app.vision.types import DetectOptions
+from app.faces.types import DetectOptions
 from app.watch.command import watch_source
 from app.watch.newest import newest_frames
 from app.watch.source import TimedImage, open_source
+from app.weights import LABELS
 from tests.conftest import FakePipeline
 from tests.watch.conftest import FPS, FRAMES
 

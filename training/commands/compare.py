@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.vision.device import resolve_device
+from app.runtimes.torch.device import resolve_device
 from training.commands.options import DeviceOption
 from training.emotion.compare import COMPARISON, compare_run, write_comparison
 

@@ -133,7 +133,7 @@ def export(
     ] = None,
 ) -> None:
     """Write fp16 weights, manifest entry and card; first measure on the val split if that has not been done."""
-    from app.vision.weights import sha256_of
+    from app.weights import sha256_of
     from training.detector.blend import blended_payload
     from training.detector.data import data_sha256
     from training.detector.evaluate import VAL, read_evaluation

@@ -8,9 +8,8 @@ from typing import Annotated
 import torch
 import typer
 
-from app.vision.device import resolve_device
-from app.vision.my_model import LABELS
-from app.vision.weights import MANIFEST
+from app.runtimes.torch.device import resolve_device
+from app.weights import LABELS, MANIFEST
 from training.commands.options import WEIGHTS_DIR, DeviceOption, Fer2013Option, LimitOption, WeightsDirOption
 from training.emotion.data import TEST_SPLIT, TRAINING_SPLIT, VALIDATION_SPLIT, EmotionSplit, load_fer2013
 from training.emotion.distributed import join_group

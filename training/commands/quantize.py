@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from app.vision.weights import Int8Files
+from app.weights import Int8Files
 from training.commands.options import WEIGHTS_DIR, FacesOption, Fer2013Option, LimitOption, WeightsDirOption
 
 app = typer.Typer(no_args_is_help=True, help="Exported networks in 8-bit integers, for MIEN_PRECISION=int8.")

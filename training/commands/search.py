@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.vision.device import resolve_device
+from app.runtimes.torch.device import resolve_device
 from training.commands.options import DeviceOption, Fer2013Option, LimitOption
 from training.emotion.data import TRAINING_SPLIT, VALIDATION_SPLIT, load_fer2013
 from training.emotion.recipe import BEST

@@ -1,6 +1,6 @@
 """The face detector.
 
-ultralytics is imported through `app.vision.yolov8` first, which keeps it from the network and from patching Pillow;
+ultralytics is imported through `app.runtimes.torch.yolov8` first, which keeps it off the network and off Pillow;
 only its log, which the server silences, is wanted here.
 """
 
@@ -8,4 +8,4 @@ import os
 
 os.environ.setdefault("YOLO_VERBOSE", "true")
 
-import app.vision.yolov8  # noqa: F401
+import app.runtimes.torch.yolov8  # noqa: F401

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.vision.weights import sha256_of
+from app.weights import sha256_of
 from training.deployed import from_payload, read_payload, to_payload
 from training.detector.export import payload_of_run
 from training.detector.recipe import read_recipe

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.vision.weights import DetectorCard, sha256_of
-from app.vision.yolov8 import build_yolov8n
+from app.runtimes.torch.yolov8 import build_yolov8n
+from app.weights import DetectorCard, sha256_of
 from training.deployed import LICENCE
 from training.detector.data import LABELS
 

@@ -17,8 +17,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from app.vision.detector import MAX_DETECTIONS
-from app.vision.types import Detection
+from app.faces.find import MAX_DETECTIONS
+from app.faces.types import Detection
 
 SIZE_RANGES_PX: dict[str, tuple[float, float]] = {
     "under 16": (0, 16),

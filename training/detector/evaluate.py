@@ -9,9 +9,9 @@ import numpy as np
 from torch import nn
 from ultralytics.models.yolo.detect import DetectionValidator
 
-from app.vision.detector import FaceDetector
-from app.vision.weights import sha256_of
-from app.vision.yolov8 import build_yolov8n
+from app.faces.find import FaceDetector
+from app.runtimes.torch.yolov8 import build_yolov8n
+from app.weights import sha256_of
 from training.deployed import fill_from_payload
 from training.detector.card import make_card
 from training.detector.coco import LabelledPicture, ServedReport, SizeReport, report_served

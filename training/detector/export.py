@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from ultralytics.nn.tasks import load_checkpoint
 
-from app.vision.weights import DetectorCard
+from app.weights import DetectorCard
 from training.deployed import to_payload
 from training.detector.card import make_card
 from training.detector.recipe import read_recipe

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ultralytics.nn.tasks import load_checkpoint
 
-from app.vision.weights import DetectorCard, sha256_of
+from app.weights import DetectorCard, sha256_of
 from training.deployed import to_payload
 from training.detector.card import make_card
 from training.detector.evaluate import network_of

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.vision.detector import FaceDetector
-from app.vision.letterbox import letterbox
-from app.vision.runtime import Runtime
-from app.vision.weights import DetectorCard, Int8Files, load_state
+from app.faces.find import FaceDetector
+from app.faces.letterbox import letterbox
+from app.runtimes.choose import Runtime
+from app.weights import DetectorCard, Int8Files, load_state
 from training.detector.data import check_data, split_pictures
 from training.detector.evaluate import serve_split
 from training.detector.served import read_picture

@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 
 from app.errors import MienError
-from app.vision.detector import FaceDetector
-from app.vision.image import decode_image
-from app.vision.runtime import TorchRuntime
-from app.vision.types import Detection, Image
-from app.vision.weights import DetectorCard
+from app.faces.find import FaceDetector
+from app.faces.types import Detection
+from app.pictures.open import decode_image
+from app.pictures.types import Image
+from app.runtimes.choose import TorchRuntime
+from app.weights import DetectorCard
 from training.deployed import from_payload
 from training.errors import DataError
 

@@ -15,9 +15,9 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 from ultralytics.utils.torch_utils import init_seeds
 
-from app.vision.device import has_native_bf16
-from app.vision.runtime import THREADS_THERE
-from app.vision.weights import sha256_of
+from app.runtimes.choose import THREADS_THERE
+from app.runtimes.torch.device import has_native_bf16
+from app.weights import sha256_of
 from training.deployed import from_payload, read_payload
 from training.detector.augment import FaceDataset
 from training.detector.data import check_data, data_sha256, skip_font_download, write_data_yaml

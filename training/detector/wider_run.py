@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from app.vision.types import Detection
-from app.vision.weights import sha256_of
+from app.faces.types import Detection
+from app.weights import sha256_of
 from training.detector.card import make_card
 from training.detector.device import torch_device
 from training.detector.evaluate import LOWEST_SCORE

@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from app.vision.my_model import INPUT_SIZE_PX, LABELS
-from app.vision.weights import sha256_of
+from app.weights import INPUT_SIZE_PX, LABELS, sha256_of
 from training.errors import DataError
 
 TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = "Training", "PublicTest", "PrivateTest"

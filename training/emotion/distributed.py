@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from app.vision.device import resolve_device
+from app.runtimes.torch.device import resolve_device
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
-from app.vision.my_model import LABELS
+from app.weights import LABELS
 from training.emotion.calibrate import fit_temperature, nll
 from training.emotion.data import VALIDATION_SPLIT, EmotionSplit
 

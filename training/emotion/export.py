@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from app.vision.emotion import MEAN, STD
-from app.vision.my_model import INPUT_SIZE_PX, LABELS
-from app.vision.weights import CropRule, EmotionCard, sha256_of
+from app.faces.classify import MEAN, STD
+from app.weights import INPUT_SIZE_PX, LABELS, CropRule, EmotionCard, sha256_of
 from training.deployed import LICENCE, fill_from_payload, read_payload, to_payload
 from training.emotion.checkpoint import KEPT_WEIGHTS, read_checkpoint
 from training.emotion.network import MY_MODEL, make_network

@@ -13,13 +13,14 @@ import torch
 from PIL import Image as Pillow
 from torch import Tensor
 
-from app.vision.crop import crop_faces
-from app.vision.detector import FaceDetector
-from app.vision.emotion import normalize_faces
-from app.vision.letterbox import PADDING_VALUE
-from app.vision.runtime import TorchRuntime
-from app.vision.types import Detection, Image
-from app.vision.weights import CropRule, DetectorCard, load_state
+from app.faces.classify import normalize_faces
+from app.faces.crop import crop_faces
+from app.faces.find import FaceDetector
+from app.faces.letterbox import PADDING_VALUE
+from app.faces.types import Detection
+from app.pictures.types import Image
+from app.runtimes.choose import TorchRuntime
+from app.weights import CropRule, DetectorCard, load_state
 from training.emotion.data import EmotionSplit
 from training.errors import RunError
 from training.manifest_entry import read_card

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision import models
 
-from app.vision.my_model import LABELS, MyModel
+from app.runtimes.torch.my_model import MyModel
+from app.weights import LABELS
 from training.errors import RunError
 
 MY_MODEL = "my_model"

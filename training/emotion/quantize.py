@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from app.vision.emotion import EmotionClassifier, normalize_faces
-from app.vision.runtime import Runtime
-from app.vision.weights import EmotionCard, Int8Files, load_state
+from app.faces.classify import EmotionClassifier, normalize_faces
+from app.runtimes.choose import Runtime
+from app.weights import EmotionCard, Int8Files, load_state
 from training.emotion.data import VALIDATION_SPLIT, EmotionSplit
 from training.emotion.evaluate import report_split
 from training.manifest_entry import read_card

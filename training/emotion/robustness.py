@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from app.vision.crop import WHOLE_PICTURE, crop_faces
-from app.vision.my_model import INPUT_SIZE_PX
+from app.faces.crop import WHOLE_PICTURE, crop_faces
+from app.weights import INPUT_SIZE_PX
 from training.emotion.data import EmotionSplit
 from training.emotion.evaluate import join_all
 from training.emotion.predict import predict_logits

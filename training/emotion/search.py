@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-from app.vision.device import has_native_bf16
+from app.runtimes.torch.device import has_native_bf16
 from training.emotion.data import EmotionSplit
 from training.emotion.history import EpochRow
 from training.emotion.recipe import Recipe

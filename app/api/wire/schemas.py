@@ -1,0 +1,140 @@
+"""The wire format as pydantic models; the only place that shapes JSON."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.wire.problems import Problem
+from app.faces.types import DetectOptions, Face, ImageFaces
+from app.weights import LABELS, Manifest
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class OptionFields(BaseModel):
+    """Options of a detection, as query parameters or as form fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_faces: int | None = Field(default=None, ge=1, le=1000, description="At most this many faces, largest first.")
+    min_face_px: float = Field(
+        default=0.0, ge=0, le=100_000, description="Leave out faces whose shorter side is below this many pixels."
+    )
+    score_threshold: float | None = Field(
+        default=None, ge=0.05, le=1, description="Lowest detector confidence; default: the weights' own."
+    )
+
+    def to_options(self) -> DetectOptions:
+        """Convert to plain values for the engine."""
+        return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold)
+
+
+class Box(BaseModel):
+    """A box in pixels of the upright image; the origin is its top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class EmotionFields(BaseModel):
+    """The emotion of one face."""
+
+    emotion: str = Field(description="The label with the highest probability.")
+    confidence: Share = Field(description="That probability.")
+    probabilities: dict[str, Share] = Field(description="A probability for each label; they sum to 1.")
+
+
+class FaceOut(EmotionFields):
+    """One face."""
+
+    box: Box
+    detection_confidence: Share = Field(description="How sure the detector is that this is a face.")
+    track_id: int | None = Field(default=None, description="The same face over the frames of a stream; else null.")
+
+
+class ImageOut(BaseModel):
+    """Size of the upright image in pixels."""
+
+    width: int
+    height: int
+
+
+class ModelNames(BaseModel):
+    """Which weights answered; see GET /models for more."""
+
+    detector: str
+    emotion: str
+
+
+class DetectOut(BaseModel):
+    """The faces of one picture, largest first; no face is an empty list."""
+
+    image: ImageOut
+    faces: list[FaceOut]
+    timings_ms: dict[str, float] = Field(description="Milliseconds by stage; detect and classify are of the batch.")
+    model: ModelNames
+
+
+class ClassifyOut(EmotionFields):
+    """The emotion of one picture that is already a face."""
+
+    model: ModelNames
+
+
+class ErrorOut(BaseModel):
+    """A file of a batch that could not be answered."""
+
+    error: Problem
+
+
+class DetectBatchOut(BaseModel):
+    """One entry per file, in request order."""
+
+    results: list[DetectOut | ErrorOut]
+
+
+class ClassifyBatchOut(BaseModel):
+    """One entry per file, in request order."""
+
+    results: list[ClassifyOut | ErrorOut]
+
+
+def model_names(manifest: Manifest) -> ModelNames:
+    """Name both weights files with the start of their hash."""
+    cards = (manifest.detector, manifest.emotion)
+    detector, emotion = (f"{card.file.removesuffix('.safetensors')}@{card.sha256[:12]}" for card in cards)
+    return ModelNames(detector=detector, emotion=emotion)
+
+
+def emotion_fields(probabilities: Sequence[float]) -> EmotionFields:
+    """Name the most probable label."""
+    best = max(range(len(LABELS)), key=lambda index: probabilities[index])
+    return EmotionFields(
+        emotion=LABELS[best],
+        confidence=probabilities[best],
+        probabilities=dict(zip(LABELS, probabilities, strict=True)),
+    )
+
+
+def face_out(face: Face) -> FaceOut:
+    """Write one face."""
+    left, top, right, bottom = face.detection.xyxy
+    return FaceOut(
+        box=Box(x=round(left, 2), y=round(top, 2), width=round(right - left, 2), height=round(bottom - top, 2)),
+        detection_confidence=round(face.detection.score, 4),
+        track_id=face.track_id,
+        **emotion_fields(face.probabilities).model_dump(),
+    )
+
+
+def detect_out(found: ImageFaces, names: ModelNames) -> DetectOut:
+    """Write the answer for one picture."""
+    return DetectOut(
+        image=ImageOut(width=found.width, height=found.height),
+        faces=[face_out(face) for face in found.faces],
+        timings_ms={stage: round(value, 2) for stage, value in found.timings_ms.items()},
+        model=names,
+    )

@@ -1,0 +1,52 @@
+"""Draws boxes and labels on a picture."""
+
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from app.faces.types import Face, ImageFaces
+from app.pictures.types import Image
+from app.weights import LABELS
+
+COLOURS: dict[str, str] = {
+    "angry": "#ff8f80",
+    "happy": "#f7c75a",
+    "sad": "#8fc3f8",
+    "surprise": "#d2abf8",
+    "neutral": "#ccd7d8",
+}
+"""Bright on any picture, each readable under dark letters; the page uses the same."""
+INK = "#12191b"
+
+
+def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
+    """Draw every face's box with its most probable label.
+
+    Args:
+        image: RGB, uint8, shape (H, W, 3).
+        found: The faces found in it.
+
+    Returns:
+        A new RGB picture of the same size.
+    """
+    picture = Pillow.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    for face in reversed(found.faces):
+        _draw_face(draw, face, picture.size)
+    return picture
+
+
+def _draw_face(draw: ImageDraw.ImageDraw, face: Face, size: tuple[int, int]) -> None:
+    left, top, right, bottom = face.detection.xyxy
+    best = max(range(len(LABELS)), key=lambda index: face.probabilities[index])
+    colour = COLOURS[LABELS[best]]
+    line_px = max(2, round(max(size) / 400))
+    draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=INK, width=line_px + 2)
+    draw.rectangle((left, top, right, bottom), outline=colour, width=line_px)
+    font = ImageFont.load_default(max(14, round(max(size) / 50)))
+    text = f"{LABELS[best]} {face.probabilities[best]:.0%}"
+    text_left, text_top, text_right, text_bottom = draw.textbbox((0, 0), text, font=font)
+    width, height = text_right - text_left + 8, text_bottom - text_top + 8
+    x = min(max(0.0, left), max(0.0, size[0] - width))
+    y = top - height if top >= height else min(bottom, size[1] - height)
+    draw.rectangle((x, y, x + width, y + height), fill=colour)
+    draw.text((x + 4 - text_left, y + 4 - text_top), text, font=font, fill=INK)

@@ -1,0 +1,74 @@
+"""Searching large JPEGs at a fraction of their size: how small it may be, and mapping back to original pixels."""
+
+import math
+from dataclasses import replace
+
+from app.faces.crop import crop_square
+from app.faces.types import Box, DetectOptions, ImageFaces
+from app.pictures.types import Picture, Rectangle
+from app.weights import EmotionCard, Manifest
+
+DETECTOR_SIDES = 3
+"""A reduced picture's longer side has at least so many times the pixels of the detector's input.
+
+From there on a cut of 3 pixels changes the detector's answers more than the reduction does (docs/architecture.md).
+"""
+
+NEIGHBOURS_PX = 2
+"""Pixels around a crop's square that its bilinear samples may look at, and one to spare for rounding."""
+
+
+def least_long_side_px(manifest: Manifest) -> int:
+    """Return how many pixels a picture's longer side must keep for its faces to be found as in the original."""
+    return DETECTOR_SIDES * manifest.detector.input_size_px
+
+
+def options_in(picture: Picture, options: DetectOptions) -> DetectOptions:
+    """Convert options for the original into options for the picture as decoded."""
+    return replace(options, min_face_px=options.min_face_px * picture.image.shape[1] / picture.width)
+
+
+def short_of_detail(found: ImageFaces, picture: Picture, card: EmotionCard) -> list[int]:
+    """Return which faces to crop from the original, because their crop is smaller than My_model's input.
+
+    Args:
+        found: Faces in pixels of the picture's image.
+        picture: Where they were found; at full size it has all the detail there is.
+        card: My_model's crop rule and input size.
+
+    Returns:
+        Positions in `found.faces`.
+    """
+    if not picture.reduced:
+        return []
+    sides = [crop_square(face.detection.xyxy, card.crop)[2] for face in found.faces]
+    return [position for position, side in enumerate(sides) if side < card.input_size_px]
+
+
+def part_around(xyxy: Box, found: ImageFaces, card: EmotionCard) -> tuple[Rectangle, Box]:
+    """Return the part of a picture that holds all pixels `crop_faces` reads for a face.
+
+    Args:
+        xyxy: The face's box.
+        found: The answer containing the face; its size is the picture's.
+        card: My_model's crop rule.
+
+    Returns:
+        The part, and the box in pixels of the part.
+    """
+    x, y, side = crop_square(xyxy, card.crop)
+    half = side / 2 + NEIGHBOURS_PX
+    left, top = max(0, math.floor(x - half)), max(0, math.floor(y - half))
+    right, bottom = min(found.width, math.ceil(x + half)), min(found.height, math.ceil(y + half))
+    return (left, top, right, bottom), (xyxy[0] - left, xyxy[1] - top, xyxy[2] - left, xyxy[3] - top)
+
+
+def in_original_pixels(found: ImageFaces, picture: Picture) -> ImageFaces:
+    """Map what was found in a picture's image to the pixels of its original.
+
+    Where the original's side is not a multiple of the reduction, the last reduced pixel of a row covers less than the
+    others but counts the same, which moves a box by less than 4 pixels of at least 3840.
+    """
+    x, y = picture.width / found.width, picture.height / found.height
+    faces = tuple(replace(face, detection=face.detection.scaled(x, y)) for face in found.faces)
+    return replace(found, width=picture.width, height=picture.height, faces=faces)

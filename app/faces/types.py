@@ -1,0 +1,98 @@
+"""Faces as plain values."""
+
+from dataclasses import dataclass, field
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in float pixels (xyxy)."""
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """A caller's options for one picture.
+
+    Attributes:
+        max_faces: At most this many faces, the largest; None for all.
+        min_face_px: Faces whose shorter side is below this many pixels of the original are left out.
+        score_threshold: Lowest detector score, 0..1; None for the manifest's default.
+    """
+
+    max_faces: int | None = None
+    min_face_px: float = 0.0
+    score_threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face box.
+
+    Attributes:
+        xyxy: Left, top, right, bottom in float pixels of the original image, inside it.
+        score: The detector's confidence, 0..1.
+    """
+
+    xyxy: tuple[float, float, float, float]
+    score: float
+
+    def scaled(self, x: float, y: float) -> "Detection":
+        """Return this detection in a picture that is `x` times as wide and `y` times as high."""
+        left, top, right, bottom = self.xyxy
+        return Detection((left * x, top * y, right * x, bottom * y), self.score)
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels."""
+        left, top, right, bottom = self.xyxy
+        return (right - left) * (bottom - top)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle, (x, y) in pixels."""
+        left, top, right, bottom = self.xyxy
+        return (left + right) / 2, (top + bottom) / 2
+
+    @property
+    def longer_side_px(self) -> float:
+        """Length of the longer side in pixels."""
+        left, top, right, bottom = self.xyxy
+        return max(right - left, bottom - top)
+
+    @property
+    def shorter_side_px(self) -> float:
+        """Length of the shorter side in pixels."""
+        left, top, right, bottom = self.xyxy
+        return min(right - left, bottom - top)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detection with its emotion.
+
+    Attributes:
+        detection: Where the face is.
+        probabilities: One for each of `LABELS`, in that order; they sum to 1.
+        track_id: Identifies the face across the frames of a stream; None outside one.
+        raw_probabilities: Those of this frame alone if `probabilities` are smoothed over time; else None.
+    """
+
+    detection: Detection
+    probabilities: tuple[float, ...]
+    track_id: int | None = None
+    raw_probabilities: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ImageFaces:
+    """The answer for one picture.
+
+    Attributes:
+        width: Width of the upright original in pixels.
+        height: Height of the upright original in pixels.
+        faces: Sorted by area, largest first.
+        timings_ms: Milliseconds per stage: `detect` and `classify` for the whole batch; from the engine, `decode` and
+            `detail` for this picture.
+    """
+
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+    timings_ms: dict[str, float] = field(default_factory=dict)

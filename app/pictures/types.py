@@ -1,0 +1,32 @@
+"""Pictures as plain values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""A picture: RGB, uint8, shape (H, W, 3), upright."""
+
+Rectangle = tuple[int, int, int, int]
+"""Left, top, right and bottom in whole pixels; right and bottom are outside."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture, possibly at a fraction of its size.
+
+    Attributes:
+        image: Its pixels.
+        width: Width of the upright original in pixels.
+        height: Height of the upright original in pixels.
+    """
+
+    image: Image
+    width: int
+    height: int
+
+    @property
+    def reduced(self) -> bool:
+        """Whether `image` is smaller than the original."""
+        return self.image.shape[:2] != (self.height, self.width)
