@@ -2,8 +2,8 @@
 #
 #   docker build --target cpu -t mien:cpu .
 #
-# `cpu` and `gpu` hold the same files: PyTorch's default build computes on both. All three share one large layer of
-# dependencies, which lasts until these change; what differs from version to version is a small layer on top.
+# `cpu` holds OpenVINO alone; `gpu` and `training` add PyTorch, as layers of their own. A layer of dependencies lasts
+# until these change; what differs from version to version is a small layer on top.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 # What pyproject.toml asks for, as files of their own: they stay the same, and so do the layers below, when it gets a new
@@ -13,25 +13,30 @@ WORKDIR /src
 COPY pyproject.toml ./
 COPY deploy/requirements.py deploy/
 RUN python deploy/requirements.py > serving.txt \
- && python deploy/requirements.py openvino >> serving.txt \
+ && python deploy/requirements.py gpu > gpu.txt \
  && python deploy/requirements.py train > training.txt
 
 FROM ${PYTHON_IMAGE} AS dependencies
-ARG TORCH_INDEX=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/mien/bin:$PATH
 RUN python -m venv /opt/mien
 WORKDIR /src
 COPY constraints.txt ./
 COPY --from=requirements /src/serving.txt ./
-RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    --requirement serving.txt
+RUN pip install --constraint constraints.txt --requirement serving.txt
 
 FROM dependencies AS dependencies-without-pip
 RUN pip uninstall --yes pip
 
 # What is installed under another prefix is only what is not in /opt/mien yet; a copy puts it there.
+FROM dependencies AS gpu-extras
+ARG TORCH_INDEX=""
+COPY --from=requirements /src/gpu.txt ./
+RUN pip install --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
+    --prefix /opt/extras --requirement gpu.txt
+
 FROM dependencies AS training-extras
 COPY --from=requirements /src/training.txt ./
+COPY --from=gpu-extras /opt/extras /opt/mien
 RUN pip install --constraint constraints.txt --prefix /opt/extras --requirement training.txt
 
 FROM dependencies AS package
@@ -53,25 +58,31 @@ ENV PATH=/opt/mien/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
 WORKDIR /tmp
 USER 10001:10001
 
-FROM run AS training
+FROM run AS run-gpu
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=gpu-extras /opt/extras /opt/mien
+
+FROM run-gpu AS training
 COPY --from=training-extras /opt/extras /opt/mien
 COPY --from=package /opt/package /opt/mien
 ENTRYPOINT ["python", "-m", "training"]
 CMD ["--help"]
 
-FROM run AS serving
+FROM run-gpu AS gpu
 COPY --from=package /opt/package /opt/mien
-ENV MIEN_HOST=0.0.0.0 MIEN_PORT=8000 MIEN_LOG_FORMAT=json
+ENV MIEN_DEVICE=cuda MIEN_HOST=0.0.0.0 MIEN_PORT=8000 MIEN_LOG_FORMAT=json
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['MIEN_PORT']}/readyz\", timeout=4)"]
 ENTRYPOINT ["mien"]
 CMD ["serve"]
 
-FROM serving AS gpu
-ENV MIEN_DEVICE=cuda NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
-
 # Last, so that it is also what `docker build .` makes.
-FROM serving AS cpu
-ENV MIEN_DEVICE=cpu
+FROM run AS cpu
+COPY --from=package /opt/package /opt/mien
+ENV MIEN_DEVICE=cpu MIEN_HOST=0.0.0.0 MIEN_PORT=8000 MIEN_LOG_FORMAT=json
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['MIEN_PORT']}/readyz\", timeout=4)"]
+ENTRYPOINT ["mien"]
+CMD ["serve"]

@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 
 .PHONY: serve test lint format clean
 
+# Where an NVIDIA driver answers, PyTorch comes too.
+SERVE_EXTRAS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo '[gpu]')
+
 serve: $(VENV)/.serve
 	$(BIN)/mien serve
 
@@ -33,7 +36,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[openvino]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.$(SERVE_EXTRAS)'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

@@ -109,7 +109,11 @@ def watch(
     """Follow the faces in a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
     from app.faces.types import DetectOptions
     from app.main import load_pipeline
-    from app.watch.command import watch_source
+
+    try:
+        from app.watch.command import watch_source
+    except ModuleNotFoundError as missing:
+        raise _fail(f"{missing.name} is not installed, which reads videos: pip install 'mien[watch]'.") from missing
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)

@@ -10,7 +10,7 @@ from limits import parse as parse_rate
 from starlette.routing import Route, WebSocketRoute
 
 from app import __version__
-from app.api import detect, health, metrics, page, source
+from app.api import detect, health, metrics, models, page, source
 from app.api.deps import Services
 from app.api.guards.access import AccessMiddleware
 from app.api.guards.api_keys import ApiKeysMiddleware, describe_keys
@@ -31,7 +31,7 @@ from app.weights import default_weights_dir
 if TYPE_CHECKING:
     from app.faces.pipeline import Pipeline
 
-ROUTERS = (detect.router, stream.router, health.router, metrics.router, source.router)
+ROUTERS = (detect.router, stream.router, health.router, models.router, metrics.router, source.router)
 
 STALL_S_PER_PICTURE = 8.0
 """A large batch counts as hung only after so long. A crowd of 300 faces takes 0.6 to 2 s on two cores."""
@@ -46,14 +46,13 @@ def load_pipeline(settings: Settings) -> "Pipeline":
     """Load the networks that the settings describe.
 
     Raises:
-        MienError: As `Pipeline.load`.
+        MienError: As `choose_runtime` and `Pipeline.load`.
     """
-    from app.faces.pipeline import Pipeline  # importing torch takes seconds: not on the event loop
+    from app.faces.pipeline import Pipeline  # importing OpenVINO or PyTorch takes a while: not on the event loop
+    from app.runtimes.choose import choose_runtime
 
-    weights_dir = settings.weights_dir or default_weights_dir()
-    return Pipeline.load(
-        weights_dir, settings.device, settings.precision, settings.threads, runtime_name=settings.runtime
-    )
+    runtime = choose_runtime(settings.runtime, settings.device, settings.precision, settings.threads)
+    return Pipeline.load(settings.weights_dir or default_weights_dir(), runtime)
 
 
 def make_engine(settings: Settings, metrics: Metrics) -> Engine:

@@ -16,7 +16,7 @@ from app.faces.pipeline import Pipeline
 from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.open import decode_image
 from app.pictures.types import Image
-from app.runtimes.choose import THREADS_THERE
+from app.runtimes.processor import usable_cores
 from benchmarks.networks import load_pipeline
 
 MAX_BATCH_SIZE = Settings.model_fields["max_batch_size"].default
@@ -47,7 +47,7 @@ class PipelineAPI(litserve.LitAPI):
 
 def main(port: Annotated[int, typer.Option(help="Port to listen on.")]) -> None:
     """Serve on this machine only."""
-    os.environ["OMP_NUM_THREADS"] = str(THREADS_THERE)  # ultralytics has set it to 1, which the worker would inherit
+    os.environ["OMP_NUM_THREADS"] = str(usable_cores())  # ultralytics has set it to 1, which the worker would inherit
     api = PipelineAPI(max_batch_size=MAX_BATCH_SIZE, api_path="/detect")
     server = litserve.LitServer(api, accelerator="auto")
     server.run(host="127.0.0.1", port=port, generate_client_file=False)

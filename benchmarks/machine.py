@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from app.runtimes.choose import THREADS_THERE
+from app.runtimes.processor import usable_cores
+from benchmarks.installed import installed_mb
 from benchmarks.results import Machine
 from benchmarks.server import ROOT
 
@@ -24,11 +25,12 @@ def describe_machine() -> Machine:
     return Machine(
         date=datetime.now(UTC).date().isoformat(),
         processor=_processor(),
-        cores=THREADS_THERE,
+        cores=usable_cores(),
         memory_gb=psutil.virtual_memory().total / 1e9,
         system=platform.platform(terse=True),
         busy_before=os.getloadavg()[0],
         versions={"python": platform.python_version(), **_versions()},
+        installed_mb=installed_mb(),
         commit=_commit(),
     )
 

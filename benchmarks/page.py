@@ -81,8 +81,8 @@ def _machine(results: Results) -> str:
     kind = "**A quick run: good enough to see a break, not to quote.**\n\n" if results.quick else ""
     return (
         f"{kind}{machine.date}, commit {machine.commit}: {machine.processor}, {machine.cores} cores, "
-        f"{machine.memory_gb:.0f} GB, {machine.system}. The networks ran on {networks.device} by {networks.runtime} in "
-        f"{networks.precision} with {networks.threads} threads; rounds: {len(results.rounds)}, "
+        f"{machine.memory_gb:.0f} GB, {machine.system}. The networks ran on {networks.runtime}; a plain "
+        f"install takes {machine.installed_mb:.0f} MB; rounds: {len(results.rounds)}, "
         f"{results.seconds / 60:.0f} minutes, load average {machine.busy_before:.1f} in the minute before.\n\n"
         f"Versions: {versions}.\n"
     )

@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 LoopName = Literal["one by one", "batches of 16", "decode overlapped", "fer"]
-Precision = Literal["bf16", "fp32", "int8"]
+Precision = Literal["auto", "bf16", "fp32", "int8"]
+"""The setting MIEN_PRECISION."""
 ServerName = Literal["mien", "mien, int8", "usual way", "usual way, threads", "LitServe"]
 
 
@@ -153,6 +154,7 @@ class Machine(Frozen):
         busy_before: Processes that wanted a core in the minute before the run, on average; an install or build just
             before still counts.
         versions: By distribution.
+        installed_mb: Size of the files of a plain install: Mien's dependencies and theirs.
         commit: The checkout's commit; with a plus sign if files differ from it.
     """
 
@@ -163,13 +165,18 @@ class Machine(Frozen):
     system: str
     busy_before: float
     versions: dict[str, str]
+    installed_mb: float
     commit: str
 
 
 class Networks(Frozen):
-    """How the pipeline computed."""
+    """How the pipeline computed.
 
-    device: str
+    Attributes:
+        runtime: Its own description: library, version, each network's format, device.
+        precision: The setting.
+    """
+
     runtime: str
     precision: Precision
     threads: int

@@ -12,7 +12,7 @@ from benchmarks.results import Precision, RightAnswers
 from benchmarks.server import MIEN, RunningServer, running
 
 BOX_PX = 1.0
-PROBABILITY: dict[Precision, float] = {"bf16": 0.02, "fp32": 1e-3, "int8": 0.02}
+PROBABILITY: dict[Precision, float] = {"auto": 0.02, "bf16": 0.02, "fp32": 1e-3, "int8": 0.02}
 """How far an answer may be from the lone one: other batch sizes take other arithmetic paths."""
 
 Face = tuple[tuple[float, ...], tuple[float, ...]]

@@ -4,25 +4,26 @@
 
 Prints one JSON object.
 
-No function of one stage calls one of another, so the shares add up; what none of them covers (normalising, decoding of
-boxes, copies, Python) is the rest.
+No function of one stage calls one of another, so the shares add up; what none of them covers (boxes, softmax, copies,
+Python) is the rest.
 """
 
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from app.faces import find as detector
 from app.faces import pipeline as pipeline_module
 from app.faces.pipeline import Pipeline
 from app.faces.types import DetectOptions
+from app.manifest import EMOTION
 from benchmarks.bare import decode
-from benchmarks.networks import finish, load_pipeline
+from benchmarks.networks import load_pipeline
 from benchmarks.pictures import photo_bytes
 from benchmarks.results import Stages
 from benchmarks.server import MEGABYTE
@@ -31,24 +32,17 @@ REST = "rest"
 
 
 class Stopwatch:
-    """Seconds by stage.
+    """Seconds by stage."""
 
-    Args:
-        wait: Called before the clock is read: on a GPU, a call returns before its work is done.
-    """
-
-    def __init__(self, wait: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self._wait = wait
 
     def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a timed version of the function."""
 
         def call(*arguments: Any, **named: Any) -> Any:
-            self._wait()
             began = time.perf_counter()
             result = function(*arguments, **named)
-            self._wait()
             self.seconds[stage] += time.perf_counter() - began
             return result
 
@@ -75,16 +69,16 @@ def targets_of(pipeline: Pipeline) -> dict[str, tuple[object, str]]:
     """Return which attribute does the work of each stage."""
     return {
         "letterbox": (detector, "letterbox"),
-        "detector": (pipeline.detector, "network"),
-        "NMS": (detector, "batched_nms"),
+        "detector": (pipeline.detector, "_network"),
+        "NMS": (detector, "suppress"),
         "crop": (pipeline_module, "crop_faces"),
-        "classify": (pipeline, "classifier"),
+        "classify": (pipeline.classifiers[EMOTION], "_network"),
     }
 
 
 def shares(pipeline: Pipeline, payload: bytes, seconds: float) -> dict[str, float]:
     """Return each stage's share of the time of pictures answered one by one; they sum to 1."""
-    watch = Stopwatch(lambda: finish(pipeline))
+    watch = Stopwatch()
     options = DetectOptions()
     decoding = watch.timed("decode", decode)
     with watch.watching(targets_of(pipeline)):
@@ -98,13 +92,18 @@ def shares(pipeline: Pipeline, payload: bytes, seconds: float) -> dict[str, floa
     return {**parts, REST: 1.0 - sum(parts.values())}
 
 
+def gpu_megabytes() -> float | None:
+    """Return the most memory of a GPU that PyTorch has held; None if it has not run."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.max_memory_allocated() / MEGABYTE if torch is not None and torch.cuda.is_available() else None
+
+
 def main(seconds: Annotated[float, typer.Option(help="Length.")] = 5.0) -> None:
     """Print the shares."""
     pipeline = load_pipeline()
     pipeline.warm_up()
     measured = shares(pipeline, photo_bytes(), seconds)
-    gpu_mb = torch.cuda.max_memory_allocated() / MEGABYTE if pipeline.device.type == "cuda" else None
-    typer.echo(Stages(shares=measured, gpu_mb=gpu_mb).model_dump_json())
+    typer.echo(Stages(shares=measured, gpu_mb=gpu_megabytes()).model_dump_json())
 
 
 if __name__ == "__main__":

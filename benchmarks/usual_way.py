@@ -16,24 +16,31 @@ from PIL import Image
 from torchvision.transforms import functional
 from ultralytics import YOLO
 
-from app.faces.classify import MEAN, STD
 from app.faces.crop import crop_square
+from app.manifest import EMOTION, INPUT_SIZE_PX, load_manifest
 from app.runtimes.torch.my_model import MyModel
+from app.runtimes.torch.state import fill, parse_state
 from app.runtimes.torch.yolov8 import ARCHITECTURE, build_yolov8n
-from app.weights import INPUT_SIZE_PX, default_weights_dir, fill, load_manifest, load_state
+from app.weights import default_weights_dir, network_files
 
 weights_dir = default_weights_dir()
 manifest = load_manifest(weights_dir)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
+
+def state_of(name: str) -> dict[str, torch.Tensor]:
+    """Read a network's weights."""
+    return parse_state(network_files(manifest, name, weights_dir).read_state(), name)
+
+
 network = build_yolov8n(len(manifest.detector.labels))
-fill(network, load_state(weights_dir, manifest.detector), manifest.detector.file)
+fill(network, state_of(manifest.detector_name), manifest.detector_name)
 yolo = YOLO(ARCHITECTURE)
 yolo.model = network.eval()
 yolo.predict(Image.new("RGB", (1280, 720)), verbose=False)  # or the first requests would set it up, several at once
 
 classifier = MyModel(len(manifest.emotion.labels))
-fill(classifier, load_state(weights_dir, manifest.emotion), manifest.emotion.file)
+fill(classifier, state_of(manifest.classifiers[EMOTION][0]), EMOTION)
 classifier = classifier.eval().to(device)
 
 app = FastAPI()
@@ -54,7 +61,7 @@ def classify(picture: Image.Image, box: list[float]) -> dict[str, float]:
     x, y, side = crop_square((box[0], box[1], box[2], box[3]), manifest.emotion.crop)
     corners = (round(x - side / 2), round(y - side / 2), round(x + side / 2), round(y + side / 2))
     face = picture.crop(corners).convert("L").resize((INPUT_SIZE_PX, INPUT_SIZE_PX))
-    tensor = functional.normalize(functional.to_tensor(face), [MEAN], [STD])
+    tensor = functional.normalize(functional.to_tensor(face), [0.5], [0.5])
     logits = classifier(tensor.unsqueeze(0).to(device))[0] / manifest.emotion.temperature
     return dict(zip(manifest.emotion.labels, logits.softmax(dim=0).tolist(), strict=True))
 

@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,31 +13,31 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from app.config import Settings
-from app.faces.types import Box, Detection, DetectOptions, Face, ImageFaces
+from app.faces.types import Answer, Box, Detection, DetectOptions, Face, ImageFaces
 from app.main import create_app
+from app.manifest import EMOTION, LABELS, ArtifactFile, Artifacts, ClassifierCard, CropRule, DetectorCard, Manifest
 from app.pictures.types import Image
 from app.serving.engine import Engine, EngineLimits
-from app.weights import CropRule, DetectorCard, EmotionCard, Manifest
-
-CACHE = tempfile.TemporaryDirectory(prefix="mien-tests-")
-os.environ["XDG_CACHE_HOME"] = CACHE.name
-"""Networks converted by the tests and the servers that they start, apart from the user's."""
-
-LABELS = ("angry", "happy", "sad", "surprise", "neutral")
 
 
 def make_manifest() -> Manifest:
-    shared = {"sha256": "0" * 64, "parameters": 1, "training": {}, "metrics": {}, "licence": "none", "data": ()}
-    return Manifest(
-        detector=DetectorCard(
-            file="detector.safetensors", architecture="yolov8n", labels=("face",), input_size_px=640,
-            score_threshold=0.4, iou_threshold=0.5, **shared,
-        ),
-        emotion=EmotionCard(
-            file="emotion.safetensors", architecture="my_model", labels=LABELS, input_size_px=48, mean=0.5, std=0.5,
-            crop=CropRule(margin=0.2, shift_y=0.0), temperature=1.0, **shared,
-        ),
+    artifacts = Artifacts(state=ArtifactFile(file="state.safetensors", sha256="0" * 64))
+    shared = {
+        "artifacts": artifacts, "parameters": 1, "training": {}, "metrics": {}, "licence": "none", "data": (),
+    }  # fmt: skip
+    detector = DetectorCard(
+        architecture="yolov8n", labels=("face",), input_size_px=640, score_threshold=0.4, iou_threshold=0.5, **shared
+    )
+    emotion = ClassifierCard(
+        attribute=EMOTION, architecture="my_model", labels=LABELS, input_size_px=48,
+        crop=CropRule(margin=0.2, shift_y=0.0), temperature=1.0, **shared,
     )  # fmt: skip
+    return Manifest(networks={"detector": detector, "emotion": emotion})
+
+
+def emotion(probabilities: Sequence[float], raw: Sequence[float] | None = None) -> dict[str, Answer]:
+    """Return the answers of one face that has only an emotion."""
+    return {EMOTION: Answer(LABELS, tuple(probabilities), None if raw is None else tuple(raw))}
 
 
 def digest_probabilities(image: Image) -> tuple[float, ...]:
@@ -53,6 +51,7 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.manifest = make_manifest()
+        self.runtime = "nothing"
         self.batch_sizes: list[int] = []
         self.warmed_up = False
         self.options: list[DetectOptions] = []
@@ -66,16 +65,13 @@ class FakePipeline:
         self.options += options
         return [self._faces(image, each) for image, each in zip(images, options, strict=True)]
 
-    def classify(self, images: Sequence[Image]) -> list[tuple[float, ...]]:
-        return [digest_probabilities(image) for image in images]
-
-    def classify_boxes(self, images: Sequence[Image], boxes: Sequence[Box]) -> list[tuple[float, ...]]:
-        return [digest_probabilities(image) for image, _ in zip(images, boxes, strict=True)]
+    def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[dict[str, Answer]]:
+        return [emotion(digest_probabilities(image)) for image, _ in zip(images, boxes, strict=True)]
 
     def _faces(self, image: Image, options: DetectOptions) -> ImageFaces:
         height, width = image.shape[:2]
         detection = Detection((0.0, 0.0, width / 2, height / 2), options.score_threshold or 0.9)
-        face = Face(detection, digest_probabilities(image))
+        face = Face(detection, emotion(digest_probabilities(image)))
         return ImageFaces(width, height, (face,), {"detect": 1.0, "classify": 1.0})
 
 

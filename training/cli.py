@@ -1,4 +1,4 @@
-"""The command line of the training package: `python -m training emotion|detector|quantize ...`."""
+"""The command line of the training package: `python -m training emotion|detector|graph|quantize ...`."""
 
 import sys
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import typer
 
 from app.errors import MienError
+from training.commands.artifacts import graph, quantize
 from training.commands.compare import compare
 from training.commands.detector import app as detector_app
 from training.commands.emotion import app as emotion_app
-from training.commands.quantize import app as quantize_app
 from training.commands.search import search
 from training.errors import TrainingError
 
@@ -23,7 +23,8 @@ emotion_app.command()(search)
 emotion_app.command()(compare)
 app.add_typer(emotion_app, name="emotion")
 app.add_typer(detector_app, name="detector")
-app.add_typer(quantize_app, name="quantize")
+app.add_typer(graph, name="graph")
+app.add_typer(quantize, name="quantize")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from app.errors import WeightsError
-from app.weights import fill
+from app.runtimes.torch.state import fill
 from training.errors import RunError
 
 LICENCE = "AGPL-3.0-or-later"

@@ -1,7 +1,7 @@
-"""One entry of weights/manifest.json, written without needing the other one.
+"""One entry of weights/manifest.json, written without needing the others.
 
-The server reads the whole manifest through `app.weights.Manifest`; while only one model has been exported, the
-file has one entry and the server refuses it.
+The server reads the whole manifest through `app.manifest.Manifest`; while only one network has been exported, the file
+has one entry and the server refuses it.
 """
 
 from collections.abc import Mapping
@@ -10,51 +10,86 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from app.weights import MANIFEST, CropRule, DetectorCard, EmotionCard
+from app.manifest import EMOTION, MANIFEST, ClassifierCard, CropRule, DetectorCard
 from training.errors import RunError
 from training.files import read_json, write_json
 
-SCHEMA_VERSION = 1
-Card = TypeVar("Card", DetectorCard, EmotionCard)
+SCHEMA_VERSION = 2
+Card = TypeVar("Card", DetectorCard, ClassifierCard)
+
+FIND, CLASSIFY = "find", "classify"
 
 
 def read_entries(weights_dir: Path) -> dict[str, Any]:
-    """Return the manifest as a plain dict; empty if there is none yet.
+    """Return the manifest's networks as plain dicts by name; none if there is no manifest yet.
 
     Raises:
-        RunError: If the file exists and is not a JSON object.
+        RunError: If the file exists and is not a manifest of this version.
     """
     path = weights_dir / MANIFEST
-    return read_json(path) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    manifest = read_json(path)
+    if manifest.get("schema_version") != SCHEMA_VERSION or not isinstance(manifest.get("networks"), dict):
+        raise RunError(f"{path} is not a manifest of version {SCHEMA_VERSION}: export both networks into a new folder.")
+    networks: dict[str, Any] = manifest["networks"]
+    return networks
 
 
-def read_card(weights_dir: Path, kind: type[Card]) -> Card:
-    """Return one model's entry, even while the manifest has no other.
+def read_entry(weights_dir: Path, kind: type[Card], attribute: str | None = None) -> tuple[str, Card]:
+    """Return one network's name and entry, even while the manifest has no other.
+
+    Args:
+        weights_dir: Folder of manifest.json.
+        kind: The detector's or a classifier's.
+        attribute: Of the classifier.
 
     Raises:
         RunError: If it is missing or invalid.
     """
-    name = _name(kind)
-    entry = read_entries(weights_dir).get(name)
-    if entry is None:
-        raise RunError(f"{weights_dir / MANIFEST} has no entry {name!r} yet: run `{name} export` first.")
+    what = (FIND, None) if issubclass(kind, DetectorCard) else (CLASSIFY, attribute)
+    name, entry = next((pair for pair in read_entries(weights_dir).items() if _does(pair[1]) == what), (None, None))
+    if name is None:
+        command = attribute or "detector"
+        raise RunError(f"{weights_dir / MANIFEST} has no network for this yet: run `{command} export` first.")
     try:
-        return kind.model_validate(entry)
+        return name, kind.model_validate(entry)
     except ValidationError as error:
         raise RunError(f"{weights_dir / MANIFEST}: the entry {name!r} is not valid ({error}).") from error
 
 
-def write_entry(weights_dir: Path, card: DetectorCard | EmotionCard) -> None:
-    """Replace the card's entry in the manifest and keep the other one.
+def write_entry(weights_dir: Path, name: str, card: DetectorCard | ClassifierCard) -> None:
+    """Put a network into the manifest in the place of the one with the same name or for the same purpose.
 
     Args:
-        weights_dir: Folder of manifest.json; the file that the card names should already be there.
+        weights_dir: Folder of manifest.json; the files that the card names should already be there.
+        name: The network's name.
         card: A validated entry.
     """
-    entries = read_entries(weights_dir)
-    entries[_name(type(card))] = card.model_dump(mode="json")
-    ordered = {each: entries[each] for each in ("detector", "emotion") if each in entries}
-    write_json({"schema_version": SCHEMA_VERSION, **ordered}, weights_dir / MANIFEST)
+    entry = card.model_dump(mode="json", by_alias=True)
+    others = {
+        other: value
+        for other, value in read_entries(weights_dir).items()
+        if other != name and _does(value) != _does(entry)
+    }
+    ordered = dict(sorted({**others, name: entry}.items(), key=lambda pair: pair[1].get("task") != FIND))
+    write_json({"schema_version": SCHEMA_VERSION, "networks": ordered}, weights_dir / MANIFEST)
+
+
+def _does(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return a network's task and, of a classifier, its attribute."""
+    return entry.get("task"), entry.get("attribute")
+
+
+def known_entry(weights_dir: Path, task: str, attribute: str | None = None) -> dict[str, Any]:
+    """Return what the manifest says of a network; empty if it is not in it."""
+    return next((each for each in read_entries(weights_dir).values() if _does(each) == (task, attribute)), {})
+
+
+def state_sha256(entry: Mapping[str, Any]) -> str | None:
+    """Return the hash that names a network; None if there is no entry."""
+    sha256: str | None = entry.get("artifacts", {}).get("state", {}).get("sha256")
+    return sha256
 
 
 def crop_rule(
@@ -65,7 +100,7 @@ def crop_rule(
     Raises:
         RunError: If a value is neither given, measured nor in the manifest, or is out of range.
     """
-    known = {**read_entries(weights_dir).get("emotion", {}).get("crop", {}), **measured}
+    known = {**known_entry(weights_dir, CLASSIFY, EMOTION).get("crop", {}), **measured}
     values = {
         "margin": known.get("margin") if margin is None else margin,
         "shift_y": known.get("shift_y") if shift_y is None else shift_y,
@@ -105,12 +140,8 @@ def measured_rule(framing: Path, weights_sha256: str, weights_dir: Path) -> dict
     if not framing.is_file():
         return {}
     measured = read_json(framing)
-    detector_sha256 = read_entries(weights_dir).get("detector", {}).get("sha256")
+    detector_sha256 = state_sha256(known_entry(weights_dir, FIND))
     if (measured.get("weights_sha256"), measured.get("detector_sha256")) != (weights_sha256, detector_sha256):
         raise RunError(f"{framing} was measured with other weights: run `emotion framing` again, or remove the file.")
     rule: dict[str, float] = measured["rule"]
     return rule
-
-
-def _name(kind: type[DetectorCard] | type[EmotionCard]) -> str:
-    return "detector" if issubclass(kind, DetectorCard) else "emotion"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.weights import DetectorCard, EmotionCard, ModelCard
+from app.manifest import ClassifierCard, DetectorCard, GraphFiles, NetworkCard
 from training.emotion.data import TEST_SPLIT
 from training.emotion.evaluate import accuracy_interval
 from training.files import write_payload
@@ -17,14 +17,14 @@ VAL_CHOSE = (
     "The val split also chose the epoch that was kept and the share of the start weights, where one is given below, so "
     "that its figures are slightly optimistic."
 )
-INT8_HEADING = "## In 8-bit integers"
+FILES_HEADING = "## Files and licence"
 LICENCE_NOTE = (
     "The data sets' own terms go on top: they are for research use, several forbid commercial use, and some have no "
     "stated licence. Clear your use with their owners before you rely on these weights commercially."
 )
 
 
-def write_emotion_card(card: EmotionCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
+def write_emotion_card(name: str, card: ClassifierCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
     """Write my_model.md from the manifest entry and evaluation.json; return its path."""
     labels = ", ".join(card.labels)
     sections = [
@@ -48,12 +48,12 @@ def write_emotion_card(card: EmotionCard, evaluation: Mapping[str, Any], weights
         _classes_section(card.labels, evaluation),
         *_robustness_sections(evaluation),
         _recipe_section(card),
-        _file_section(card),
+        _files_section(card),
     ]
-    return _write(sections, _card_path(card, weights_dir))
+    return _write(sections, weights_dir / f"{name}.md")
 
 
-def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
+def write_detector_card(name: str, card: DetectorCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
     """Write yolov8n-face.md from the manifest entry and evaluation.json; return its path."""
     threshold = f"{evaluation['score_threshold']:g}"
     rows = [
@@ -84,12 +84,12 @@ def write_detector_card(card: DetectorCard, evaluation: Mapping[str, Any], weigh
         f"## Metrics on the val split\n\n{_table(('figure', 'value'), rows)}\n\n{VAL_CHOSE}",
         *_photos_section(weights_dir),
         _recipe_section(card),
-        _file_section(card),
+        _files_section(card),
     ]
-    return _write(sections, _card_path(card, weights_dir))
+    return _write(sections, weights_dir / f"{name}.md")
 
 
-def write_imported_card(card: DetectorCard, weights_dir: Path) -> Path:
+def write_imported_card(name: str, card: DetectorCard, weights_dir: Path) -> Path:
     """Write a card for third-party weights, about which only the origin is known; return its path."""
     sections = [
         f"# Imported face detector\n\nYOLOv8n with {len(card.labels)} class (`{card.labels[0]}`) and "
@@ -97,26 +97,16 @@ def write_imported_card(card: DetectorCard, weights_dir: Path) -> Path:
         f"{card.score_threshold:g}, NMS at IoU {card.iou_threshold:g}. Nothing was measured here.",
         _data_section(card),
         _recipe_section(card),
-        _file_section(card),
+        _files_section(card),
     ]
-    return _write(sections, _card_path(card, weights_dir))
+    return _write(sections, weights_dir / f"{name}.md")
 
 
-def add_int8_section(card: ModelCard, weights_dir: Path) -> None:
-    """Put the entry's figures of the int8 network at the end of its card, replacing an earlier section."""
-    assert card.int8 is not None  # noqa: S101 - the caller has just made it
-    files, path = card.int8, _card_path(card, weights_dir)
-    earlier = path.read_text().partition(f"\n\n{INT8_HEADING}")[0].rstrip() if path.is_file() else ""
-    figures = json.dumps(files.metrics, indent=2)
-    _write(
-        [
-            earlier,
-            f"{INT8_HEADING}\n\nFor OpenVINO, asked for by `MIEN_PRECISION=int8`: `{files.graph}` (sha256 "
-            f"`{files.graph_sha256}`) and `{files.weights}` (sha256 `{files.weights_sha256}`). Shares of 1, measured "
-            f"as served:\n\n```json\n{figures}\n```",
-        ],
-        path,
-    )
+def update_files_section(name: str, card: NetworkCard, weights_dir: Path) -> None:
+    """Write the last section of an earlier card anew, after a graph was added."""
+    path = weights_dir / f"{name}.md"
+    earlier = path.read_text().partition(f"\n\n{FILES_HEADING}")[0].rstrip() if path.is_file() else f"# {name}"
+    _write([earlier, _files_section(card)], path)
 
 
 def _photos_section(weights_dir: Path) -> Iterable[str]:
@@ -135,7 +125,7 @@ def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             )
 
 
-def _emotion_metrics(card: EmotionCard, evaluation: Mapping[str, Any]) -> str:
+def _emotion_metrics(card: ClassifierCard, evaluation: Mapping[str, Any]) -> str:
     rows: list[Sequence[str]] = []
     for name, split in evaluation["splits"].items():
         ferplus = split["ferplus_accuracy"]
@@ -199,19 +189,35 @@ def _robustness_sections(evaluation: Mapping[str, Any]) -> Iterable[str]:
         yield f"### Robustness: accuracy under distortions\n\n{_table(('pictures', *names), rows)}"
 
 
-def _data_section(card: ModelCard) -> str:
+def _data_section(card: NetworkCard) -> str:
     return "## Data and its terms\n\n" + "\n".join(f"- {each}." for each in card.data)
 
 
-def _recipe_section(card: ModelCard) -> str:
+def _recipe_section(card: NetworkCard) -> str:
     return f"## Training\n\n```json\n{json.dumps(card.training, indent=2)}\n```"
 
 
-def _file_section(card: ModelCard) -> str:
+def _files_section(card: NetworkCard) -> str:
+    artifacts = card.artifacts
+    rows: list[Sequence[object]] = [(artifacts.state.file, "tensors, safetensors, float16", artifacts.state.sha256)]
+    graphs = (
+        (artifacts.openvino, "OpenVINO's graph, values in float16"),
+        (artifacts.openvino_int8, "the same with 8-bit weights and activations"),
+    )
+    for files, what in graphs:
+        if files is not None:
+            rows += [(files.graph.file, what, files.graph.sha256), (files.weights.file, "", files.weights.sha256)]
+    named = [(f"`{file}`" if file else "", what, f"`{sha256}`") for file, what, sha256 in rows]
+    figures = "".join(_figures(files, what) for files, what in graphs if files is not None)
     return (
-        f"## File and licence\n\n`{card.file}`: safetensors, float16, sha256 `{card.sha256}`.\n\n"
+        f"{FILES_HEADING}\n\n{_table(('file', 'what', 'sha256'), named)}{figures}\n\n"
         f"Licence of the weights: {card.licence}. {LICENCE_NOTE}"
     )
+
+
+def _figures(files: GraphFiles, what: str) -> str:
+    """Show what a graph was compared with; figures named AP, accuracy or ECE are shares of 1."""
+    return f"\n\nCompared when it was written, {what}:\n\n```json\n{json.dumps(files.metrics, indent=2)}\n```"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -225,10 +231,6 @@ def _percent(share: float) -> str:
 
 def _both(first: float, second: float) -> str:
     return f"{_percent(first)} / {_percent(second)}"
-
-
-def _card_path(card: ModelCard, weights_dir: Path) -> Path:
-    return weights_dir / f"{Path(card.file).stem}.md"
 
 
 def _write(sections: Sequence[str], path: Path) -> Path:

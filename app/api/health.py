@@ -1,4 +1,4 @@
-"""GET /livez, /readyz and /models."""
+"""GET /livez and /readyz."""
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -6,7 +6,6 @@ from pydantic import BaseModel
 from app.api.deps import ServicesDep
 from app.api.wire.problems import problem_responses
 from app.errors import NotReady
-from app.weights import DetectorCard, EmotionCard
 
 router = APIRouter(tags=["service"])
 
@@ -15,13 +14,6 @@ class Status(BaseModel):
     """State of the service."""
 
     status: str
-
-
-class ModelsOut(BaseModel):
-    """Both weights files as the manifest describes them: labels, sha256, metrics, licences."""
-
-    detector: DetectorCard
-    emotion: EmotionCard
 
 
 @router.head("/livez", include_in_schema=False)
@@ -41,11 +33,3 @@ async def readyz(services: ServicesDep) -> Status:
     if not services.engine.ready:
         raise NotReady("The networks are not loaded.")
     return Status(status="ready")
-
-
-@router.head("/models", include_in_schema=False)
-@router.get("/models")
-async def models(services: ServicesDep) -> ModelsOut:
-    """What is loaded."""
-    manifest = services.engine.manifest
-    return ModelsOut(detector=manifest.detector, emotion=manifest.emotion)

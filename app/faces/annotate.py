@@ -4,8 +4,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from app.faces.types import Face, ImageFaces
+from app.manifest import EMOTION
 from app.pictures.types import Image
-from app.weights import LABELS
 
 COLOURS: dict[str, str] = {
     "angry": "#ff8f80",
@@ -37,13 +37,13 @@ def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
 
 def _draw_face(draw: ImageDraw.ImageDraw, face: Face, size: tuple[int, int]) -> None:
     left, top, right, bottom = face.detection.xyxy
-    best = max(range(len(LABELS)), key=lambda index: face.probabilities[index])
-    colour = COLOURS[LABELS[best]]
+    label, probability = face.answers[EMOTION].best
+    colour = COLOURS[label]
     line_px = max(2, round(max(size) / 400))
     draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=INK, width=line_px + 2)
     draw.rectangle((left, top, right, bottom), outline=colour, width=line_px)
     font = ImageFont.load_default(max(14, round(max(size) / 50)))
-    text = f"{LABELS[best]} {face.probabilities[best]:.0%}"
+    text = f"{label} {probability:.0%}"
     text_left, text_top, text_right, text_bottom = draw.textbbox((0, 0), text, font=font)
     width, height = text_right - text_left + 8, text_bottom - text_top + 8
     x = min(max(0.0, left), max(0.0, size[0] - width))

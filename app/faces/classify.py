@@ -1,64 +1,47 @@
-"""My_model for inference: gray faces in, calibrated probabilities out.
+"""A classifier: gray crops in, calibrated probabilities out, whatever runtime runs its network.
 
-Shape letters: B batch, C channels, H, W, K classes.
+Shape letters: N faces, K classes.
 """
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from app.errors import WeightsError
-from app.runtimes.choose import Runtime
-from app.runtimes.torch.my_model import MyModel
-from app.weights import INPUT_SIZE_PX, EmotionCard, fill
+from app.faces.crop import Crops
+from app.faces.find import softmax
+from app.faces.types import Answer
+from app.manifest import INPUT_SIZE_PX, ClassifierCard
+from app.runtimes.protocol import Network
 
-MEAN = STD = 0.5
-
-
-def normalize_faces(faces_BCHW: Tensor) -> Tensor:
-    """Map gray values 0..255 to -1..1: (value / 255 - 0.5) / 0.5, as Normalize(0.5, 0.5) after ToTensor does.
-
-    Args:
-        faces_BCHW: Gray, uint8 or float in 0..255, shape (B, 1, H, W).
-
-    Returns:
-        float32, same shape.
-    """
-    return faces_BCHW.float().div(255 * STD).sub(MEAN / STD)
+MAX_FACES_PER_PASS = 256
+"""Faces that go through the network at once; a crowd is cut into passes so that memory stays bounded."""
 
 
-class EmotionClassifier:
-    """My_model behind a runtime.
+class Classifier:
+    """Says how likely each label of one attribute is.
 
     Args:
-        state: My_model's state with five outputs.
+        network: Opened by a runtime; its task is classify.
         card: The manifest's entry.
-        runtime: Runs the network.
 
     Raises:
-        WeightsError: If the state does not fit, or the card specifies another normalisation or input size.
+        WeightsError: If the card wants another size than crops have.
     """
 
-    def __init__(self, state: dict[str, Tensor], card: EmotionCard, runtime: Runtime) -> None:
-        if (card.mean, card.std, card.input_size_px) != (MEAN, STD, INPUT_SIZE_PX):
-            raise WeightsError(f"{card.file} wants another normalisation or input size than this version computes.")
-        network = MyModel(num_classes=len(card.labels))
-        fill(network, state, card.file)
-        self.network = runtime.load(network.eval(), torch.zeros(2, 1, INPUT_SIZE_PX, INPUT_SIZE_PX), (0,), card.sha256)
-        self.card, self.device = card, runtime.device
+    def __init__(self, network: Network, card: ClassifierCard) -> None:
+        if card.input_size_px != INPUT_SIZE_PX:
+            raise WeightsError(
+                f"The classifier of {card.attribute} wants crops of {card.input_size_px} px; "
+                f"this version makes crops of {INPUT_SIZE_PX}."
+            )
+        self._network, self.card = network, card
 
-    @torch.inference_mode()
-    def __call__(self, faces_BCHW: Tensor) -> Tensor:
-        """Classify faces.
+    def probabilities(self, crops: Crops) -> npt.NDArray[np.float32]:
+        """Return the probability of each label, shape (N, K); rows sum to 1. N may be 0."""
+        parts = [crops[first : first + MAX_FACES_PER_PASS] for first in range(0, len(crops), MAX_FACES_PER_PASS)]
+        rows = [self._network(part)[0].astype(np.float32) / np.float32(self.card.temperature) for part in parts]
+        return softmax(np.concatenate(rows)) if rows else np.zeros((0, len(self.card.labels)), dtype=np.float32)
 
-        Args:
-            faces_BCHW: Gray, float in 0..255, shape (B, 1, 48, 48); B may be 0.
-
-        Returns:
-            Probabilities in the order of `LABELS`, float32 on the CPU, shape (B, 5); rows sum to 1.
-        """
-        if len(faces_BCHW) == 0:
-            return torch.zeros(0, len(self.card.labels))
-        x_BCHW = normalize_faces(faces_BCHW.to(self.device)).contiguous(memory_format=torch.channels_last)
-        [logits_BK] = self.network(x_BCHW)
-        probabilities_BK: Tensor = (logits_BK.float() / self.card.temperature).softmax(dim=1).cpu()
-        return probabilities_BK
+    def __call__(self, crops: Crops) -> list[Answer]:
+        """Classify faces, in order."""
+        return [Answer(self.card.labels, tuple(row)) for row in self.probabilities(crops).tolist()]

@@ -1,100 +1,80 @@
-"""Both networks, one call: a batch of images in, faces with emotions out."""
+"""All networks, one call: a batch of images in, faces with their classifiers' answers out."""
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
+from threadpoolctl import threadpool_limits
 
-from app.errors import WeightsError
-from app.faces.classify import EmotionClassifier
-from app.faces.crop import crop_faces, whole_picture
+from app.faces.classify import Classifier
+from app.faces.crop import Crops, crop_faces, whole_picture
 from app.faces.find import FaceDetector
-from app.faces.types import Box, Detection, DetectOptions, Face, ImageFaces
+from app.faces.types import Answer, Box, Detection, DetectOptions, Face, ImageFaces
+from app.manifest import INPUT_SIZE_PX, CropRule, Manifest, load_manifest
 from app.pictures.types import Image
-from app.runtimes.choose import choose_runtime
-from app.runtimes.torch.device import computes_bf16, device_errors, resolve_device
-from app.weights import LABELS, Manifest, load_int8, load_manifest, load_state
+from app.runtimes.protocol import Runtime
+from app.weights import network_files
 
 logger = logging.getLogger(__name__)
 
 WARM_UP_PICTURES, WARM_UP_FACES = (1, 4), 47
 """Sizes of the batches that a runtime may treat differently; 47 faces are cut into parts of 16, 16, 8, 4, 2 and 1."""
 
-MAX_FACES_PER_PASS = 256
-"""Faces that go through My_model at once; a crowd is cut into passes so that memory stays bounded."""
-
 
 class Pipeline:
-    """Detector and classifier on one device; not thread-safe, owned by one thread.
+    """The detector and the classifiers; not thread-safe, owned by one thread.
 
     Args:
         detector: Finds faces.
-        classifier: Classifies their emotions.
-        manifest: What both were loaded from.
+        classifiers: Attribute -> its classifier; at least one.
+        manifest: What they were loaded from.
+        runtime: Describes what runs them.
     """
 
-    def __init__(self, detector: FaceDetector, classifier: EmotionClassifier, manifest: Manifest) -> None:
-        self.detector, self.classifier, self.manifest = detector, classifier, manifest
+    def __init__(
+        self, detector: FaceDetector, classifiers: Mapping[str, Classifier], manifest: Manifest, runtime: str
+    ) -> None:
+        self.detector, self.classifiers, self.manifest, self.runtime = detector, classifiers, manifest, runtime
 
     @classmethod
-    def load(
-        cls,
-        weights_dir: Path,
-        device_name: str,
-        precision: str = "auto",
-        threads: int = 0,
-        runtime_name: str = "auto",
-    ) -> "Pipeline":
-        """Load both networks.
+    def load(cls, weights_dir: Path, runtime: Runtime) -> "Pipeline":
+        """Load all networks of a manifest.
 
         Args:
             weights_dir: Folder with manifest.json.
-            device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
-            precision: `fp32`, `bf16`, `int8` (with bfloat16, where the hardware computes it, for what has no int8
-                form), or `auto`: bfloat16 on a CPU that computes it.
-            threads: CPU threads of one network call; 0 for one per core that this process may use.
-            runtime_name: `torch`, `openvino`, or `auto`: OpenVINO on a CPU where it is installed, else PyTorch.
+            runtime: Runs them.
 
         Raises:
-            DeviceUnavailable: If the device is not available.
-            RuntimeUnavailable: If the runtime is not installed or does not fit the device or the precision.
-            WeightsError: If weights are missing, altered or incompatible.
+            WeightsError: If files are missing, altered or incompatible.
         """
-        device = resolve_device(device_name)
-        bf16 = computes_bf16(precision, device)
+        # Crops are small products. Under load, BLAS's own threads wait for each other: 130 ms for one of 0.14.
+        threadpool_limits(1, user_api="blas")
         manifest = load_manifest(weights_dir)
-        if manifest.emotion.labels != LABELS:
-            raise WeightsError(f"The manifest's labels {manifest.emotion.labels} are not {LABELS}.")
-        cards = (manifest.detector, manifest.emotion)
-        int8 = {card.sha256: load_int8(weights_dir, card) for card in cards} if precision == "int8" else None
-        runtime = choose_runtime(runtime_name, device, bf16, threads, int8)
-        detector = FaceDetector(load_state(weights_dir, manifest.detector), manifest.detector, runtime)
-        classifier = EmotionClassifier(load_state(weights_dir, manifest.emotion), manifest.emotion, runtime)
+        opened = {name: runtime.open(network_files(manifest, name, weights_dir)) for name in manifest.networks}
+        detector = FaceDetector(opened[manifest.detector_name], manifest.detector)
+        classifiers = {
+            attribute: Classifier(opened[name], card) for attribute, (name, card) in manifest.classifiers.items()
+        }
         logger.info("the networks run on %s", runtime.description)
-        return cls(detector, classifier, manifest)
-
-    @property
-    def device(self) -> torch.device:
-        """Where both networks compute."""
-        return self.detector.device
+        return cls(detector, classifiers, manifest, runtime.description)
 
     def warm_up(self) -> None:
-        """Run both networks on a synthetic picture, so that the first requests do not pay for set-up.
+        """Run all networks on a synthetic picture, so that the first requests do not pay for set-up.
 
         Raises:
-            RuntimeError: If the networks cannot run or their output is not a distribution.
+            RuntimeError: If the networks cannot run or an answer is not a distribution.
         """
         image = np.full((720, 1280, 3), 127, dtype=np.uint8)
         for count in WARM_UP_PICTURES:
             self.detect([image] * count, [DetectOptions()] * count)
-        total = sum(self.classify([image[:48, :48]] * WARM_UP_FACES)[0])
-        if not np.isclose(total, 1.0, atol=1e-3):
-            raise RuntimeError(f"Warm-up failed: the probabilities sum to {total}.")
+        face = image[:INPUT_SIZE_PX, :INPUT_SIZE_PX]
+        for answer in self.classify([face] * WARM_UP_FACES, [None] * WARM_UP_FACES)[0].values():
+            total = sum(answer.probabilities)
+            if not np.isclose(total, 1.0, atol=1e-3):
+                raise RuntimeError(f"Warm-up failed: the probabilities sum to {total}.")
 
-    @device_errors()
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[ImageFaces]:
         """Find the faces of all images and classify all of them as one batch.
 
@@ -115,62 +95,50 @@ class Pipeline:
         found = self.detector(images, thresholds)
         kept = [_select(detections, each) for detections, each in zip(found, options, strict=True)]
         detected = time.perf_counter()
-        crops = [
-            crop_faces(image, [each.xyxy for each in detections], self.manifest.emotion.crop, self.device)
-            for image, detections in zip(images, kept, strict=True)
-        ]
-        probabilities = iter(self._classify_crops(crops).tolist())
+        cuts = [(image, each.xyxy) for image, detections in zip(images, kept, strict=True) for each in detections]
+        answers = iter(self.classify([image for image, _ in cuts], [box for _, box in cuts]))
         timings = {"detect": (detected - started) * 1e3, "classify": (time.perf_counter() - detected) * 1e3}
         return [
             ImageFaces(
                 width=image.shape[1],
                 height=image.shape[0],
-                faces=tuple(Face(detection, tuple(next(probabilities))) for detection in detections),
+                faces=tuple(Face(detection, next(answers)) for detection in detections),
                 timings_ms=timings,
             )
             for image, detections in zip(images, kept, strict=True)
         ]
 
-    @device_errors()
-    def classify(self, images: Sequence[Image]) -> list[tuple[float, ...]]:
-        """Classify faces that are already cropped.
-
-        Args:
-            images: RGB, uint8, each (H, W, 3); a picture that is not square is padded by repeating its border.
-
-        Returns:
-            For each image its probabilities in the order of `LABELS`.
-
-        Raises:
-            OutOfMemory: As `detect`.
-            DeviceLost: As `detect`.
-        """
-        probabilities = self._classify_crops([whole_picture(each, self.device) for each in images])
-        return [tuple(row) for row in probabilities.tolist()]
-
-    @device_errors()
-    def classify_boxes(self, images: Sequence[Image], boxes: Sequence[Box]) -> list[tuple[float, ...]]:
-        """Classify faces found earlier, for example in a smaller copy of the picture.
+    def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[dict[str, Answer]]:
+        """Classify faces.
 
         Args:
             images: RGB, uint8, each (H, W, 3): pictures or parts of them.
-            boxes: The face's box in each image, in its pixels.
+            boxes: The face's box in each image, in its pixels; None where the whole image is the face, which is padded
+                to a square by repeating its border.
 
         Returns:
-            For each box its probabilities in the order of `LABELS`.
+            For each box attribute -> answer, in order.
 
         Raises:
             OutOfMemory: As `detect`.
             DeviceLost: As `detect`.
         """
-        rule = self.manifest.emotion.crop
-        crops = [crop_faces(image, [box], rule, self.device) for image, box in zip(images, boxes, strict=True)]
-        return [tuple(row) for row in self._classify_crops(crops).tolist()]
+        crops: dict[CropRule, Crops] = {}
+        answers: dict[str, list[Answer]] = {}
+        for attribute, classifier in self.classifiers.items():
+            rule = classifier.card.crop
+            if rule not in crops:
+                crops[rule] = _crop_all(images, boxes, rule)
+            answers[attribute] = classifier(crops[rule])
+        return [{attribute: rows[index] for attribute, rows in answers.items()} for index in range(len(images))]
 
-    def _classify_crops(self, crops: Sequence[torch.Tensor]) -> torch.Tensor:
-        if not crops:
-            return torch.zeros(0, len(LABELS))
-        return torch.cat([self.classifier(part) for part in torch.split(torch.cat(list(crops)), MAX_FACES_PER_PASS)])
+
+def _crop_all(images: Sequence[Image], boxes: Sequence[Box | None], rule: CropRule) -> Crops:
+    cropped = [
+        whole_picture(image) if box is None else crop_faces(image, [box], rule)
+        for image, box in zip(images, boxes, strict=True)
+    ]
+    return np.concatenate(cropped) if cropped else crop_faces(np.zeros((1, 1, 3), np.uint8), [], rule)
 
 
 def _select(detections: list[Detection], options: DetectOptions) -> list[Detection]:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from app.faces.crop import crop_square
 from app.faces.types import Box, DetectOptions, ImageFaces
+from app.manifest import INPUT_SIZE_PX, CropRule, Manifest
 from app.pictures.types import Picture, Rectangle
-from app.weights import EmotionCard, Manifest
 
 DETECTOR_SIDES = 3
 """A reduced picture's longer side has at least so many times the pixels of the detector's input.
@@ -28,35 +28,35 @@ def options_in(picture: Picture, options: DetectOptions) -> DetectOptions:
     return replace(options, min_face_px=options.min_face_px * picture.image.shape[1] / picture.width)
 
 
-def short_of_detail(found: ImageFaces, picture: Picture, card: EmotionCard) -> list[int]:
+def short_of_detail(found: ImageFaces, picture: Picture, rule: CropRule) -> list[int]:
     """Return which faces to crop from the original, because their crop is smaller than My_model's input.
 
     Args:
         found: Faces in pixels of the picture's image.
         picture: Where they were found; at full size it has all the detail there is.
-        card: My_model's crop rule and input size.
+        rule: The classifiers' crop rule.
 
     Returns:
         Positions in `found.faces`.
     """
     if not picture.reduced:
         return []
-    sides = [crop_square(face.detection.xyxy, card.crop)[2] for face in found.faces]
-    return [position for position, side in enumerate(sides) if side < card.input_size_px]
+    sides = [crop_square(face.detection.xyxy, rule)[2] for face in found.faces]
+    return [position for position, side in enumerate(sides) if side < INPUT_SIZE_PX]
 
 
-def part_around(xyxy: Box, found: ImageFaces, card: EmotionCard) -> tuple[Rectangle, Box]:
+def part_around(xyxy: Box, found: ImageFaces, rule: CropRule) -> tuple[Rectangle, Box]:
     """Return the part of a picture that holds all pixels `crop_faces` reads for a face.
 
     Args:
         xyxy: The face's box.
         found: The answer containing the face; its size is the picture's.
-        card: My_model's crop rule.
+        rule: The classifiers' crop rule.
 
     Returns:
         The part, and the box in pixels of the part.
     """
-    x, y, side = crop_square(xyxy, card.crop)
+    x, y, side = crop_square(xyxy, rule)
     half = side / 2 + NEIGHBOURS_PX
     left, top = max(0, math.floor(x - half)), max(0, math.floor(y - half))
     right, bottom = min(found.width, math.ceil(x + half)), min(found.height, math.ceil(y + half))

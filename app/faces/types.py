@@ -1,5 +1,6 @@
 """Faces as plain values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Box = tuple[float, float, float, float]
@@ -64,20 +65,38 @@ class Detection:
 
 
 @dataclass(frozen=True)
-class Face:
-    """A detection with its emotion.
+class Answer:
+    """What a classifier says of one face.
 
     Attributes:
-        detection: Where the face is.
-        probabilities: One for each of `LABELS`, in that order; they sum to 1.
-        track_id: Identifies the face across the frames of a stream; None outside one.
+        labels: In the order of the manifest.
+        probabilities: One for each label; they sum to 1.
         raw_probabilities: Those of this frame alone if `probabilities` are smoothed over time; else None.
     """
 
-    detection: Detection
+    labels: tuple[str, ...]
     probabilities: tuple[float, ...]
-    track_id: int | None = None
     raw_probabilities: tuple[float, ...] | None = None
+
+    @property
+    def best(self) -> tuple[str, float]:
+        """The most probable label and its probability; of equal ones the first."""
+        return max(zip(self.labels, self.probabilities, strict=True), key=lambda pair: pair[1])
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detection with its classifiers' answers.
+
+    Attributes:
+        detection: Where the face is.
+        answers: Attribute, such as `emotion` -> what its classifier says.
+        track_id: Identifies the face across the frames of a stream; None outside one.
+    """
+
+    detection: Detection
+    answers: Mapping[str, Answer]
+    track_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,24 @@
-"""OpenVINO for CPUs: networks converted from PyTorch, run in parts of a few fixed sizes.
+"""OpenVINO for CPUs: opens graphs and runs them in parts of a few fixed sizes.
 
 OpenVINO generates machine code for each shape it meets and keeps it: 137 MB for the detector's 39 canvases, one picture
 at a time. So part sizes are few and the kept code is bounded. The measurements behind the constants are in
-docs/architecture.md.
+docs/experiments/runtimes.md.
 """
 
-import hashlib
-import inspect
-import sys
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
 from app.errors import RuntimeUnavailable, WeightsError
 from app.runtimes import openvino_door as openvino
-from app.runtimes.choose import Network
-from app.runtimes.openvino_cache import cached_model
-from app.weights import Int8Network
+from app.runtimes.precision import Precision
+from app.runtimes.processor import lacks_avx2
+from app.runtimes.protocol import SIGNATURES, Array, Network, check_answer
+from app.weights import NetworkFiles
 
-Array = npt.NDArray[Any]
-
-LARGEST_PART = 16
-"""Most rows of a part where the input has one size: more bring nothing."""
+LARGEST_PART = {"find": 1, "classify": 16}
+"""Most rows of a part: more faces bring nothing, and canvases of many sizes would each keep code for each batch."""
 
 KERNELS_KEPT = 300
 """Generated kernels that a stream of a network keeps, the latest used."""
@@ -36,77 +26,77 @@ KERNELS_KEPT = 300
 MAX_STREAMS = 16
 """Most parts that run side by side: as many as a batch of the server has pictures, unless it is told otherwise."""
 
+HINTS = {"fp32": "f32", "bf16": "bf16"}
+
 
 class OpenVinoRuntime:
     """OpenVINO on the CPU.
 
-    PyTorch, which still does what comes before and after the networks, gets one thread: its other threads would
-    busy-wait for work on the cores that OpenVINO needs.
-
     Args:
-        bf16: Compute in bfloat16.
+        precision: In which format each task is computed.
         threads: Total for all streams of a network, at least 1.
-        int8: Networks in 8-bit integers by the sha256 of the weights they were made from; None: every network is
-            converted as is.
+        flags: The processor's features, where they are known.
         core: OpenVINO itself; default: a new one.
 
     Raises:
-        RuntimeUnavailable: If OpenVINO does not compute bfloat16 on this processor.
+        RuntimeUnavailable: If the processor cannot run OpenVINO or the precision.
     """
+
+    name = "openvino"
 
     def __init__(
         self,
-        bf16: bool,
+        precision: Precision,
         threads: int,
-        int8: Mapping[str, Int8Network] | None = None,
+        flags: frozenset[str] = frozenset(),
         core: openvino.Core | None = None,
     ) -> None:
-        self.device = torch.device("cpu")
-        self._core, self._bf16, self._threads, self._int8 = core or openvino.Core(), bf16, threads, int8
-        if bf16 and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise RuntimeUnavailable("OpenVINO has no bf16 on this processor: set the precision to auto or fp32.")
-        torch.set_num_threads(1)
+        if lacks_avx2(flags):
+            raise RuntimeUnavailable(
+                "This processor has no AVX2, which OpenVINO's networks need: take a processor of 2013 or later."
+            )
+        self._core, self._precision, self._threads = core or openvino.Core(), precision, threads
+        self._opened: dict[str, str] = {}
+        if precision.rest == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise RuntimeUnavailable("OpenVINO has no bfloat16 on this processor: set the precision to fp32.")
 
     @property
     def description(self) -> str:
         """Library with version, precision and place."""
-        version, rest = openvino.__version__.split("-")[0], "bf16" if self._bf16 else "fp32"
-        precision = rest if self._int8 is None else f"int8 and {rest}"
-        return f"OpenVINO {version}, {precision}, cpu, {self._threads} threads"
+        formats = ", ".join(f"{name} in {each}" for name, each in self._opened.items())
+        return f"OpenVINO {version()}, {formats or 'no network'}, cpu, {self._threads} threads"
 
-    def load(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> Network:
-        """Convert a network, or load its stored conversion or int8 form, and compile it; see `Runtime`.
+    def open(self, network: NetworkFiles) -> Network:
+        """Read, check and compile a network's graph; see `Runtime`.
 
         Raises:
-            WeightsError: If this version of OpenVINO cannot read the int8 form.
+            WeightsError: If the graph is missing, altered or of another kind, or this OpenVINO cannot read it.
         """
-        if self._int8 is None:
-            model = self._converted(module, example, varying, sha256)
-        else:
-            model = self._read(self._int8[sha256])
-        largest = LARGEST_PART if varying == (0,) else 1
-        return OpenVinoNetwork(self._compile(model, "LATENCY"), self._compile(model, "THROUGHPUT"), largest)
-
-    def _converted(self, module: nn.Module, example: Tensor, varying: tuple[int, ...], sha256: str) -> openvino.Model:
-        made_of = (sha256, example.shape, varying, str(module), code_of(module), openvino.__version__)
-        key = hashlib.sha256(repr(made_of).encode()).hexdigest()
-        return cached_model(self._core, key, lambda: convert(module, example, varying))
-
-    def _read(self, network: Int8Network) -> openvino.Model:
+        task, wanted = network.card.task, self._precision.of(network.card)
+        graph = network.read_graph(int8=wanted == "int8")
         try:
-            return self._core.read_model(network.graph, network.weights)
+            model = self._core.read_model(graph.layers, graph.values)
         except RuntimeError as error:
             raise WeightsError(
-                f"OpenVINO {openvino.__version__} cannot read the network in int8 ({error}): set the precision to "
-                "auto, or make it again with the training package."
+                f"OpenVINO {version()} cannot read the graph of {network.name} ({_first_line(error)}): install the "
+                "version that made it, or make it again with the training package."
             ) from error
+        check_signature(model, network)
+        hint = HINTS[self._precision.rest if wanted == "int8" else wanted]
+        opened = OpenVinoNetwork(
+            self._compile(model, "LATENCY", hint), self._compile(model, "THROUGHPUT", hint), LARGEST_PART[task]
+        )
+        run = _with_all_anchors(opened) if task == "find" else opened
+        check_answer(run, network)
+        self._opened[network.name] = wanted
+        return run
 
-    def _compile(self, model: openvino.Model, hint: str) -> openvino.CompiledModel:
+    def _compile(self, model: openvino.Model, hint: str, precision: str) -> openvino.CompiledModel:
         settings = {
             "PERFORMANCE_HINT": hint,
             "PERFORMANCE_HINT_NUM_REQUESTS": MAX_STREAMS,
             "INFERENCE_NUM_THREADS": self._threads,
-            "INFERENCE_PRECISION_HINT": "bf16" if self._bf16 else "f32",
+            "INFERENCE_PRECISION_HINT": precision,
             "ENABLE_CPU_PINNING": False,  # Two servers on one machine would be pinned to the same cores.
             "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
         }
@@ -127,10 +117,10 @@ class OpenVinoNetwork:
         self._streams = [many.create_infer_request() for _ in range(many.get_property("NUM_STREAMS"))]
         self._largest = largest
 
-    def __call__(self, batch: Tensor) -> tuple[Tensor, ...]:
-        """Run a batch; see `Network`."""
+    def __call__(self, batch: Array) -> tuple[Array, ...]:
+        """Run a batch of at least one row; see `Network`."""
         sizes = part_sizes(len(batch), self._largest)
-        parts = np.split(np.ascontiguousarray(batch.numpy()), np.cumsum(sizes)[:-1])
+        parts = np.split(np.ascontiguousarray(batch), np.cumsum(sizes)[:-1])
         whole = sizes.count(self._largest)
         if whole % len(self._streams) == 1:
             whole -= 1  # One part on all threads is faster than on one stream's.
@@ -138,7 +128,7 @@ class OpenVinoNetwork:
         for part in parts[whole:]:
             self._lone.infer([part], share_inputs=True)
             answers.append(_outputs(self._lone))
-        return tuple(torch.from_numpy(np.concatenate(each)) for each in zip(*answers, strict=True))
+        return tuple(np.concatenate(each) for each in zip(*answers, strict=True))
 
     def _side_by_side(self, parts: Sequence[Array]) -> list[list[Array]]:
         answers = []
@@ -147,6 +137,30 @@ class OpenVinoNetwork:
             run_all(running, parts[first:])
             answers += [_outputs(request) for request in running]
         return answers
+
+
+def version() -> str:
+    """Return OpenVINO's version without its build."""
+    return str(openvino.__version__).split("-")[0]
+
+
+def check_signature(model: openvino.Model, network: NetworkFiles) -> None:
+    """Check the names, types and shapes of a graph's input and outputs.
+
+    Raises:
+        WeightsError: If they are not those of the network's task.
+    """
+    wanted = SIGNATURES[network.card.task]
+    found = [
+        (*sorted(each.get_names()), each.get_element_type().to_dtype().name, tuple(_sizes(each)))
+        for each in model.inputs
+    ]
+    names = tuple(name for each in model.outputs for name in sorted(each.get_names()))
+    if found != [(wanted.input, wanted.dtype, wanted.shape)] or names != wanted.outputs:
+        raise WeightsError(
+            f"The graph of {network.name} is not one that this version runs: it takes {found} and gives {names}. Make "
+            "it again with the training package."
+        )
 
 
 def part_sizes(count: int, largest: int) -> list[int]:
@@ -161,32 +175,6 @@ def part_sizes(count: int, largest: int) -> list[int]:
     return [largest] * whole + [power for power in powers if rest & power]
 
 
-def convert(module: nn.Module, example: Tensor, varying: tuple[int, ...]) -> openvino.Model:
-    """Convert a network; see `Runtime.load` for the arguments.
-
-    PyTorch recommends `torch.export` over its tracer; with it, startup would take 4 s longer.
-    """
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="`torch.jit")
-        traced = torch.jit.trace(module, example, check_trace=False, strict=False)
-    model = openvino.convert_model(traced)
-    model.reshape([-1 if axis in varying else size for axis, size in enumerate(example.shape)])
-    return model
-
-
-def code_of(module: nn.Module) -> list[str]:
-    """Name the code that a network runs: its packages' versions, and the files that define its layers by their hash.
-
-    PyTorch's own files are left to its version.
-    """
-    kinds = {type(each) for each in module.modules()}
-    packages = {kind.__module__.partition(".")[0] for kind in kinds}
-    files = {inspect.getsourcefile(kind) for kind in kinds if not kind.__module__.startswith("torch.")}
-    versions = [f"{name} {getattr(sys.modules.get(name), '__version__', None)}" for name in packages]
-    hashes = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files if file is not None]
-    return sorted(versions) + sorted(hashes)
-
-
 def run_all(requests: Sequence[openvino.InferRequest], parts: Sequence[Array]) -> None:
     """Run one part per request concurrently; on failure none is left running, which would fail the next batch."""
     with ExitStack() as started:
@@ -195,6 +183,25 @@ def run_all(requests: Sequence[openvino.InferRequest], parts: Sequence[Array]) -
             started.callback(request.wait)
 
 
+def _with_all_anchors(network: Network) -> Network:
+    """Add the anchors' indices: all, in order."""
+
+    def run(batch: Array) -> tuple[Array, ...]:
+        logits_BKA, distances_BCA = network(batch)
+        anchors_BA = np.broadcast_to(np.arange(logits_BKA.shape[2]), (len(batch), logits_BKA.shape[2]))
+        return logits_BKA, distances_BCA, anchors_BA
+
+    return run
+
+
 def _outputs(request: openvino.InferRequest) -> list[Array]:
     """Copy the outputs: the request's next part overwrites its memory."""
     return [tensor.data.copy() for tensor in request.output_tensors]
+
+
+def _sizes(port: openvino.Output) -> list[int]:
+    return [-1 if each.is_dynamic else each.get_length() for each in port.get_partial_shape()]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip()

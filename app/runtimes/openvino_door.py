@@ -9,6 +9,6 @@ import sys
 
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # an import of it then raises ModuleNotFoundError
 
-from openvino import CompiledModel, Core, InferRequest, Model, __version__, convert_model, save_model  # noqa: E402
+from openvino import CompiledModel, Core, InferRequest, Model, Output, __version__, convert_model, save_model  # noqa: E402
 
-__all__ = ["CompiledModel", "Core", "InferRequest", "Model", "__version__", "convert_model", "save_model"]
+__all__ = ["CompiledModel", "Core", "InferRequest", "Model", "Output", "__version__", "convert_model", "save_model"]

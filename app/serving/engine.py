@@ -2,19 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from app.errors import DeadlineExceeded, DeviceLost, NotReady, Overloaded
 from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
-from app.faces.types import DetectOptions, ImageFaces
+from app.faces.types import Box, DetectOptions, ImageFaces
+from app.manifest import Manifest
 from app.pictures.types import Image, Picture
 from app.serving.batcher import MicroBatcher
 from app.serving.decoder import Decoder
-from app.serving.inference import Answer, ClassifyJob, DetectJob, Inference, Job, PartsJob, VisionPipeline
+from app.serving.inference import Inference, VisionPipeline
+from app.serving.jobs import Answers, ClassifyJob, DetectJob, Job, Result
 from app.serving.observer import EngineObserver, SilentObserver
-from app.weights import Manifest
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Engine:
         self._observer = observer or SilentObserver()
         self._inference = Inference(load, self._observer)
         self._decoder = Decoder(limits.decode_threads, limits.max_pixels, limits.max_pixels_held)
-        self._batcher: MicroBatcher[Job, Answer] | None = None
+        self._batcher: MicroBatcher[Job, Result] | None = None
         self._in_flight = 0
         self._draining = False
 
@@ -125,6 +126,11 @@ class Engine:
         """
         return self._inference.manifest
 
+    @property
+    def runtime(self) -> str:
+        """What runs the networks: library, version, precision, device; raises as `manifest`."""
+        return self._inference.runtime
+
     def deadline(self) -> float:
         """When a request that begins now must be answered, in the event loop's time."""
         return asyncio.get_running_loop().time() + self.limits.deadline_s
@@ -164,8 +170,8 @@ class Engine:
         async with self._in_time(deadline) as until:
             return (await self._decoder.decode(payload, until)).image
 
-    async def classify(self, payload: bytes, deadline: float | None = None) -> tuple[float, ...]:
-        """Decode a picture that is one face and return its probabilities in the order of the labels.
+    async def classify(self, payload: bytes, deadline: float | None = None) -> Answers:
+        """Decode a picture that is one face and classify it.
 
         Args:
             payload: The whole file.
@@ -176,10 +182,8 @@ class Engine:
         """
         async with self._place(deadline) as until:
             picture, _ = await self._decode(payload, until)
-            result = await self._submit(ClassifyJob(picture.image))
-        if not isinstance(result, tuple):
-            raise TypeError("A classification was answered by something else.")
-        return result
+            [answers] = await self._classify([picture.image], [None])
+        return answers
 
     async def _search(self, payload: bytes, options: DetectOptions, until: float) -> tuple[ImageFaces, list[int]]:
         """Find the faces, and return which of them to classify again, from the full-size picture.
@@ -190,24 +194,29 @@ class Engine:
         found = await self._submit(DetectJob(picture.image, options_in(picture, options)))
         if not isinstance(found, ImageFaces):
             raise TypeError("A detection was answered by something else.")
-        small = short_of_detail(found, picture, self.manifest.emotion)
+        small = short_of_detail(found, picture, self.manifest.emotion.crop)
         found = replace(found, timings_ms={"decode": decode_s * 1e3, **found.timings_ms})
         return in_original_pixels(found, picture), small
 
     async def _sharpen(self, payload: bytes, found: ImageFaces, small: list[int], until: float) -> ImageFaces:
         """Classify some faces again, cropped from the full-size picture."""
         started = time.perf_counter()
-        cuts = [part_around(found.faces[position].detection.xyxy, found, self.manifest.emotion) for position in small]
+        rule = self.manifest.emotion.crop
+        cuts = [part_around(found.faces[position].detection.xyxy, found, rule) for position in small]
         images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until)
         self._observer.decoded(time.perf_counter() - started)
-        rows = await self._submit(PartsJob(images, [box for _, box in cuts]))
-        if not isinstance(rows, list):
-            raise TypeError("Parts of a picture were answered by something else.")
         faces = list(found.faces)
-        for position, row in zip(small, rows, strict=True):
-            faces[position] = replace(faces[position], probabilities=row)
+        rows = await self._classify(images, [box for _, box in cuts])
+        for position, answers in zip(small, rows, strict=True):
+            faces[position] = replace(faces[position], answers=answers)
         detail_ms = (time.perf_counter() - started) * 1e3
         return replace(found, faces=tuple(faces), timings_ms={**found.timings_ms, "detail": detail_ms})
+
+    async def _classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[Answers]:
+        rows = await self._submit(ClassifyJob(images, boxes))
+        if not isinstance(rows, list):
+            raise TypeError("A classification was answered by something else.")
+        return rows
 
     @asynccontextmanager
     async def _place(self, deadline: float | None) -> AsyncIterator[float]:
@@ -243,7 +252,7 @@ class Engine:
         self._observer.decoded(decode_s)
         return picture, decode_s
 
-    async def _submit(self, job: Job) -> Answer:
+    async def _submit(self, job: Job) -> Result:
         if self._batcher is None:
             raise NotReady("The server is starting or stopping.")
         return await self._batcher.submit(job)

@@ -48,5 +48,12 @@ class LiveFaces:
     def _join(self, face: Face, track: int, at_s: float) -> Face:
         if self._smoother is None:
             return replace(face, track_id=track)
-        smoothed = self._smoother.smooth(track, face.probabilities, at_s)
-        return replace(face, track_id=track, probabilities=smoothed, raw_probabilities=face.probabilities)
+        answers = {
+            attribute: replace(
+                answer,
+                probabilities=self._smoother.smooth((track, attribute), answer.probabilities, at_s),
+                raw_probabilities=answer.probabilities,
+            )
+            for attribute, answer in face.answers.items()
+        }
+        return replace(face, track_id=track, answers=answers)

@@ -1,6 +1,7 @@
 """Smooths the probabilities of tracked faces over time."""
 
 import math
+from collections.abc import Hashable
 
 
 class ProbabilitySmoother:
@@ -20,13 +21,13 @@ class ProbabilitySmoother:
 
     def __init__(self, time_constant_s: float, forget_after_s: float) -> None:
         self._time_constant_s, self._forget_after_s = time_constant_s, forget_after_s
-        self._seen: dict[int, tuple[float, tuple[float, ...]]] = {}
+        self._seen: dict[Hashable, tuple[float, tuple[float, ...]]] = {}
 
-    def smooth(self, track: int, probabilities: tuple[float, ...], at_s: float) -> tuple[float, ...]:
+    def smooth(self, track: Hashable, probabilities: tuple[float, ...], at_s: float) -> tuple[float, ...]:
         """Take one face of a frame.
 
         Args:
-            track: The face's track id.
+            track: Identifies the face and what is smoothed of it.
             probabilities: Those of this frame alone.
             at_s: When the frame was taken, in seconds.
 

@@ -9,8 +9,8 @@ from typing import IO, Any
 from app.api.stream.messages import stream_face
 from app.errors import InvalidRequest
 from app.faces.types import Face
+from app.manifest import LABELS
 from app.watch.source import TimedImage
-from app.weights import LABELS
 
 CSV_COLUMNS = (
     *("frame", "time_s", "taken_at", "track_id", "emotion", "confidence"),

@@ -24,9 +24,10 @@ def test_head_is_answered_as_get_is_but_for_the_body(client, path):
 
 def test_models(client):
     models = client.get("/models").json()
-    assert tuple(models["emotion"]["labels"]) == LABELS
-    for card in models.values():
-        assert {"file", "sha256", "labels", "metrics", "licence"} <= set(card)
+    assert models["runtime"] == "nothing"
+    assert tuple(models["networks"]["emotion"]["labels"]) == LABELS
+    for card in models["networks"].values():
+        assert {"task", "artifacts", "labels", "metrics", "licence"} <= set(card)
 
 
 def test_not_ready_after_the_engine_stopped(fake_pipeline):

@@ -33,7 +33,7 @@ def load(clients, per_second, p50_ms):
 
 
 def server(*loads):
-    return ServerRun(start_s=3.0, idle_mb=600.0, loaded_mb=700.0, loads=list(loads))
+    return ServerRun(start_s=2.0, idle_mb=300.0, loaded_mb=500.0, loads=list(loads))
 
 
 def round_of(mien_at_16=38.0, alone_ms=30.0):
@@ -76,9 +76,9 @@ def sample_results(**changed):
         "quick": False,
         "machine": Machine(
             date="2026-01-02", processor="Some CPU", cores=2, memory_gb=8.0, system="Linux", busy_before=0.1,
-            versions={"python": "3.11.7"}, commit="abc1234",
+            versions={"python": "3.11.7"}, installed_mb=700.0, commit="abc1234",
         ),
-        "networks": Networks(device="cpu", runtime="torch", precision="bf16", threads=2),
+        "networks": Networks(runtime="OpenVINO 1.2, all in bf16, cpu", precision="auto", threads=2),
         "rounds": [round_of(), round_of(mien_at_16=37.0), round_of(mien_at_16=39.0)],
         "stages": Stages(shares={"decode": 0.2, "detector": 0.7, "rest": 0.1}, gpu_mb=None),
         "faces": sample_faces(),

@@ -22,7 +22,8 @@ def write(tmp_path, results):
 def test_the_page_says_what_where_and_when(tmp_path):
     page = write(tmp_path, sample_results())
 
-    for said in ("2026-01-02", "abc1234", "Some CPU, 2 cores", "cpu by torch in bf16 with 2 threads", "python 3.11.7"):
+    machine = ("Some CPU, 2 cores", "OpenVINO 1.2, all in bf16, cpu", "700 MB", "python 3.11.7")
+    for said in ("2026-01-02", "abc1234", *machine):
         assert said in page
     assert "quick run" not in page.partition("## How it is measured")[0]
     assert (tmp_path / "benchmarks.png").read_bytes().startswith(b"\x89PNG")

@@ -1,11 +1,10 @@
-import copy
-
 import numpy as np
 import pytest
 import torch
 
 from app.faces.find import FaceDetector, decode_boxes
-from app.runtimes.choose import TorchRuntime
+from app.runtimes.torch.graphs import FindGraph
+from app.runtimes.torch.runtime import TorchRuntime, best_anchors
 from app.runtimes.torch.yolov8 import build_yolov8n
 from tests.conftest import gradient, make_manifest
 
@@ -16,7 +15,8 @@ CPU = torch.device("cpu")
 def detector():
     """Random weights, with a threshold of zero: many boxes, no meaning, but the arithmetic is all there."""
     torch.manual_seed(0)
-    return FaceDetector(build_yolov8n(1).state_dict(), make_manifest().detector, TorchRuntime(CPU, bf16=False))
+    network = TorchRuntime(CPU, bf16=False).run_module(FindGraph(build_yolov8n(1)), "find")
+    return FaceDetector(network, make_manifest().detector)
 
 
 def test_decoding_equals_ultralytics_head():
@@ -27,10 +27,10 @@ def test_decoding_equals_ultralytics_head():
     with torch.no_grad():
         expected, raw = network(x)
     shapes = [tuple(feature.shape[-2:]) for feature in raw["feats"]]
-    anchors = torch.arange(expected.shape[-1])
-    xyxy = decode_boxes(raw["boxes"][0].T, anchors, shapes)
-    centre, size = expected[0, :2].T, expected[0, 2:4].T
-    torch.testing.assert_close(xyxy, torch.cat([centre - size / 2, centre + size / 2], dim=1), atol=1e-3, rtol=1e-4)
+    xyxy = decode_boxes(raw["boxes"][0].T.numpy(), np.arange(expected.shape[-1]), shapes)
+    centre, size = expected[0, :2].T.numpy(), expected[0, 2:4].T.numpy()
+    theirs = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
+    np.testing.assert_allclose(xyxy, theirs, atol=1e-3, rtol=1e-4)
 
 
 def test_one_answer_an_image_in_order(detector):
@@ -61,32 +61,47 @@ def test_scores_fall(detector):
     assert scores == sorted(scores, reverse=True)
 
 
+def answers(logits, distances):
+    """Return a network that gives these for whatever it is shown, with all anchors."""
+    anchors = np.broadcast_to(np.arange(logits.shape[2]), (len(logits), logits.shape[2]))
+    return lambda _: (logits, distances, anchors)
+
+
+def blank(count=1):
+    """Return logits and distances of canvases without any face."""
+    return np.full((count, 1, 8400), -20.0, np.float32), np.zeros((count, 64, 8400), np.float32)
+
+
+CANVAS = np.zeros((640, 640, 3), dtype=np.uint8)
+
+
 @pytest.mark.parametrize("which", ["boxes", "scores"])
-def test_what_is_no_number_is_an_error_and_not_an_empty_picture(detector, which):
-    def broken(canvas_BHWC):
-        boxes, scores = detector.network(canvas_BHWC)
-        (boxes if which == "boxes" else scores).fill_(float("nan"))
-        return boxes, scores
-
-    broken_detector = copy.copy(detector)
-    broken_detector.network = broken
+def test_what_is_no_number_is_an_error_and_not_an_empty_picture(which):
+    logits, distances = blank()
+    logits[0, 0, 5] = 3.0
+    (distances if which == "boxes" else logits)[..., 5] = np.nan
     with pytest.raises(FloatingPointError):
-        broken_detector([gradient()], [0.0])
+        FaceDetector(answers(logits, distances), make_manifest().detector)([CANVAS], [0.0])
 
 
-def test_a_picture_has_at_most_the_surest_300(detector):
+def test_a_picture_has_at_most_the_surest_300():
     """Of a picture with a small box of its own in each of 1,600 cells; the other one in its batch keeps what it has."""
-    logits_BKA = torch.full((2, 1, 8400), -20.0)
-    logits_BKA[0, 0, : 80 * 20] = torch.linspace(-2, 2, 80 * 20)
+    logits_BKA, distances_BCA = blank(2)
+    logits_BKA[0, 0, : 80 * 20] = np.linspace(-2, 2, 80 * 20)
     logits_BKA[1, 0, 0] = 3.0
-    distances_BCA = torch.zeros(2, 64, 8400)
     distances_BCA[:, 0::16] = 12.0  # mostly no distance at all,
     distances_BCA[:, 1::16] = 11.0  # and sometimes one cell
-    crowded = copy.copy(detector)
-    crowded.network = lambda _: (distances_BCA, logits_BKA)
-    canvas = np.zeros((640, 640, 3), dtype=np.uint8)
-    found = crowded([canvas, canvas], [0.1, 0.1])
+    found = FaceDetector(answers(logits_BKA, distances_BCA), make_manifest().detector)([CANVAS, CANVAS], [0.1, 0.1])
     assert [len(each) for each in found] == [300, 1]
     scores = [each.score for each in found[0]]
     assert scores == sorted(scores, reverse=True)
-    assert scores[0] == pytest.approx(float(torch.tensor(2.0).sigmoid()), abs=1e-4)
+    assert scores[0] == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-4)
+
+
+def test_all_anchors_and_the_best_alone_give_the_same_faces(detector):
+    """A GPU's runtime brings down only the best anchors, in another order."""
+    logits_BKA, distances_BCA = (torch.randn(1, 1, 8400) * 3, torch.randn(1, 64, 8400))
+    whole = answers(logits_BKA.numpy(), distances_BCA.numpy())
+    best = tuple(each.numpy() for each in best_anchors(logits_BKA, distances_BCA))
+    card = make_manifest().detector
+    assert FaceDetector(whole, card)([CANVAS], [0.5]) == FaceDetector(lambda _: best, card)([CANVAS], [0.5])

@@ -7,7 +7,7 @@ import torch
 
 from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
 from app.runtimes.torch import device
-from app.runtimes.torch.device import computes_bf16, cores_allowed, device_errors, resolve_device
+from app.runtimes.torch.device import computes_bf16, device_errors, resolve_device
 
 
 def test_auto_and_cpu():
@@ -31,7 +31,7 @@ def test_auto_is_bfloat16_on_cpus_that_compute_it_only(monkeypatch):
     cpu, cuda = torch.device("cpu"), torch.device("cuda", 0)
     for native in (True, False):
         monkeypatch.setattr(device, "has_native_bf16", lambda _, native=native: native)
-        assert computes_bf16("auto", cpu) is computes_bf16("int8", cpu) is native
+        assert computes_bf16("auto", cpu) is native
         assert not computes_bf16("auto", cuda)
         assert computes_bf16("bf16", cuda)
         assert not computes_bf16("fp32", cpu)
@@ -47,14 +47,6 @@ def test_a_broken_device_is_lost_and_other_errors_pass():
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(RuntimeError, match="shape"), device_errors():
         raise RuntimeError("shape mismatch")
-
-
-@pytest.mark.parametrize(
-    ("cpu_max", "cores"),
-    [("", 8), ("max 100000\n", 8), ("200000 100000\n", 2), ("150000 100000", 2), ("10000 100000", 1), ("9e9 1", 8)],
-)
-def test_a_containers_limit_of_cpu_time_bounds_the_cores(cpu_max, cores):
-    assert cores_allowed(8, cpu_max) == cores
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one core: one thread in any case")

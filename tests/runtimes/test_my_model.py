@@ -1,7 +1,7 @@
 import torch
 
+from app.manifest import LABELS
 from app.runtimes.torch.my_model import MyModel, ResidualBlock
-from app.weights import LABELS
 
 
 def test_labels_are_the_contract():

@@ -1,47 +1,24 @@
 """The OpenVINO runtime on a small network; tests/system/test_runtimes.py has the real ones."""
 
-import importlib
-import logging
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
-from app.errors import RuntimeUnavailable
+from app.errors import RuntimeUnavailable, WeightsError
 from app.runtimes.openvino import LARGEST_PART, OpenVinoRuntime, part_sizes, run_all
-from app.runtimes.openvino_cache import DIGEST, ENTRIES_KEPT, GRAPH, WEIGHTS
+from app.runtimes.precision import Precision, cpu_precision
+from app.runtimes.torch.runtime import TorchRuntime
+from tests.runtimes.networks import crops
 
-EXAMPLE = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-CONVERTING = "converting a network"
-
-
-class TwoOutputs(nn.Module):
-    """A row's outputs depend on this row only, so that rows that change places are caught."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.conv = nn.Conv2d(3, 4, 3, padding=1)
-
-    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        maps_BCHW = self.conv(x_BCHW).relu()
-        return maps_BCHW, maps_BCHW.mean(dim=(2, 3))
+FP32 = Precision("fp32", "fp32", "fp32")
+LARGEST = LARGEST_PART["classify"]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    before = torch.get_num_threads()
-    yield tmp_path / "mien"
-    torch.set_num_threads(before)
-
-
-def load(varying=(0,), sha256="a"):
-    return OpenVinoRuntime(bf16=False, threads=2).load(TwoOutputs().eval(), EXAMPLE, varying, sha256)
+def open_fp32(files):
+    return OpenVinoRuntime(FP32, threads=2).open(files)
 
 
 @pytest.mark.parametrize("largest", [1, 16])
@@ -54,31 +31,27 @@ def test_every_batch_is_cut_into_parts_of_few_sizes(largest):
         assert sizes.count(largest) == count // largest
 
 
-@torch.inference_mode()
-def test_batches_of_any_size_equal_torch_row_by_row():
-    network, reference = load(), TwoOutputs().eval()
-    for count in (*range(1, 2 * LARGEST_PART), 3 * LARGEST_PART, 5 * LARGEST_PART + 3):
-        batch = torch.rand(count, 3, 8, 8)
-        for ours, theirs in zip(network(batch), reference(batch), strict=True):
-            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+def test_batches_of_any_size_equal_torch_row_by_row(files):
+    network, reference = open_fp32(files), TorchRuntime(torch.device("cpu"), bf16=False).open(files)
+    for count in (1, 2, 3, 7, LARGEST, LARGEST + 1, 3 * LARGEST, 5 * LARGEST + 3):
+        batch = crops(count, seed=count)
+        [ours], [theirs] = network(batch), reference(batch)
+        np.testing.assert_allclose(ours, theirs, atol=5e-3)
 
 
-@torch.inference_mode()
-def test_sizes_that_vary_equal_torch():
-    network, reference = load(varying=(0, 2, 3)), TwoOutputs().eval()
-    for count, height, width in ((1, 8, 8), (5, 8, 16), (2, 24, 8), (1, 8, 8)):
-        batch = torch.rand(count, 3, height, width)
-        for ours, theirs in zip(network(batch), reference(batch), strict=True):
-            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+def test_answers_outlive_the_next_call(files):
+    network = open_fp32(files)
+    [first] = network(crops(2))
+    kept = first.copy()
+    network(crops(2, seed=1))
+    assert np.array_equal(first, kept)
 
 
-@torch.inference_mode()
-def test_answers_outlive_the_next_call():
-    network = load()
-    first = network(EXAMPLE)
-    kept = [each.clone() for each in first]
-    network(EXAMPLE + 1)
-    assert all(torch.equal(*pair) for pair in zip(first, kept, strict=True))
+def test_the_description_names_each_networks_format(files):
+    runtime = OpenVinoRuntime(FP32, threads=3)
+    runtime.open(files)
+    assert "tiny in fp32" in runtime.description
+    assert "3 threads" in runtime.description
 
 
 def test_a_processor_without_bf16_is_an_error():
@@ -87,79 +60,57 @@ def test_a_processor_without_bf16_is_an_error():
             return ["FP32", "INT8"]
 
     with pytest.raises(RuntimeUnavailable, match="fp32"):
-        OpenVinoRuntime(bf16=True, threads=1, core=Old())
+        OpenVinoRuntime(Precision("bf16", "bf16", "bf16"), threads=1, core=Old())
 
 
-def test_a_network_is_converted_once_for_each_state(caplog, cache):
-    caplog.set_level(logging.INFO)
-    load()
-    assert caplog.text.count(CONVERTING) == 1
-    load()
-    assert caplog.text.count(CONVERTING) == 1
-    load(sha256="b")
-    assert caplog.text.count(CONVERTING) == 2
-    assert len(list(cache.iterdir())) == 2
+def test_a_processor_without_avx2_is_an_error(monkeypatch):
+    monkeypatch.setattr("app.runtimes.processor.platform.machine", lambda: "x86_64")
+    with pytest.raises(RuntimeUnavailable, match="AVX2"):
+        OpenVinoRuntime(FP32, threads=1, flags=frozenset({"sse4_2"}))
 
 
-def test_changed_code_of_the_same_network_is_converted_anew(tmp_path, monkeypatch, caplog):
-    """Same name, same layers, same weights: only the code differs."""
-    caplog.set_level(logging.INFO)
-    code = "from torch import nn\nclass Scaled(nn.Module):\n    def forward(self, x):\n        return {} * x,\n"
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it would be found by its second and its size: the same
-    for factor in (2, 3):
-        (tmp_path / "changing.py").write_text(code.format(factor))
-        monkeypatch.delitem(sys.modules, "changing", raising=False)
-        network = OpenVinoRuntime(bf16=False, threads=1).load(
-            importlib.import_module("changing").Scaled(), EXAMPLE, (0,), "a"
-        )
-        torch.testing.assert_close(network(EXAMPLE)[0], factor * EXAMPLE)
-    assert caplog.text.count(CONVERTING) == 2
+@pytest.mark.parametrize("suffix", [".xml", ".bin"])
+@pytest.mark.parametrize("harm", ["altered", "missing", "a folder"])
+def test_a_graph_that_is_not_the_exported_one_is_refused(files, suffix, harm):
+    path = files.folder / f"tiny{suffix}"
+    if harm == "altered":
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+    else:
+        path.unlink()
+    if harm == "a folder":
+        path.mkdir()
+    with pytest.raises(WeightsError, match="sha256" if harm == "altered" else "cannot be read"):
+        open_fp32(files)
 
 
-def test_the_longest_unused_entries_are_removed(cache, caplog):
-    caplog.set_level(logging.INFO)
-    load(sha256="first")
-    [first] = cache.iterdir()
-    os.utime(first, (0, 0))
-    load(sha256="second")
-    [second] = set(cache.iterdir()) - {first}
-    os.utime(second, (1, 1))
-    load(sha256="first")  # used again
-    for number in range(ENTRIES_KEPT - 1):
-        load(sha256=str(number))
-    kept = set(cache.iterdir())
-    assert len(kept) == ENTRIES_KEPT
-    assert first in kept
-    assert second not in kept
+def test_a_state_without_a_graph_says_which_command_makes_one(files):
+    card = files.card.model_copy(update={"artifacts": files.card.artifacts.model_copy(update={"openvino": None})})
+    with pytest.raises(WeightsError, match="python -m training graph emotion"):
+        open_fp32(type(files)(files.name, card, files.folder))
+    with pytest.raises(WeightsError, match="python -m training quantize emotion"):
+        OpenVinoRuntime(Precision("int8", "int8", "fp32"), threads=1).open(files)
 
 
-@torch.inference_mode()
-@pytest.mark.parametrize("name", [GRAPH, WEIGHTS, DIGEST])
-def test_a_damaged_entry_is_made_anew(caplog, cache, name):
-    expected = load()(EXAMPLE)
-    [entry] = cache.iterdir()
-    (entry / name).write_bytes((entry / name).read_bytes()[:-1])
-    for messages in (1, 1):  # once for the damaged entry; the new one is whole
-        found = load()(EXAMPLE)
-        assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
-        assert caplog.text.count("made anew") == messages
+def test_what_is_no_graph_is_refused_in_one_line(files, monkeypatch):
+    graph = files.read_graph(int8=False)
+    monkeypatch.setattr(type(files), "read_graph", lambda self, int8: graph._replace(layers=b"<net></nonsense>"))
+    with pytest.raises(WeightsError, match="cannot read the graph of tiny") as told:
+        open_fp32(files)
+    assert "\n" not in str(told.value)
 
 
-@torch.inference_mode()
-def test_a_folder_that_others_may_write_to_is_not_used(caplog, cache):
-    cache.mkdir()
-    cache.chmod(0o777)
-    assert len(load()(EXAMPLE)) == 2
-    assert "others may write" in caplog.text
-    assert list(cache.iterdir()) == []
+def test_a_graph_of_another_kind_is_refused(files, monkeypatch):
+    graph = files.read_graph(int8=False)
+    other = graph._replace(layers=graph.layers.replace(b'"faces"', b'"canvas"'))
+    monkeypatch.setattr(type(files), "read_graph", lambda self, int8: other)
+    with pytest.raises(WeightsError, match="not one that this version runs"):
+        open_fp32(files)
 
 
-@torch.inference_mode()
-def test_a_cache_that_cannot_be_written_does_not_stop_the_start(caplog, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")  # not even root can make a folder there
-    assert len(load()(EXAMPLE)) == 2
-    assert "not kept" in caplog.text
+def test_a_graph_with_other_labels_is_refused(files):
+    card = files.card.model_copy(update={"labels": ("yes", "no")})
+    with pytest.raises(WeightsError, match="other shapes"):
+        open_fp32(type(files)(files.name, card, files.folder))
 
 
 def test_no_telemetry():
@@ -193,3 +144,31 @@ def test_a_part_that_fails_leaves_no_request_running():
     with pytest.raises(RuntimeError, match="failed"):
         run_all(requests, [np.zeros(1)] * 4)
     assert not any(request.running for request in requests)
+
+
+NEW, OLD = frozenset({"avx2", "avx512_bf16", "avx512_vnni"}), frozenset({"avx2"})
+
+
+@pytest.mark.parametrize(
+    ("setting", "flags", "formats"),
+    [
+        ("auto", NEW, ("int8", "bf16", "bf16")), ("auto", OLD, ("fp32", "fp32", "fp32")),
+        ("auto", frozenset({"avx2", "avx_vnni"}), ("int8", "fp32", "fp32")), ("fp32", NEW, ("fp32", "fp32", "fp32")),
+        ("bf16", NEW, ("bf16", "bf16", "bf16")), ("int8", NEW, ("int8", "int8", "bf16")),
+        ("int8", OLD, ("int8", "int8", "fp32")),
+    ],
+)  # fmt: skip
+def test_precision_by_setting_and_processor(setting, flags, formats):
+    precision = cpu_precision(setting, flags)
+    assert (precision.find, precision.classify, precision.rest) == formats
+
+
+def test_bf16_asked_of_a_processor_without_it_is_an_error():
+    with pytest.raises(RuntimeUnavailable, match="bfloat16"):
+        cpu_precision("bf16", OLD)
+
+
+def test_auto_takes_int8_only_where_it_was_made(files):
+    assert cpu_precision("auto", NEW).of(files.card) == "bf16"
+    finder = files.card.artifacts  # has no int8 graph
+    assert finder.openvino_int8 is None

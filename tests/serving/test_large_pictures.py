@@ -10,7 +10,7 @@ from app.errors import BadPayload, DeadlineExceeded, InferenceFailed
 from app.faces.types import Detection, DetectOptions, Face, ImageFaces
 from app.pictures.open import decode_image
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, digest_probabilities, encode, gradient
+from tests.conftest import FakePipeline, digest_probabilities, emotion, encode, gradient
 from tests.serving.test_engine import run_with
 
 WIDTH, HEIGHT = 3840, 64
@@ -28,12 +28,12 @@ class Watching(FakePipeline):
         height, width = image.shape[:2]
         self.shown.append((width, height))
         boxes = ((500.0, 0.0, 1000.0, 30.0), (10.0, 4.0, 10.0 + self.side_px, 14.0))
-        faces = tuple(Face(Detection(box, 0.9), digest_probabilities(image)) for box in boxes)
+        faces = tuple(Face(Detection(box, 0.9), emotion(digest_probabilities(image))) for box in boxes)
         return ImageFaces(width, height, faces, {"detect": 1.0, "classify": 2.0})
 
-    def classify_boxes(self, images, boxes):
+    def classify(self, images, boxes):
         self.parts += [(image.copy(), box) for image, box in zip(images, boxes, strict=True)]
-        return super().classify_boxes(images, boxes)
+        return super().classify(images, boxes)
 
 
 def large_jpeg(seed=0):
@@ -70,8 +70,8 @@ def test_a_small_face_is_cropped_from_the_picture_in_full():
     assert np.array_equal(part, whole[0:64, 10:108])
     assert box == (10.0, 8.0, 88.0, 28.0)
     assert found.faces[1].detection.xyxy == (20.0, 8.0, 98.0, 28.0)
-    assert found.faces[1].probabilities == digest_probabilities(part)
-    assert found.faces[0].probabilities != found.faces[1].probabilities
+    assert found.faces[1].answers == emotion(digest_probabilities(part))
+    assert found.faces[0].answers != found.faces[1].answers
     assert found.timings_ms["detail"] > 0
 
 
@@ -116,11 +116,11 @@ def test_detail_has_the_same_place_and_deadline():
             super().__init__(side_px=8.0)
             self.entered, self.open = threading.Event(), threading.Event()
 
-        def classify_boxes(self, images, boxes):
+        def classify(self, images, boxes):
             if images:
                 self.entered.set()
                 self.open.wait()
-            return super().classify_boxes(images, boxes)
+            return super().classify(images, boxes)
 
     pipeline = Stuck()
     engine = Engine(lambda: pipeline, EngineLimits())
@@ -142,8 +142,8 @@ def test_detail_has_the_same_place_and_deadline():
 @pytest.mark.parametrize("rows", [[(0.9,) * 5], [(float("nan"),) * 5], []])
 def test_detail_that_is_no_distribution_is_an_error(rows):
     class Wrong(Watching):
-        def classify_boxes(self, images, boxes):
-            return rows
+        def classify(self, images, boxes):
+            return [emotion(row) for row in rows]
 
     with pytest.raises(InferenceFailed):
         detect(Wrong(side_px=8.0), large_jpeg())
@@ -169,6 +169,6 @@ def test_a_face_to_classify_is_decoded_in_full():
     engine, payload = Engine(FakePipeline, EngineLimits()), large_jpeg()
 
     async def steps():
-        assert await engine.classify(payload) == digest_probabilities(decode_image(payload, PIXELS))
+        assert await engine.classify(payload) == emotion(digest_probabilities(decode_image(payload, PIXELS)))
 
     run_with(engine, steps)

@@ -45,13 +45,13 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(folder, code=ROOT, **settings):
+def running_server(folder, code=ROOT, program=("-m", "app"), **settings):
     """Start `mien serve` of the code in a folder and wait until it listens: it does so only once it is ready."""
     log = folder / "log"
     environment = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", "0"], stderr=file, stdout=file, cwd=folder,
+            [sys.executable, *program, "serve", "--port", "0"], stderr=file, stdout=file, cwd=folder,
             env={**os.environ, "PYTHONPATH": str(code), **environment},
         )  # fmt: skip
     try:

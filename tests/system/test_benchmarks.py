@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from app.faces.pipeline import Pipeline
+from app.config import Settings
 from app.faces.types import DetectOptions
-from app.weights import default_weights_dir
+from app.main import load_pipeline
 from benchmarks.pictures import crowd, photo, photo_bytes
 from benchmarks.stages import shares, targets_of
 
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return Pipeline.load(default_weights_dir(), "cpu")
+    return load_pipeline(Settings(device="cpu"))
 
 
 def test_every_stage_is_timed_and_put_back(pipeline):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from app.faces.pipeline import Pipeline
+from app.config import Settings
 from app.faces.types import DetectOptions
+from app.main import load_pipeline
+from app.manifest import EMOTION, LABELS, load_manifest
 from app.pictures.open import decode_image
-from app.weights import LABELS, default_weights_dir, load_manifest
+from app.weights import default_weights_dir
 from tests.conftest import ASTRONAUT_SIDE_PX, astronaut, photo_path
 
 # Read off the photos by eye: a point in the middle of each face, (x, y) in pixels.
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return Pipeline.load(default_weights_dir(), "cpu")
+    return load_pipeline(Settings(device="cpu"))
 
 
 def detect(pipeline, image, **options):
@@ -70,8 +72,8 @@ def test_a_face_of_any_size_is_found(pipeline, face_px, mirrored, degrees):
 def test_golden_emotions(pipeline, photos):
     """The astronaut smiles broadly; nobody would call it anything else."""
     [face] = detect(pipeline, photos["astronaut"])
-    assert LABELS[int(np.argmax(face.probabilities))] == "happy"
-    assert sum(face.probabilities) == pytest.approx(1, abs=1e-5)
+    assert LABELS[int(np.argmax(face.answers[EMOTION].probabilities))] == "happy"
+    assert sum(face.answers[EMOTION].probabilities) == pytest.approx(1, abs=1e-5)
 
 
 def test_batch_answers_equal_lone_answers(pipeline, photos):
@@ -82,7 +84,9 @@ def test_batch_answers_equal_lone_answers(pipeline, photos):
         assert len(alone) == len(answer.faces)
         for one, other in zip(alone, answer.faces, strict=True):
             np.testing.assert_allclose(one.detection.xyxy, other.detection.xyxy, atol=1)
-            np.testing.assert_allclose(one.probabilities, other.probabilities, atol=0.02)
+            np.testing.assert_allclose(
+                one.answers[EMOTION].probabilities, other.answers[EMOTION].probabilities, atol=0.02
+            )
 
 
 def test_options(pipeline, photos):
@@ -108,8 +112,8 @@ def test_manifest_tells_where_the_weights_come_from():
     assert manifest.emotion.labels == LABELS
     assert manifest.detector.labels == ("face",)
     assert 4_900_000 <= manifest.emotion.parameters <= 5_100_000
-    for card in (manifest.detector, manifest.emotion):
+    for name, card in manifest.networks.items():
         assert card.training
         assert card.metrics
         assert card.data
-        assert (default_weights_dir() / f"{card.file.removesuffix('.safetensors')}.md").is_file()
+        assert (default_weights_dir() / f"{name}.md").is_file()

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from app.faces.pipeline import Pipeline
+from app.config import Settings
 from app.faces.types import DetectOptions
+from app.main import load_pipeline
+from app.manifest import EMOTION
 from app.pictures.open import decode_image
 from app.serving.engine import Engine, EngineLimits
-from app.weights import default_weights_dir
 from tests.conftest import encode, photo_path
 
 pytestmark = pytest.mark.slow
@@ -23,21 +24,21 @@ class Watched:
 
     def __init__(self, pipeline):
         self._pipeline, self.widths = pipeline, []
-        self.manifest, self.warm_up, self.classify = pipeline.manifest, pipeline.warm_up, pipeline.classify
+        self.manifest, self.warm_up, self.runtime = pipeline.manifest, pipeline.warm_up, pipeline.runtime
         self.parts = 0
 
     def detect(self, images, options):
         self.widths += [image.shape[1] for image in images]
         return self._pipeline.detect(images, options)
 
-    def classify_boxes(self, images, boxes):
+    def classify(self, images, boxes):
         self.parts += len(images)
-        return self._pipeline.classify_boxes(images, boxes)
+        return self._pipeline.classify(images, boxes)
 
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return Pipeline.load(default_weights_dir(), "cpu", precision="fp32")
+    return load_pipeline(Settings(device="cpu", precision="fp32"))
 
 
 def photo(name, width=None):
@@ -109,7 +110,9 @@ def test_a_reduced_search_finds_the_same_faces(pipeline, name):
             other = counterpart(face, others)
             assert overlap(face.detection.xyxy, other.detection.xyxy) > 0.94
             assert other.detection.score == pytest.approx(face.detection.score, abs=0.1)
-            np.testing.assert_allclose(other.probabilities, face.probabilities, atol=0.25)
+            np.testing.assert_allclose(
+                other.answers[EMOTION].probabilities, face.answers[EMOTION].probabilities, atol=0.25
+            )
 
 
 def test_a_small_face_is_seen_with_all_its_pixels(pipeline):
@@ -119,5 +122,6 @@ def test_a_small_face_is_seen_with_all_its_pixels(pipeline):
     small = found.faces[-1]
     side_px = small.detection.longer_side_px * (1 + pipeline.manifest.emotion.crop.margin) / 2
     assert side_px < pipeline.manifest.emotion.input_size_px
-    [in_full] = pipeline.classify_boxes([decode_image(payload, MAX_PIXELS)], [small.detection.xyxy])
-    np.testing.assert_allclose(small.probabilities, in_full, atol=1e-4)
+    [in_full] = pipeline.classify([decode_image(payload, MAX_PIXELS)], [small.detection.xyxy])
+    in_full = in_full[EMOTION].probabilities
+    np.testing.assert_allclose(small.answers[EMOTION].probabilities, in_full, atol=1e-4)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from app.config import Settings
 from app.faces.crop import crop_faces
-from app.faces.pipeline import Pipeline
 from app.faces.types import DetectOptions
+from app.main import load_pipeline
+from app.manifest import EMOTION
 from app.pictures.open import decode_image
 from app.runtimes.torch.device import has_native_bf16
-from app.weights import default_weights_dir
 from tests.conftest import photo_path
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def images():
 def both(request):
     threads = torch.get_num_threads()
     yield {
-        name: Pipeline.load(default_weights_dir(), "cpu", request.param, runtime_name=name)
+        name: load_pipeline(Settings(device="cpu", precision=request.param, runtime=name))
         for name in ("torch", "openvino")
     } | {"precision": request.param}
     torch.set_num_threads(threads)
@@ -42,7 +43,7 @@ def detect(pipeline, images):
 
 
 def test_the_same_faces_in_the_same_places(both, images):
-    """In float32 to a hundredth of a pixel, so that the probabilities are the same too.
+    """In float32 to a fifth of a pixel, as the graph's values are stored in 16 bits, so that probabilities are close.
 
     In bfloat16 to a pixel of the canvas, which is what the detector sees. Smaller shifts than that move a probability
     by up to 0.06, so those are compared on the same crops below.
@@ -52,21 +53,23 @@ def test_the_same_faces_in_the_same_places(both, images):
     ):
         assert len(ours) == len(theirs) > 0
         canvas_px = max(image.shape) / 640
-        tolerance = 0.01 if both["precision"] == "fp32" else canvas_px
+        tolerance = 0.2 * canvas_px if both["precision"] == "fp32" else canvas_px
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(one.detection.xyxy, other.detection.xyxy, atol=tolerance)
             assert one.detection.score == pytest.approx(other.detection.score, abs=0.01)
             if both["precision"] == "fp32":
-                np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-3)
+                np.testing.assert_allclose(
+                    one.answers[EMOTION].probabilities, other.answers[EMOTION].probabilities, atol=0.01
+                )
 
 
 def test_the_same_probabilities_of_the_same_crops(both, images):
     tolerance = 1e-3 if both["precision"] == "fp32" else 0.02
     rule = both["torch"].manifest.emotion.crop
     for image, faces in zip(images, detect(both["torch"], images), strict=True):
-        crops = crop_faces(image, [face.detection.xyxy for face in faces], rule, CPU)
-        found = [both[name].classifier(crops) for name in ("torch", "openvino")]
-        torch.testing.assert_close(*found, atol=tolerance, rtol=0)
+        crops = crop_faces(image, [face.detection.xyxy for face in faces], rule)
+        found = [both[name].classifiers[EMOTION].probabilities(crops) for name in ("torch", "openvino")]
+        np.testing.assert_allclose(*found, atol=tolerance)
 
 
 def test_openvino_answers_do_not_depend_on_the_rest_of_the_batch(both, images):
@@ -78,10 +81,10 @@ def test_openvino_answers_do_not_depend_on_the_rest_of_the_batch(both, images):
 
 def test_int8_finds_the_same_faces(images):
     """Within 3 px of the picture (2.3 were seen); what int8 costs in AP and accuracy stands in the manifest."""
-    whole, integers = (Pipeline.load(default_weights_dir(), "cpu", name) for name in ("fp32", "int8"))
+    whole, integers = (load_pipeline(Settings(device="cpu", precision=name)) for name in ("fp32", "int8"))
     for theirs, ours in zip(detect(whole, images), detect(integers, images), strict=True):
         assert len(ours) == len(theirs) > 0
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(one.detection.xyxy, other.detection.xyxy, atol=3)
             assert one.detection.score == pytest.approx(other.detection.score, abs=0.1)
-            assert sum(one.probabilities) == pytest.approx(1, abs=1e-5)
+            assert sum(one.answers[EMOTION].probabilities) == pytest.approx(1, abs=1e-5)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.weights import sha256_of
+from app.manifest import load_manifest
+from app.weights import NetworkFiles
 from tests.conftest import photo_path
 from tests.system.server import running_server
 
@@ -27,9 +28,10 @@ def test_wheel_serves_from_another_folder(tmp_path):
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    manifest = json.loads((site / "app" / "weights" / "manifest.json").read_text())
-    for card in (manifest["detector"], manifest["emotion"]):
-        assert sha256_of((site / "app" / "weights" / card["file"]).read_bytes()) == card["sha256"]
+    for name, card in load_manifest(site / "app" / "weights").networks.items():
+        files = NetworkFiles(name, card, site / "app" / "weights")
+        assert files.read_state()
+        assert all(files.read_graph(int8=False) + files.read_graph(int8=True))
     page = ROOT / "app" / "web"
     for path in page.rglob("*.*"):
         assert (site / "app" / "web" / path.relative_to(page)).read_bytes() == path.read_bytes()

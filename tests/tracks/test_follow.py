@@ -5,8 +5,10 @@ import pytest
 
 from app.config import Settings
 from app.faces.types import Detection, Face, ImageFaces
+from app.manifest import EMOTION
 from app.tracks.follow import LiveFaces
 from app.tracks.smoothing import ProbabilitySmoother
+from tests.conftest import emotion
 
 TIME_CONSTANT_S = Settings.model_fields["smoothing_s"].default
 HAPPY = (0.03, 0.80, 0.04, 0.03, 0.10)
@@ -74,7 +76,7 @@ def test_a_face_unseen_for_long_begins_anew():
 
 
 def frame(*faces):
-    made = tuple(Face(Detection((x, 50.0, x + 100, 150.0), 0.9), probabilities) for x, probabilities in faces)
+    made = tuple(Face(Detection((x, 50.0, x + 100, 150.0), 0.9), emotion(probabilities)) for x, probabilities in faces)
     return ImageFaces(640, 480, made)
 
 
@@ -82,13 +84,15 @@ def test_each_face_is_smoothed_by_itself_in_any_order():
     live = LiveFaces(tracking=True, smoothing_s=0.5)
     left, right = live.follow(frame((50.0, HAPPY), (400.0, NEUTRAL)), 10.0).faces
     assert (left.track_id, right.track_id) == (1, 2)
-    assert left.probabilities == left.raw_probabilities == HAPPY
+    assert left.answers == emotion(HAPPY, HAPPY)
     right, left = live.follow(frame((400.0, NEUTRAL), (50.0, UNSURE)), 10.1).faces
     assert (left.track_id, right.track_id) == (1, 2)
-    assert left.raw_probabilities == UNSURE
+    assert left.answers[EMOTION].raw_probabilities == UNSURE
     share = 1 - np.exp(-0.1 / 0.5)
-    np.testing.assert_allclose(left.probabilities, (1 - share) * np.array(HAPPY) + share * np.array(UNSURE))
-    np.testing.assert_allclose(right.probabilities, NEUTRAL)
+    np.testing.assert_allclose(
+        left.answers[EMOTION].probabilities, (1 - share) * np.array(HAPPY) + share * np.array(UNSURE)
+    )
+    np.testing.assert_allclose(right.answers[EMOTION].probabilities, NEUTRAL)
 
 
 @pytest.mark.parametrize("smoothing_s", [0.0, 0.5])
@@ -102,7 +106,7 @@ def test_without_smoothing_faces_only_get_their_ids():
     live = LiveFaces(tracking=True, smoothing_s=0.0)
     live.follow(frame((50.0, HAPPY)), 0.0)
     [face] = live.follow(frame((50.0, NEUTRAL)), 0.1).faces
-    assert (face.track_id, face.probabilities, face.raw_probabilities) == (1, NEUTRAL, None)
+    assert (face.track_id, face.answers) == (1, emotion(NEUTRAL))
 
 
 @pytest.mark.parametrize("sides", [(1280, 960), (960, 640), (1280, 480), (640, 1280)])
@@ -113,7 +117,7 @@ def test_frames_may_change_their_size_without_faces_changing_places(sides):
     def still(side_px):
         boxes = [(0.10, 0.30, 0.24, 0.46), (0.28, 0.30, 0.42, 0.46)]
         faces = zip(boxes, (HAPPY, NEUTRAL), strict=True)
-        made = (Face(Detection(tuple(side_px * at for at in box), 0.9), each) for box, each in faces)
+        made = (Face(Detection(tuple(side_px * at for at in box), 0.9), emotion(each)) for box, each in faces)
         return ImageFaces(side_px, side_px * 9 // 16, tuple(made))
 
     for index, side_px in enumerate([sides[0]] * 5 + [sides[1]] * 5):
@@ -121,4 +125,4 @@ def test_frames_may_change_their_size_without_faces_changing_places(sides):
         followed = live.follow(found, index / 10)
         assert [face.track_id for face in followed.faces] == [1, 2]
         assert [face.detection for face in followed.faces] == [face.detection for face in found.faces]
-        np.testing.assert_allclose([face.probabilities for face in followed.faces], [HAPPY, NEUTRAL])
+        np.testing.assert_allclose([face.answers[EMOTION].probabilities for face in followed.faces], [HAPPY, NEUTRAL])

@@ -8,10 +8,10 @@ import pytest
 
 from app.errors import InvalidRequest
 from app.faces.types import DetectOptions
+from app.manifest import LABELS
 from app.watch.command import watch_source
 from app.watch.newest import newest_frames
 from app.watch.source import TimedImage, open_source
-from app.weights import LABELS
 from tests.conftest import FakePipeline
 from tests.watch.conftest import FPS, FRAMES
 

@@ -13,11 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from app.manifest import EMOTION
 from training.commands.options import WEIGHTS_DIR, FacesOption, WeightsDirOption
 from training.deployed import read_payload
 from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, RECIPES
 from training.errors import RunError
-from training.manifest_entry import read_entries
+from training.manifest_entry import CLASSIFY, FIND, known_entry, state_sha256
 from training.plots import plot_detector_history, plot_precision_recall
 
 
@@ -135,6 +136,7 @@ def export(
     """Write fp16 weights, manifest entry and card; first measure on the val split if that has not been done."""
     from app.weights import sha256_of
     from training.detector.blend import blended_payload
+    from training.detector.card import NAME
     from training.detector.data import data_sha256
     from training.detector.evaluate import VAL, read_evaluation
     from training.detector.export import export_detector, training_of_run
@@ -153,15 +155,19 @@ def export(
     if known is None or any(known.get(name) != value for name, value in wanted.items()):
         _evaluate(payload, data, run, imgsz, batch, score_threshold, iou_threshold, device)
         known = read_evaluation(run, sha256) or {}
-    before = read_entries(weights_dir)
-    card = export_detector(payload, about, known, data_note or (), weights_dir)
-    typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...), manifest entry and card.")
-    _tell_crop_rule(before, card.sha256)
+    before = known_entry(weights_dir, FIND)
+    card = export_detector(payload, about, known, data_note or (), data, weights_dir)
+    typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, manifest entry, card.")
+    _tell_crop_rule(before, card.sha256, weights_dir)
 
 
 @app.command("import")
 def import_(
     checkpoint: Annotated[Path, typer.Argument(help="An ultralytics .pt file of a YOLOv8n with one class.")],
+    pictures: Annotated[
+        Path,
+        typer.Option("--pictures", help="Folder with photos of faces, to compare the graph on."),
+    ],
     weights_dir: WeightsDirOption = WEIGHTS_DIR,
     imgsz: SizeOption = 640,
     score_threshold: ScoreOption = DEFAULT_SCORE_THRESHOLD,
@@ -169,21 +175,23 @@ def import_(
     trust: Annotated[bool, typer.Option("--trust", help="Run the code that the file may hold.")] = False,
 ) -> None:
     """Turn a third-party checkpoint into the server's weights; it is a pickle and can run code: trust its source."""
+    from training.detector.card import NAME
+    from training.detector.data import picture_files
     from training.detector.imported import import_detector
 
     if not trust:
         raise RunError(
             f"{checkpoint} is a pickle: reading it can run any code. If you trust where it comes from, add --trust."
         )
-    before = read_entries(weights_dir)
-    card = import_detector(checkpoint, weights_dir, imgsz, score_threshold, iou_threshold)
-    typer.echo(f"Wrote {weights_dir / card.file} (sha256 {card.sha256[:12]}...) and its manifest entry.")
-    _tell_crop_rule(before, card.sha256)
+    before = known_entry(weights_dir, FIND)
+    card = import_detector(checkpoint, picture_files(pictures), weights_dir, imgsz, score_threshold, iou_threshold)
+    typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graph, manifest entry, card.")
+    _tell_crop_rule(before, card.sha256, weights_dir)
 
 
-def _tell_crop_rule(before: Mapping[str, Any], sha256: str) -> None:
+def _tell_crop_rule(before: Mapping[str, Any], sha256: str, weights_dir: Path) -> None:
     """Say that the manifest's crop rule, which depends on how the detector draws its boxes, is of another detector."""
-    if "emotion" in before and before.get("detector", {}).get("sha256") != sha256:
+    if known_entry(weights_dir, CLASSIFY, EMOTION) and state_sha256(before) != sha256:
         typer.echo("Note: the manifest's crop rule was not measured with this detector; see `emotion framing`.")
 
 

@@ -8,14 +8,14 @@ from typing import Annotated
 import torch
 import typer
 
+from app.manifest import LABELS, MANIFEST
 from app.runtimes.torch.device import resolve_device
-from app.weights import LABELS, MANIFEST
 from training.commands.options import WEIGHTS_DIR, DeviceOption, Fer2013Option, LimitOption, WeightsDirOption
 from training.emotion.data import TEST_SPLIT, TRAINING_SPLIT, VALIDATION_SPLIT, EmotionSplit, load_fer2013
 from training.emotion.distributed import join_group
 from training.emotion.evaluate import Evaluation, evaluate_splits, join_all
 from training.emotion.export import (
-    WEIGHTS_FILE,
+    NAME,
     EmotionCandidate,
     candidate_of_file,
     candidate_of_run,
@@ -188,7 +188,7 @@ def export(
     device: DeviceOption = "auto",
     limit: LimitOption = None,
 ) -> None:
-    """Write fp16 weights, manifest entry and card; first measure on PublicTest if that has not been done."""
+    """Write state, graphs, manifest entry and card; first measure on PublicTest if that has not been done."""
     candidate = candidate_of_run(run)
     measured = measured_rule(run / FRAMING, candidate.sha256, weights_dir)
     crop = crop_rule(weights_dir, margin, shift_y, measured)
@@ -206,8 +206,9 @@ def export(
         known = read_evaluation(run, candidate.sha256, limit) or {}
     if TEST_SPLIT not in known["splits"]:
         typer.echo(f"Note: no {TEST_SPLIT} figures yet; run evaluate --final and export again to put them in the card.")
-    card = export_emotion(candidate, known, crop, weights_dir)
-    typer.echo(f"Wrote {weights_dir / WEIGHTS_FILE} (sha256 {card.sha256[:12]}...), manifest entry and card.")
+    splits = load_fer2013(data, (TRAINING_SPLIT, VALIDATION_SPLIT), limit)
+    card = export_emotion(candidate, known, crop, splits, weights_dir)
+    typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, manifest entry, card.")
 
 
 def _tell_kept(trainer: Trainer, title: str) -> None:

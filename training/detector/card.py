@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.manifest import DetectorCard
 from app.runtimes.torch.yolov8 import build_yolov8n
-from app.weights import DetectorCard, sha256_of
+from training.artifacts import state_artifact
 from training.deployed import LICENCE
 from training.detector.data import LABELS
 
-WEIGHTS_FILE = "yolov8n-face.safetensors"
+NAME = "yolov8n-face"
+"""In the manifest, and of its files."""
 
 
 def make_card(
@@ -33,9 +35,8 @@ def make_card(
         data: Training sets with their licence terms.
     """
     return DetectorCard(
-        file=WEIGHTS_FILE,
-        sha256=sha256_of(payload),
         architecture="yolov8n",
+        artifacts=state_artifact(NAME, payload),
         labels=LABELS,
         input_size_px=imgsz,
         parameters=sum(value.numel() for value in build_yolov8n(len(LABELS)).parameters()),

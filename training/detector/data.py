@@ -59,8 +59,18 @@ def _is_face(fields: list[str]) -> bool:
 
 def split_pictures(data_dir: Path, split: str) -> list[Path]:
     """Return the split's picture files, sorted by name."""
-    files = (data_dir / "images" / split).iterdir()
-    return sorted(file for file in files if file.suffix[1:].lower() in IMG_FORMATS)
+    return picture_files(data_dir / "images" / split)
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Return a folder's picture files, sorted by name.
+
+    Raises:
+        DataError: If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"No folder {folder}: give one with pictures.")
+    return sorted(file for file in folder.iterdir() if file.suffix[1:].lower() in IMG_FORMATS)
 
 
 def data_sha256(data_dir: Path, splits: tuple[str, ...] = SPLITS) -> str:

@@ -8,14 +8,15 @@ from typing import Any
 from torch import nn
 from ultralytics.nn.tasks import load_checkpoint
 
-from app.weights import DetectorCard
+from app.manifest import DetectorCard
+from training.artifacts import served
 from training.deployed import to_payload
-from training.detector.card import make_card
+from training.detector.card import NAME, make_card
+from training.detector.data import split_pictures
+from training.detector.graphs import with_detector_graph, with_detector_int8
 from training.detector.recipe import read_recipe
 from training.detector.train import BEST_CHECKPOINT
 from training.errors import RunError
-from training.files import write_payload
-from training.manifest_entry import write_entry
 from training.model_card import write_detector_card
 
 FITNESS = "metrics/mAP50-95(B)"
@@ -70,19 +71,28 @@ def _best_epoch(checkpoint: dict[str, Any]) -> int:
 
 
 def export_detector(
-    payload: bytes, about: dict[str, Any], evaluation: dict[str, Any], data_notes: Sequence[str], weights_dir: Path
+    payload: bytes,
+    about: dict[str, Any],
+    evaluation: dict[str, Any],
+    data_notes: Sequence[str],
+    data_dir: Path,
+    weights_dir: Path,
 ) -> DetectorCard:
-    """Write the weights, then the manifest entry, then the card.
+    """Write the state and both graphs, then the manifest entry, then the card.
 
     Args:
         payload: From `payload_of_run`.
         about: From `training_of_run`.
         evaluation: evaluation.json of the same weights; its thresholds become the server's.
         data_notes: What the weights were trained on, and its licence terms.
+        data_dir: Data set in YOLO format, on which the graphs are checked.
         weights_dir: Where to write.
 
     Returns:
         The entry as written.
+
+    Raises:
+        RunError: If a graph does not pass its check.
     """
     card = make_card(
         payload,
@@ -93,7 +103,8 @@ def export_detector(
         metrics={"val": {name: value for name, value in evaluation.items() if not name.endswith("sha256")}},
         data=tuple(data_notes) or (NO_DATA_NOTE,),
     )
-    write_payload(payload, weights_dir / card.file)
-    write_entry(weights_dir, card)
-    write_detector_card(card, evaluation, weights_dir)
-    return card
+    network = with_detector_graph(served(NAME, card, payload), split_pictures(data_dir, "val"))
+    network = with_detector_int8(network, card, data_dir)
+    network.publish(weights_dir)
+    write_detector_card(NAME, network.detector_card, evaluation, weights_dir)
+    return network.detector_card

@@ -1,29 +1,37 @@
 """Turns a public ultralytics checkpoint into the server's weights."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ultralytics.nn.tasks import load_checkpoint
 
-from app.weights import DetectorCard, sha256_of
+from app.manifest import DetectorCard
+from app.weights import sha256_of
+from training.artifacts import served
 from training.deployed import to_payload
-from training.detector.card import make_card
+from training.detector.card import NAME, make_card
 from training.detector.evaluate import network_of
+from training.detector.graphs import with_detector_graph
 from training.detector.recipe import check_size
 from training.errors import RunError
-from training.files import write_payload
-from training.manifest_entry import write_entry
 from training.model_card import write_imported_card
 
 
 def import_detector(
-    checkpoint: Path, weights_dir: Path, imgsz: int, score_threshold: float, iou_threshold: float
+    checkpoint: Path,
+    pictures: Sequence[Path],
+    weights_dir: Path,
+    imgsz: int,
+    score_threshold: float,
+    iou_threshold: float,
 ) -> DetectorCard:
-    """Write the checkpoint's network as safetensors, with its manifest entry and a card.
+    """Write the checkpoint's network as safetensors and as a graph, with its manifest entry and a card.
 
     The checkpoint is a pickle: reading it runs whatever code it holds, so its source must be trusted.
 
     Args:
         checkpoint: ultralytics' .pt file of a YOLOv8n detector with one class.
+        pictures: Photos, on which the graph is compared with the network.
         weights_dir: Where to write.
         imgsz: Side of the input in pixels, a multiple of 32.
         score_threshold: The server's default lowest score, 0..1.
@@ -33,7 +41,9 @@ def import_detector(
         The entry as written; it names the checkpoint and its hash, and holds no figures.
 
     Raises:
-        RunError: If the file is missing, not such a checkpoint, or any network other than YOLOv8n with one class.
+        DataError: If a picture cannot be read.
+        RunError: If the file is missing, not such a checkpoint, or any network other than YOLOv8n with one class; or if
+            the graph answers otherwise than the network.
     """
     check_size(imgsz)
     if not checkpoint.is_file():
@@ -47,7 +57,7 @@ def import_detector(
     origin = {"imported_from": checkpoint.name, "checkpoint_sha256": sha256_of(checkpoint.read_bytes())}
     data = ("Unknown to this project: see where the checkpoint came from",)
     card = make_card(payload, imgsz, score_threshold, iou_threshold, training=origin, data=data)
-    write_payload(payload, weights_dir / card.file)
-    write_entry(weights_dir, card)
-    write_imported_card(card, weights_dir)
-    return card
+    network = with_detector_graph(served(NAME, card, payload), pictures)
+    network.publish(weights_dir)
+    write_imported_card(NAME, network.detector_card, weights_dir)
+    return network.detector_card

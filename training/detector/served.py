@@ -8,10 +8,11 @@ import torch
 from app.errors import MienError
 from app.faces.find import FaceDetector
 from app.faces.types import Detection
+from app.manifest import DetectorCard
 from app.pictures.open import decode_image
 from app.pictures.types import Image
-from app.runtimes.choose import TorchRuntime
-from app.weights import DetectorCard
+from app.runtimes.torch.graphs import build_graph
+from app.runtimes.torch.runtime import TorchRuntime
 from training.deployed import from_payload
 from training.errors import DataError
 
@@ -21,7 +22,8 @@ MAX_PIXELS = 200_000_000
 
 def face_detector(payload: bytes, card: DetectorCard, device: torch.device) -> FaceDetector:
     """Load weights that need not be exported yet, in float32."""
-    return FaceDetector(from_payload(payload), card, TorchRuntime(device, bf16=False))
+    module = build_graph(card, from_payload(payload), "The weights file")
+    return FaceDetector(TorchRuntime(device, bf16=False).run_module(module, card.task), card)
 
 
 def read_picture(path: Path) -> Image:

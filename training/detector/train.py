@@ -15,7 +15,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 from ultralytics.utils.torch_utils import init_seeds
 
-from app.runtimes.choose import THREADS_THERE
+from app.runtimes.processor import usable_cores
 from app.runtimes.torch.device import has_native_bf16
 from app.weights import sha256_of
 from training.deployed import from_payload, read_payload
@@ -181,7 +181,7 @@ def _overrides(data_dir: Path, run_dir: Path, recipe: DetectorRecipe, device: st
         "plots": False,
         "amp": False if device == "cpu" else "bf16",
         "deterministic": device == "cpu",  # the GPU's deterministic kernels are slow
-        "workers": THREADS_THERE,  # on a CPU, ultralytics takes none
+        "workers": usable_cores(),  # on a CPU, ultralytics takes none
     }
     if not resume:
         named = ("epochs", "imgsz", "batch", "lr0", "lrf", "warmup_epochs", "close_mosaic", "seed")

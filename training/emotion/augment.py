@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
-from app.faces.classify import normalize_faces
+from app.runtimes.torch.my_model import normalize_faces
 from training.emotion.degrade import Compress, Soften
 
 

@@ -7,7 +7,7 @@ networks; measured on this task, an average got 27 % right with stale statistics
 import torch
 from torch import nn
 
-from app.weights import INPUT_SIZE_PX
+from app.manifest import INPUT_SIZE_PX
 from training.emotion.data import EmotionSplit
 from training.emotion.predict import EVALUATION_BATCH, forward_logits, network_input
 

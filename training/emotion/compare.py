@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from app.weights import INPUT_SIZE_PX
+from app.manifest import INPUT_SIZE_PX
 from training.emotion.export import candidate_of_run
 from training.emotion.history import HISTORY
 from training.errors import RunError

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from app.weights import INPUT_SIZE_PX, LABELS, sha256_of
+from app.manifest import INPUT_SIZE_PX, LABELS
+from app.weights import sha256_of
 from training.errors import DataError
 
 TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = "Training", "PublicTest", "PrivateTest"

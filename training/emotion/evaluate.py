@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
-from app.weights import LABELS
+from app.manifest import LABELS
 from training.emotion.calibrate import fit_temperature, nll
 from training.emotion.data import VALIDATION_SPLIT, EmotionSplit
 
@@ -184,6 +186,11 @@ def report_split(logits_NK: Tensor, split: EmotionSplit, temperature: float) -> 
         label_agreement=_share(agreed_N),
         agreed_accuracy=_share(ferplus_hits_N[agreed_N]),
     )
+
+
+def report_probabilities(probabilities_NK: npt.NDArray[np.float32], split: EmotionSplit) -> SplitReport:
+    """Compare served probabilities, to which the temperature has been applied, with the labels of a split."""
+    return report_split(torch.from_numpy(probabilities_NK).log(), split, temperature=1.0)
 
 
 def _share(hits_N: Tensor) -> float | None:

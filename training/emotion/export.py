@@ -1,5 +1,6 @@
-"""From a finished run to the files that the server loads: my_model.safetensors, its manifest entry and its card."""
+"""From a finished run to the files that the server loads, with their manifest entry and card."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,17 +8,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from app.faces.classify import MEAN, STD
-from app.weights import INPUT_SIZE_PX, LABELS, CropRule, EmotionCard, sha256_of
+from app.manifest import EMOTION, INPUT_SIZE_PX, LABELS, ClassifierCard, CropRule
+from app.weights import sha256_of
+from training.artifacts import served, state_artifact
 from training.deployed import LICENCE, fill_from_payload, read_payload, to_payload
 from training.emotion.checkpoint import KEPT_WEIGHTS, read_checkpoint
+from training.emotion.data import TRAINING_SPLIT, VALIDATION_SPLIT, EmotionSplit
+from training.emotion.graphs import with_emotion_graph, with_emotion_int8
 from training.emotion.network import MY_MODEL, make_network
 from training.errors import RunError
-from training.files import write_payload
-from training.manifest_entry import write_entry
 from training.model_card import write_emotion_card
 
-WEIGHTS_FILE = "my_model.safetensors"
+NAME = "my_model"
+"""In the manifest, and of its files."""
 
 FER2013 = "FER2013: Kaggle challenge set of pictures scraped from the web, for research use"
 FERPLUS = "FER+ labels by Microsoft: MIT"
@@ -83,28 +86,34 @@ def candidate_of_file(path: Path) -> EmotionCandidate:
 
 
 def export_emotion(
-    candidate: EmotionCandidate, evaluation: dict[str, Any], crop: CropRule, weights_dir: Path
-) -> EmotionCard:
-    """Write the weights, then the manifest entry, then the card.
+    candidate: EmotionCandidate,
+    evaluation: dict[str, Any],
+    crop: CropRule,
+    splits: Mapping[str, EmotionSplit],
+    weights_dir: Path,
+) -> ClassifierCard:
+    """Write the state and both graphs, then the manifest entry, then the card.
 
     Args:
         candidate: From `candidate_of_run`.
         evaluation: evaluation.json of the same weights; gives the temperature and the metrics.
         crop: How the server crops faces.
+        splits: Training and PublicTest, on which the graphs are checked.
         weights_dir: Where to write.
 
     Returns:
         The entry as written.
 
     Raises:
-        RunError: If the weights belong to another network: only My_model is served.
+        RunError: If the weights belong to another network, as only My_model is served; or if a graph does not pass its
+            check.
     """
     if candidate.backbone != MY_MODEL:
         raise RunError(f"Only My_model is served; this run trained {candidate.backbone}.")
-    card = EmotionCard(
-        file=WEIGHTS_FILE,
-        sha256=candidate.sha256,
+    card = ClassifierCard(
+        attribute=EMOTION,
         architecture="my_model",
+        artifacts=state_artifact(NAME, candidate.payload),
         labels=LABELS,
         input_size_px=INPUT_SIZE_PX,
         parameters=sum(value.numel() for value in make_network(MY_MODEL).parameters()),
@@ -112,15 +121,14 @@ def export_emotion(
         metrics={name: _summary(split) for name, split in evaluation["splits"].items()},
         licence=LICENCE,
         data=(FER2013, FERPLUS) if candidate.about["recipe"]["ferplus_weight"] > 0 else (FER2013,),
-        mean=MEAN,
-        std=STD,
         crop=crop,
         temperature=evaluation["temperature"],
     )
-    write_payload(candidate.payload, weights_dir / WEIGHTS_FILE)
-    write_entry(weights_dir, card)
-    write_emotion_card(card, evaluation, weights_dir)
-    return card
+    network = with_emotion_graph(served(NAME, card, candidate.payload), splits[VALIDATION_SPLIT])
+    network = with_emotion_int8(network, card, splits[TRAINING_SPLIT], splits[VALIDATION_SPLIT])
+    network.publish(weights_dir)
+    write_emotion_card(NAME, network.classifier_card, evaluation, weights_dir)
+    return network.classifier_card
 
 
 def _summary(split: dict[str, Any]) -> dict[str, Any]:

@@ -13,17 +13,18 @@ import torch
 from PIL import Image as Pillow
 from torch import Tensor
 
-from app.faces.classify import normalize_faces
 from app.faces.crop import crop_faces
 from app.faces.find import FaceDetector
 from app.faces.letterbox import PADDING_VALUE
 from app.faces.types import Detection
+from app.manifest import CropRule, DetectorCard
 from app.pictures.types import Image
-from app.runtimes.choose import TorchRuntime
-from app.weights import CropRule, DetectorCard, load_state
+from app.runtimes.torch.my_model import normalize_faces
+from app.weights import NetworkFiles
+from training.detector.served import face_detector
 from training.emotion.data import EmotionSplit
 from training.errors import RunError
-from training.manifest_entry import read_card
+from training.manifest_entry import read_entry
 
 UPSCALE_PX = 256
 """Side of the enlarged FER2013 picture."""
@@ -70,8 +71,8 @@ def load_detector(weights_dir: Path) -> FaceDetector:
         RunError: If no detector has been exported.
         WeightsError: If its file is missing or altered.
     """
-    card = read_card(weights_dir, DetectorCard)
-    return FaceDetector(load_state(weights_dir, card), card, TorchRuntime(CPU, bf16=False))
+    name, card = read_entry(weights_dir, DetectorCard)
+    return face_detector(NetworkFiles(name, card, weights_dir).read_state(), card, CPU)
 
 
 def enlarge(split: EmotionSplit) -> list[Image]:
@@ -160,11 +161,9 @@ def accuracy_with(
 ) -> float:
     """Return the accuracy on the faces found, cropped by a rule as the service would."""
     crops = [
-        crop_faces(picture, [box.xyxy], rule, CPU)
-        for picture, box in zip(pictures, boxes, strict=True)
-        if box is not None
+        crop_faces(picture, [box.xyxy], rule) for picture, box in zip(pictures, boxes, strict=True) if box is not None
     ]
-    return _accuracy(model, torch.cat(crops), split.targets_B[_found(boxes)])
+    return _accuracy(model, torch.from_numpy(np.concatenate(crops)), split.targets_B[_found(boxes)])
 
 
 def accuracy_uncropped(model: torch.nn.Module, boxes: list[Detection | None], split: EmotionSplit) -> float:

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision import models
 
+from app.manifest import LABELS
 from app.runtimes.torch.my_model import MyModel
-from app.weights import LABELS
 from training.errors import RunError
 
 MY_MODEL = "my_model"

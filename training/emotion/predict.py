@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from app.faces.classify import normalize_faces
-from app.weights import INPUT_SIZE_PX
+from app.manifest import INPUT_SIZE_PX
+from app.runtimes.torch.my_model import normalize_faces
 from training.emotion.data import EmotionSplit
 
 EVALUATION_BATCH = 256

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from app.faces.crop import WHOLE_PICTURE, crop_faces
-from app.weights import INPUT_SIZE_PX
+from app.manifest import INPUT_SIZE_PX
 from training.emotion.data import EmotionSplit
 from training.emotion.evaluate import join_all
 from training.emotion.predict import predict_logits
@@ -31,8 +31,8 @@ def jitter_box(picture: Gray, generator: np.random.Generator, share: float) -> G
     half = (INPUT_SIZE_PX + growth) / 2
     centre_x, centre_y = INPUT_SIZE_PX / 2 + shift_x, INPUT_SIZE_PX / 2 + shift_y
     box = (centre_x - half, centre_y - half, centre_x + half, centre_y + half)
-    crop = crop_faces(np.repeat(picture[:, :, None], 3, axis=2), [box], WHOLE_PICTURE, CPU)
-    framed: Gray = crop[0, 0].round().to(torch.uint8).numpy()
+    crop = crop_faces(np.repeat(picture[:, :, None], 3, axis=2), [box], WHOLE_PICTURE)
+    framed: Gray = crop[0, 0].round().astype(np.uint8)
     return framed
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from app.weights import LABELS
+from app.manifest import LABELS
 from training.deployed import fill_from_payload, read_payload
 from training.emotion.data import EmotionSplit
 from training.emotion.network import MY_MODEL, make_network

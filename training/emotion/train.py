@@ -17,8 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from app.manifest import INPUT_SIZE_PX, LABELS
 from app.runtimes.torch.device import has_native_bf16
-from app.weights import INPUT_SIZE_PX, LABELS, sha256_of
+from app.weights import sha256_of
 from training.deployed import read_payload
 from training.emotion.augment import AUGMENTATIONS
 from training.emotion.batch_norm import refresh_statistics

@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from app.api.wire.problems import first_fault
-from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, OptionFields, Share, emotion_fields, face_out
+from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, OptionFields, Share, face_out
 from app.errors import InvalidRequest, MienError
 from app.faces.types import Face, ImageFaces
+from app.manifest import EMOTION
 
 MAX_TEXT_CHARACTERS = 4096
 
@@ -135,5 +136,6 @@ def frame_result(seq: int, found: ImageFaces, names: ModelNames, annotated: bool
 
 def stream_face(face: Face) -> StreamFace:
     """Write one face of a stream."""
-    raw = emotion_fields(face.raw_probabilities or face.probabilities).probabilities
+    answer = face.answers[EMOTION]
+    raw = dict(zip(answer.labels, answer.raw_probabilities or answer.probabilities, strict=True))
     return StreamFace(**face_out(face).model_dump(), raw_probabilities=raw)

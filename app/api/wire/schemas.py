@@ -1,13 +1,13 @@
 """The wire format as pydantic models; the only place that shapes JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.wire.problems import Problem
-from app.faces.types import DetectOptions, Face, ImageFaces
-from app.weights import LABELS, Manifest
+from app.faces.types import Answer, DetectOptions, Face, ImageFaces
+from app.manifest import EMOTION, Manifest
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -104,18 +104,19 @@ class ClassifyBatchOut(BaseModel):
 
 def model_names(manifest: Manifest) -> ModelNames:
     """Name both weights files with the start of their hash."""
-    cards = (manifest.detector, manifest.emotion)
-    detector, emotion = (f"{card.file.removesuffix('.safetensors')}@{card.sha256[:12]}" for card in cards)
+    named = ((manifest.detector_name, manifest.detector), manifest.classifiers[EMOTION])
+    detector, emotion = (f"{name}@{card.sha256[:12]}" for name, card in named)
     return ModelNames(detector=detector, emotion=emotion)
 
 
-def emotion_fields(probabilities: Sequence[float]) -> EmotionFields:
-    """Name the most probable label."""
-    best = max(range(len(LABELS)), key=lambda index: probabilities[index])
+def emotion_fields(answers: Mapping[str, Answer]) -> EmotionFields:
+    """Write what the classifier of emotion says of a face."""
+    answer = answers[EMOTION]
+    emotion, confidence = answer.best
     return EmotionFields(
-        emotion=LABELS[best],
-        confidence=probabilities[best],
-        probabilities=dict(zip(LABELS, probabilities, strict=True)),
+        emotion=emotion,
+        confidence=confidence,
+        probabilities=dict(zip(answer.labels, answer.probabilities, strict=True)),
     )
 
 
@@ -126,7 +127,7 @@ def face_out(face: Face) -> FaceOut:
         box=Box(x=round(left, 2), y=round(top, 2), width=round(right - left, 2), height=round(bottom - top, 2)),
         detection_confidence=round(face.detection.score, 4),
         track_id=face.track_id,
-        **emotion_fields(face.probabilities).model_dump(),
+        **emotion_fields(face.answers).model_dump(),
     )
 
 

@@ -1,13 +1,16 @@
-"""Where and in which precision the networks compute."""
+"""Where PyTorch computes, and what a failing device means."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
 from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
+
+
+def has_cuda() -> bool:
+    """Whether PyTorch finds a GPU."""
+    return torch.cuda.is_available()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -20,7 +23,7 @@ def resolve_device(name: str) -> torch.device:
         DeviceUnavailable: If CUDA is requested and this machine has no such device; never a silent fallback.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if has_cuda() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -28,7 +31,7 @@ def resolve_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise DeviceUnavailable(f"Device {name!r} is not supported; use auto, cpu, cuda or cuda:N.")
     if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        count = torch.cuda.device_count() if has_cuda() else 0
         if (device.index or 0) >= count:
             raise DeviceUnavailable(
                 f"Device {name!r} was asked for, but this machine has {count} usable CUDA devices. "
@@ -48,40 +51,13 @@ def computes_bf16(precision: str, device: torch.device) -> bool:
     """Whether the networks compute in bfloat16.
 
     On a GPU `auto` stays in float32: on an H200 bfloat16 was faster in small batches only, slower in large ones, and
-    less exact (docs/architecture.md, "On a GPU").
+    less exact (docs/experiments/gpu.md).
 
     Args:
-        precision: `fp32`, `bf16`, `int8` (for what has no int8 form) or `auto`.
+        precision: `fp32`, `bf16` or `auto`.
         device: Where they run.
     """
-    return precision == "bf16" or (precision in ("auto", "int8") and device.type == "cpu" and has_native_bf16(device))
-
-
-def cores_allowed(affinity: int, cpu_max: str) -> int:
-    """Return how many cores a process may use at once, at least 1.
-
-    More threads would wait for each other: a container's CPU limit stops all of them together.
-
-    Args:
-        affinity: Cores it may run on.
-        cpu_max: Its control group's `cpu.max`: microseconds of CPU time, or `max`, in each period of microseconds.
-
-    References:
-        The Linux kernel's documentation, "Control Group v2", section "CPU Interface Files".
-    """
-    try:
-        quota, period = (float(each) for each in cpu_max.split())
-    except ValueError:  # `max`, or no file there
-        return affinity
-    return max(1, min(affinity, math.ceil(quota / period)))
-
-
-def read_cpu_max() -> str:
-    """Return `cpu.max` of this process's container; empty if there is none."""
-    try:
-        return Path("/sys/fs/cgroup/cpu.max").read_text()
-    except OSError:
-        return ""
+    return precision == "bf16" or (precision == "auto" and device.type == "cpu" and has_native_bf16(device))
 
 
 @contextmanager

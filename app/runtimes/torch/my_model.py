@@ -112,3 +112,15 @@ class MyModel(nn.Module):
         """
         logits_BK: Tensor = self.classifier(self.flatten(self.pool(self.stages(x_BCHW))))
         return logits_BK
+
+
+def normalize_faces(faces_BCHW: Tensor) -> Tensor:
+    """Map gray values 0..255 to -1..1: (value / 255 - 0.5) / 0.5, as Normalize(0.5, 0.5) after ToTensor does.
+
+    Args:
+        faces_BCHW: Gray, uint8 or float in 0..255, shape (B, 1, H, W).
+
+    Returns:
+        float32, same shape.
+    """
+    return faces_BCHW.float().div(127.5).sub(1.0)
