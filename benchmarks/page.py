@@ -24,7 +24,7 @@ METHOD = """## How it is measured
 - **Runtimes and precisions differ.** Mien, LitServe and the loops run the networks as the first paragraph says; mien,
   int8 by OpenVINO in 8-bit integers; the usual way by PyTorch in float32, which is ultralytics' default; fer by a
   quantised TensorFlow Lite network and OpenCV's Haar cascade. So a part of the ratio to the usual way is runtime and
-  precision, not the server: [architecture.md](architecture.md#two-runtimes) has the time of the whole pipeline in each,
+  precision, not the server: [cpu-runtimes.md](experiments/cpu-runtimes.md) has the time of the whole pipeline in each,
   and the ratio of PyTorch in fp32 to Mien's own is that part.
 - No server hosting this pipeline can be faster than the loop without a server, within the machine's noise, so Mien can
   beat LitServe only by the part of it that LitServe loses.
@@ -40,7 +40,7 @@ METHOD = """## How it is measured
 REPEAT = """## Repeat it
 
 ```sh
-pip install '.[bench,openvino]'
+pip install '.[bench]'
 python -m benchmarks --quick              # under 4 minutes on 2 cores: to see a break, not to quote
 python -m benchmarks --check              # everything but memory; exit code 1 if a target is missed
 python -m benchmarks memory --check       # adds 20,000 requests of mixed sizes to that run
