@@ -18,6 +18,7 @@ from app.api.guards.rate_limit import RateLimitMiddleware
 from app.api.guards.request_id import RequestIdMiddleware
 from app.api.guards.security_headers import SecurityHeadersMiddleware
 from app.api.guards.uploads import UploadsMiddleware
+from app.api.pagefiles import FOLDERS
 from app.api.stream import session as stream
 from app.api.stream.sessions import StreamLimits, Streams
 from app.api.wire.body import BodyLimits
@@ -114,7 +115,13 @@ def create_app(
             await engine.stop()
 
     api = FastAPI(
-        title="Mien", version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Mien",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,  # written anew for each request; app/api/page.py keeps it
+        docs_url=None,
+        redoc_url=None,
     )
     body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
     api.state.services = Services(engine, body_limits, counted, streams)
@@ -123,11 +130,11 @@ def create_app(
         api.include_router(router)
     page.install_page(api)
     install_problem_handlers(api)
-    _add_middleware(api, settings, counted)
+    _add_middleware(api, settings, engine, counted)
     return api
 
 
-def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
+def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: Metrics) -> None:
     """Wrap the routes, from the innermost layer to the outermost."""
     api.add_middleware(
         UploadsMiddleware,
@@ -141,6 +148,7 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
     if keys:
         describe_keys(api)
     api.add_middleware(ApiKeysMiddleware, keys=keys)
+    api.add_middleware(health.ProbesMiddleware, engine=engine)
     api.add_middleware(ProblemMiddleware)
     if settings.all_cors_origins:
         api.add_middleware(
@@ -151,9 +159,9 @@ def _add_middleware(api: FastAPI, settings: Settings, counted: Metrics) -> None:
             expose_headers=["X-Request-ID", "Retry-After"],
         )
     api.add_middleware(SecurityHeadersMiddleware)
-    known = (route for router in (*ROUTERS, page.router) for route in router.routes)
+    known = (*api.routes, *(route for router in ROUTERS for route in router.routes))
     routes = frozenset(route.path for route in known if isinstance(route, (Route, WebSocketRoute)))
-    api.add_middleware(AccessMiddleware, metrics=counted, routes=routes, mounts=tuple(page.MOUNTS))
+    api.add_middleware(AccessMiddleware, metrics=counted, routes=routes, folders=FOLDERS)
     api.add_middleware(RequestIdMiddleware)
 
 

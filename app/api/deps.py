@@ -29,8 +29,8 @@ class Services:
     streams: Streams
 
 
-def get_services(connection: HTTPConnection) -> Services:
-    """Return the services of this application."""
+async def get_services(connection: HTTPConnection) -> Services:
+    """Return the services of this application; a sync dependency would wait for one of forty threads."""
     services: Services = connection.app.state.services
     return services
 

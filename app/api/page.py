@@ -1,72 +1,61 @@
-"""GET / for browsers and /docs, from local files only: no third-party host is ever contacted."""
+"""GET / for browsers, /docs, /openapi.json and the page's files: no third-party host is ever contacted.
 
-import os
-from importlib.resources import files
-from pathlib import Path
+These are plain routes of Starlette: FastAPI's would take the query apart, which nothing here reads.
+"""
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
-from fastapi.staticfiles import StaticFiles
-from starlette.types import Scope
+import json
+from collections.abc import Awaitable, Callable
 
-WEB = Path(__file__).resolve().parents[1] / "web"
-SWAGGER_UI = Path(str(files("fastapi_offline"))) / "static"
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 
-MOUNTS = {"/web/swagger-ui": SWAGGER_UI, "/web": WEB}
-"""Folders of files, the inner one first."""
+from app.api.pagefiles import FOLDERS, PageFile, page_files
 
 INDEX = {"name": "Mien", "docs": "/docs", "models": "/models", "licence": "AGPL-3.0-or-later", "source": "/source"}
-
-_POLICY = {
-    "default-src": "'self'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' blob: data:",
-    "media-src": "'self' blob:",
-    "connect-src": "'self'",  # the WebSocket of the same host and port included (CSP level 3)
-    "object-src": "'none'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-    "frame-ancestors": "'none'",
-}
-HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-    "Cache-Control": "no-cache",  # kept by the browser, asked for anew by its ETag
-}
-
-router = APIRouter(include_in_schema=False)
-
-
-class _PageFiles(StaticFiles):
-    """Static files with the page's headers."""
-
-    def file_response(
-        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(HEADERS)
-        return response
+DESCRIPTION_HEADERS = {"Cache-Control": "no-cache"}
 
 
 def install_page(api: FastAPI) -> None:
     """Add the page, its files and the documentation to the application."""
-    api.include_router(router)
-    for mount, folder in MOUNTS.items():
-        api.mount(mount, _PageFiles(directory=folder))
+    page_files()  # read now, so that no request waits for the disk
+    endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        "/": index,
+        "/docs": docs,
+        "/openapi.json": description_of(api),
+        f"{FOLDERS[-1]}/{{path:path}}": page_file,
+    }
+    for path, endpoint in endpoints.items():
+        api.add_route(path, endpoint, methods=["GET"], include_in_schema=False)  # and HEAD
 
 
-@router.head("/")
-@router.get("/")
 async def index(request: Request) -> Response:
     """The page for clients that ask for HTML; for others, where to go from here."""
     if "text/html" in request.headers.get("accept", ""):
-        return FileResponse(WEB / "index.html", headers={**HEADERS, "Vary": "Accept"})
+        return page_files()["/web/index.html"].answer(request, vary="Accept")
     return JSONResponse(INDEX, headers={"Vary": "Accept"})
 
 
-@router.head("/docs")
-@router.get("/docs")
-async def docs() -> FileResponse:
+async def docs(request: Request) -> Response:
     """The whole API, to read and to try."""
-    return FileResponse(WEB / "docs.html", headers=HEADERS)
+    return page_files()["/web/docs.html"].answer(request)
+
+
+async def page_file(request: Request) -> Response:
+    """One of the page's files; what is not among them is not looked for."""
+    file = page_files().get(request.scope["path"])
+    if file is None:
+        raise HTTPException(404)
+    return file.answer(request)
+
+
+def description_of(api: FastAPI) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of /openapi.json; the description is written once, when it is first asked for."""
+    written: list[PageFile] = []
+
+    async def describe(request: Request) -> Response:
+        if not written:
+            body = json.dumps(api.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+            written.append(PageFile.of(body, "application/json", DESCRIPTION_HEADERS))
+        return written[0].answer(request)
+
+    return describe

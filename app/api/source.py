@@ -17,7 +17,7 @@ router = APIRouter(tags=["service"])
 
 @router.head("/source", include_in_schema=False)
 @router.get("/source", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
-def source() -> Response:
+async def source() -> Response:
     """Download the source of this very server (the weights are described at /models)."""
     headers = {"Content-Disposition": 'attachment; filename="mien-source.zip"'}
     return Response(source_archive(), media_type="application/zip", headers=headers)

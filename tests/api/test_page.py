@@ -1,9 +1,15 @@
+import asyncio
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from app.api.page import WEB
+from app.api.pagefiles import SLICE_BYTES, SWAGGER_UI, WEB, page_files
+from app.main import create_app
+from app.serving.engine import Engine, EngineLimits
+from tests.api.asgi import Exchange
+from tests.conftest import FakePipeline
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -59,16 +65,57 @@ def test_media_types(client, suffix, media_type):
     assert all(media_type in client.get(f"/web/{path}").headers["content-type"] for path in paths)
 
 
-def test_unchanged_files_are_not_sent_again(client):
-    etag = client.get("/web/app.js").headers["etag"]
-    again = client.get("/web/app.js", headers={"If-None-Match": etag})
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/web/app.js"])
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
+def test_unchanged_files_are_not_sent_again(client, path, form):
+    first = client.get(path, headers=HTML)
+    again = client.get(path, headers={**HTML, "If-None-Match": form.format(first.headers["etag"])})
     assert (again.status_code, again.content) == (304, b"")
+    for name in ("etag", "cache-control", "content-security-policy"):
+        assert again.headers[name] == first.headers[name]
+    assert client.get(path, headers={**HTML, "If-None-Match": '"other"'}).content == first.content
+
+
+def test_files_arrive_whole_whatever_part_is_asked_for(client):
+    whole = (SWAGGER_UI / "swagger-ui-bundle.js").read_bytes()
+    assert len(whole) > 2 * SLICE_BYTES
+    for headers in ({}, {"Range": "bytes=0-9"}, {"Range": "bytes=" + ",".join(["0-"] * 100)}):
+        answer = client.get("/web/swagger-ui/swagger-ui-bundle.js", headers=headers)
+        assert (answer.status_code, answer.content) == (200, whole)
+        assert int(answer.headers["content-length"]) == len(whole)
+
+
+def test_only_the_pages_files_are_served():
+    suffixes = {Path(path).suffix for path in page_files()}
+    assert suffixes == {".css", ".html", ".js", ".svg"}
+    assert sum(len(file.body) for file in page_files().values()) < 3_000_000  # they stay in memory
 
 
 @pytest.mark.parametrize("path", ["/web/nothing.js", "/web/../main.py", "/web/%2e%2e/main.py", "/redoc"])
 def test_other_paths_are_problems(client, path):
     answer = client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/web" + "/a" * 30_000, "/a" * 30_000, "/web/" + "../" * 20_000])
+def test_a_long_path_is_not_repeated(path):
+    async def run():
+        app = create_app(engine=Engine(FakePipeline, EngineLimits()))
+        exchange = Exchange(app, [], path=path, headers=())
+        exchange.scope["method"] = "GET"
+        return await exchange.run()
+
+    answer = asyncio.run(run())
+    assert (answer.status, answer.problem["code"]) == (404, "not_found")
+    assert len(answer.problem["detail"]) < 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/web/app.js", "/livez", "/readyz"])
+def test_what_is_only_read_takes_no_other_method(client, method, path):
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in answer.headers["allow"]
 
 
 def test_user_data_is_never_written_as_html():

@@ -20,13 +20,13 @@ class AccessMiddleware:
     Args:
         app: The next ASGI application.
         metrics: Where to count.
-        routes: Templates of the routes; none of them has a parameter.
-        mounts: Where files are served: everything below counts as one route.
+        routes: Paths of the routes without a parameter.
+        folders: Where files are served: everything below counts as one route.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str], mounts: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str], folders: Sequence[str]) -> None:
         self.app, self.metrics = app, metrics
-        self._routes, self._mounts = routes, mounts
+        self._routes, self._folders = routes, folders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -62,11 +62,11 @@ class AccessMiddleware:
 
     def _route_of(self, scope: Scope) -> str:
         """Name the route, even if the request was refused before routing."""
-        routed: str | None = getattr(scope.get("route"), "path", None)
         path: str = scope["path"]
-        if routed or path in self._routes:
-            return routed or path
-        return next((mount for mount in self._mounts if path.startswith(f"{mount}/")), "unmatched")
+        if path in self._routes:
+            return path
+        routed: str = getattr(scope.get("route"), "path", "unmatched")
+        return next((folder for folder in self._folders if path.startswith(f"{folder}/")), routed)
 
 
 def _status_of(message: Message) -> int | None:

@@ -21,6 +21,9 @@ HTTP_REFUSAL = "websocket.http.response"
 TRY_AGAIN_LATER, INTERNAL_ERROR = 1013, 1011
 """Close codes of a WebSocket (RFC 6455 and its registry)."""
 
+MAX_PATH_SHOWN = 100
+"""Characters of an unknown path that its answer repeats."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -146,6 +149,10 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
     return respond(request, first_fault(error))
 
 
+def _shortened(path: str) -> str:
+    return path if len(path) <= MAX_PATH_SHOWN else f"{path[:MAX_PATH_SHOWN]}..."
+
+
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     phrase = HTTPStatus(error.status_code).phrase
@@ -153,7 +160,7 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         title=phrase,
         status=error.status_code,
         code=phrase.lower().replace(" ", "_"),
-        detail=f"{request.method} {request.url.path}: {error.detail}. The routes are listed at /docs.",
+        detail=f"{request.method} {_shortened(request.scope['path'])}: {error.detail}. The routes are listed at /docs.",
         request_id=request_id_of(request),
     )
     return _respond(request, problem, error.headers)

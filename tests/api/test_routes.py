@@ -1,0 +1,116 @@
+"""What holds for every route, those of tomorrow included."""
+
+import inspect
+
+import anyio
+import anyio.to_thread
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from fastapi.testclient import TestClient
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Route, WebSocketRoute
+
+from app.config import Settings
+from app.main import create_app
+from app.serving.engine import Engine, EngineLimits
+from tests.conftest import FakePipeline
+
+
+def routes_of(owner):
+    """Yield all routes; newer versions of FastAPI keep included routers as they are."""
+    for each in owner.routes:
+        inner = getattr(each, "original_router", None)
+        if inner is None:
+            yield each
+        else:
+            yield from routes_of(inner)
+
+
+def calls_of(dependant):
+    yield dependant.call
+    for each in dependant.dependencies:
+        yield from calls_of(each)
+
+
+def is_async(call):
+    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
+
+
+def what_takes_a_thread(app):
+    """Name what Starlette or FastAPI would run on one of their forty threads."""
+    for route in routes_of(app):
+        if isinstance(route, (APIRoute, APIWebSocketRoute)):
+            calls = list(calls_of(route.dependant))
+        else:
+            assert isinstance(route, (Route, WebSocketRoute)), f"{route}: of what is mounted nothing is known"
+            calls = [route.endpoint]
+        yield from (f"{route.path}: {call.__name__}" for call in calls if not is_async(call))
+    yield from (f"{handler.__name__}" for handler in app.exception_handlers.values() if not is_async(handler))
+
+
+def make_app(**settings):
+    return create_app(Settings(**settings), Engine(FakePipeline, EngineLimits()))
+
+
+def test_nothing_is_sync():
+    """Forty requests that wait for such a thread would keep every other request from being answered."""
+    app = make_app(rate_limit="100/minute", api_keys="one", cors_origins="https://a.example")
+    assert {"/detect", "/detect/stream", "/web/{path:path}"} <= {route.path for route in routes_of(app)}
+    assert list(what_takes_a_thread(app)) == []
+    assert [each.cls for each in app.user_middleware if issubclass(each.cls, BaseHTTPMiddleware)] == []
+
+
+def test_what_is_sync_is_found():
+    def depends():
+        pass
+
+    async def endpoint(_: None = Depends(depends)):
+        pass
+
+    def endpoint_of_starlette(_request):
+        pass
+
+    inner, app = APIRouter(), FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    inner.add_api_route("/one", endpoint)
+    inner.add_api_route("/two", depends)
+    app.include_router(inner)
+    app.add_route("/three", endpoint_of_starlette)
+    assert list(what_takes_a_thread(app)) == ["/one: depends", "/two: depends", "/three: endpoint_of_starlette"]
+
+
+PATHS = (
+    "/",
+    "/livez",
+    "/readyz",
+    "/models",
+    "/metrics",
+    "/source",
+    "/docs",
+    "/openapi.json",
+    "/web/app.js",
+    "/nowhere",
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_all_that_is_only_read_is_answered_while_every_thread_is_taken(method):
+    taken = []
+
+    async def take_all():
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        for _ in range(int(limiter.total_tokens)):
+            taken.append(object())
+            limiter.acquire_on_behalf_of_nowait(taken[-1])
+
+    async def give_back():
+        for each in taken:
+            anyio.to_thread.current_default_thread_limiter().release_on_behalf_of(each)
+
+    with TestClient(make_app()) as client:
+        client.portal.call(take_all)
+        try:
+            statuses = {path: client.request(method, path).status_code for path in PATHS}
+        finally:
+            client.portal.call(give_back)
+    assert statuses == {path: 404 if path == "/nowhere" else 200 for path in PATHS}
