@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from limits import parse as parse_rate
-from starlette.routing import Route, WebSocketRoute
 
 from app import __version__
 from app.api import detect, health, metrics, models, page, source
 from app.api.deps import Services
 from app.api.guards.access import AccessMiddleware
 from app.api.guards.api_keys import ApiKeysMiddleware, describe_keys
+from app.api.guards.needs import RouteTable
 from app.api.guards.rate_limit import RateLimitMiddleware
 from app.api.guards.request_id import RequestIdMiddleware
 from app.api.guards.security_headers import SecurityHeadersMiddleware
 from app.api.guards.uploads import UploadsMiddleware
-from app.api.pagefiles import FOLDERS
 from app.api.stream import session as stream
 from app.api.stream.sessions import StreamLimits, Streams
 from app.api.wire.body import BodyLimits
@@ -136,18 +135,20 @@ def create_app(
 
 def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: Metrics) -> None:
     """Wrap the routes, from the innermost layer to the outermost."""
+    routes = RouteTable((*api.routes, *(route for router in ROUTERS for route in router.routes)))
     api.add_middleware(
         UploadsMiddleware,
         max_requests=settings.max_requests,
         max_bytes_held=settings.max_body_bytes_held,
         timeout_s=settings.upload_timeout_s,
+        routes=routes,
     )
     if settings.rate_limit is not None:
-        api.add_middleware(RateLimitMiddleware, rate=parse_rate(settings.rate_limit))
+        api.add_middleware(RateLimitMiddleware, rate=parse_rate(settings.rate_limit), routes=routes)
     keys = settings.all_api_keys
     if keys:
-        describe_keys(api)
-    api.add_middleware(ApiKeysMiddleware, keys=keys)
+        describe_keys(api, routes)
+    api.add_middleware(ApiKeysMiddleware, keys=keys, routes=routes)
     api.add_middleware(health.ProbesMiddleware, engine=engine)
     api.add_middleware(ProblemMiddleware)
     if settings.all_cors_origins:
@@ -159,9 +160,7 @@ def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: M
             expose_headers=["X-Request-ID", "Retry-After"],
         )
     api.add_middleware(SecurityHeadersMiddleware)
-    known = (*api.routes, *(route for router in ROUTERS for route in router.routes))
-    routes = frozenset(route.path for route in known if isinstance(route, (Route, WebSocketRoute)))
-    api.add_middleware(AccessMiddleware, metrics=counted, routes=routes, folders=FOLDERS)
+    api.add_middleware(AccessMiddleware, metrics=counted, routes=routes)
     api.add_middleware(RequestIdMiddleware)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.deps import ServicesDep
+from app.api.guards.needs import needs
 from app.api.wire.problems import problem_responses
 from app.errors import NotReady
 from app.serving.engine import Engine
@@ -21,6 +22,7 @@ class Status(BaseModel):
     status: str
 
 
+@needs(key=False, rate=False, place=False)
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", response_model=Status, responses={503: {"model": Status, "description": "Only a restart helps."}})
 async def livez(services: ServicesDep) -> JSONResponse:
@@ -28,6 +30,7 @@ async def livez(services: ServicesDep) -> JSONResponse:
     return _liveness(services.engine)
 
 
+@needs(key=False, rate=False, place=False)
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",

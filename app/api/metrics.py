@@ -3,12 +3,14 @@
 from fastapi import APIRouter, Response
 
 from app.api.deps import ServicesDep
+from app.api.guards.needs import needs
 from app.api.wire.problems import problem_responses
 from app.metrics import MEDIA_TYPE
 
 router = APIRouter(tags=["service"])
 
 
+@needs(rate=False, place=False)
 @router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",

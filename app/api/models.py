@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.api.deps import ServicesDep
+from app.api.guards.needs import needs
 from app.manifest import Card
 
 router = APIRouter(tags=["service"])
@@ -16,6 +17,7 @@ class ModelsOut(BaseModel):
     networks: dict[str, Card] = Field(description="By name, as the manifest describes them.")
 
 
+@needs(key=False, rate=False)
 @router.head("/models", include_in_schema=False)
 @router.get("/models")
 async def models(services: ServicesDep) -> ModelsOut:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
+from app.api.guards.needs import needs
 from app.api.pagefiles import FOLDERS, PageFile, page_files
 
 INDEX = {"name": "Mien", "docs": "/docs", "models": "/models", "licence": "AGPL-3.0-or-later", "source": "/source"}
@@ -22,12 +23,13 @@ def install_page(api: FastAPI) -> None:
         "/": index,
         "/docs": docs,
         "/openapi.json": description_of(api),
-        f"{FOLDERS[-1]}/{{path:path}}": page_file,
+        **{f"{folder}/{{path:path}}": page_file for folder in FOLDERS},
     }
     for path, endpoint in endpoints.items():
         api.add_route(path, endpoint, methods=["GET"], include_in_schema=False)  # and HEAD
 
 
+@needs(key=False, rate=False)
 async def index(request: Request) -> Response:
     """The page for clients that ask for HTML; for others, where to go from here."""
     if "text/html" in request.headers.get("accept", ""):
@@ -35,11 +37,13 @@ async def index(request: Request) -> Response:
     return JSONResponse(INDEX, headers={"Vary": "Accept"})
 
 
+@needs(key=False, rate=False)
 async def docs(request: Request) -> Response:
     """The whole API, to read and to try."""
     return page_files()["/web/docs.html"].answer(request)
 
 
+@needs(key=False, rate=False)
 async def page_file(request: Request) -> Response:
     """One of the page's files; what is not among them is not looked for."""
     file = page_files().get(request.scope["path"])
@@ -52,6 +56,7 @@ def description_of(api: FastAPI) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint of /openapi.json; the description is written once, when it is first asked for."""
     written: list[PageFile] = []
 
+    @needs(key=False, rate=False)
     async def describe(request: Request) -> Response:
         if not written:
             body = json.dumps(api.openapi(), ensure_ascii=False, separators=(",", ":")).encode()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 
+from app.api.guards.needs import needs
+
 PACKAGE = Path(__file__).resolve().parents[1]
 BESIDE = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE")
 """What it takes to build and install; in a wheel these lie inside the package, in a checkout beside it."""
@@ -15,6 +17,7 @@ SUFFIXES = frozenset({".py", ".html", ".js", ".css", ".svg", ".json", ".md"})
 router = APIRouter(tags=["service"])
 
 
+@needs(key=False, rate=False)
 @router.head("/source", include_in_schema=False)
 @router.get("/source", response_class=Response, responses={200: {"content": {"application/zip": {}}}})
 async def source() -> Response:

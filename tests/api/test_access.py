@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from limits import parse
 from starlette.testclient import WebSocketDenialResponse
 
+from app.api.guards.needs import RouteTable
 from app.api.guards.rate_limit import RateLimitMiddleware
 from app.config import Settings, emptied_keys, unknown_settings
 from app.errors import RateLimited, SettingsError
@@ -174,7 +175,7 @@ def test_a_clock_that_jumps_locks_nobody_out(monkeypatch, jump_s):
 
 
 def test_clients_are_addresses_and_networks_of_ipv6():
-    middleware = RateLimitMiddleware(answer_nothing, parse("1/hour"))
+    middleware = RateLimitMiddleware(answer_nothing, parse("1/hour"), RouteTable(()))
 
     def is_refused(address):
         scope = {"type": "http", "path": "/detect", "method": "POST", "client": (address, 1)}
@@ -193,7 +194,7 @@ def test_clients_that_are_gone_leave_nothing_behind(monkeypatch):
     now, clock = time.time, [0.0]
     monkeypatch.setattr(time, "time", lambda: now() + clock[0])
     monkeypatch.setattr("app.api.guards.rate_limit.LEAST_KNOWN", 50)
-    middleware = RateLimitMiddleware(answer_nothing, parse("1/second"))
+    middleware = RateLimitMiddleware(answer_nothing, parse("1/second"), RouteTable(()))
     for number in range(1000):
         clock[0] += 0.1
         middleware._count(f"client {number}")

@@ -5,12 +5,14 @@ import inspect
 import anyio
 import anyio.to_thread
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.testclient import TestClient
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Route, WebSocketRoute
 
+from app import main
+from app.api.guards.needs import UNKNOWN, Needs, RouteTable, needs
 from app.config import Settings
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
@@ -114,3 +116,66 @@ def test_all_that_is_only_read_is_answered_while_every_thread_is_taken(method):
         finally:
             client.portal.call(give_back)
     assert statuses == {path: 404 if path == "/nowhere" else 200 for path in PATHS}
+
+
+CLOSED = Needs()
+TO_READ = Needs(key=False, rate=False)
+PROBE = Needs(key=False, rate=False, place=False)
+NEEDS = {
+    "/": TO_READ,
+    "/classify": CLOSED,
+    "/detect": CLOSED,
+    "/detect/batch": CLOSED,
+    "/detect/stream": CLOSED,
+    "/docs": TO_READ,
+    "/livez": PROBE,
+    "/metrics": Needs(rate=False, place=False),
+    "/models": TO_READ,
+    "/openapi.json": TO_READ,
+    "/readyz": PROBE,
+    "/source": TO_READ,
+    "/web/swagger-ui/{path:path}": TO_READ,
+    "/web/{path:path}": TO_READ,
+}
+"""A new route is added here by hand, so that somebody has thought about what it needs."""
+
+
+def test_every_routes_needs_are_those_that_are_listed():
+    routes = list(routes_of(make_app()))
+    table = RouteTable(routes)
+    assert {route.path: table[route.path].needs for route in routes} == NEEDS
+
+
+async def read(_request):
+    return Response("read")
+
+
+@needs(key=False, rate=False)
+async def read_openly(_request):
+    return Response("read")
+
+
+def test_a_route_that_says_nothing_is_closed_and_so_is_one_that_comes_later(monkeypatch):
+    router = APIRouter()
+    for path, endpoint in (("/closed", read), ("/open", read_openly), ("/open/{name}", read_openly)):
+        router.add_route(path, endpoint)
+    monkeypatch.setattr(main, "ROUTERS", (*main.ROUTERS, router))
+    app = make_app(api_keys="one", rate_limit="2/hour")
+    app.add_route("/later", read_openly)
+    with TestClient(app) as client:
+        statuses = {path: client.get(path).status_code for path in ("/closed", "/open", "/open/a", "/later")}
+        assert statuses == {"/closed": 401, "/open": 200, "/open/a": 200, "/later": 401}
+        key = {"X-API-Key": "one"}
+        assert [client.get(path, headers=key).status_code for path in ("/closed", "/nowhere", "/closed")] == [
+            200,
+            404,
+            429,
+        ]
+        assert client.get("/open").status_code == 200
+
+
+def test_routes_that_share_a_path_need_what_any_of_them_needs():
+    table = RouteTable([Route("/a", read_openly), Route("/a", read, methods=["POST"]), Route("/b/{c}/d", read_openly)])
+    assert (table["/a"].needs, table["/b/x/d"].needs) == (CLOSED, TO_READ)
+    assert [table[path] for path in ("/a/", "/b/x", "/b/x/y/d", "")] == [UNKNOWN] * 4
+    assert UNKNOWN.needs == CLOSED

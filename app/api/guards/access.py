@@ -2,11 +2,10 @@
 
 import logging
 import time
-from collections.abc import Collection, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.guards.uploads import PROBES
+from app.api.guards.needs import RouteTable
 from app.metrics import Metrics
 
 SWITCHING_PROTOCOLS, CLIENT_CLOSED, FORBIDDEN, INTERNAL_ERROR = 101, 499, 403, 500
@@ -20,13 +19,11 @@ class AccessMiddleware:
     Args:
         app: The next ASGI application.
         metrics: Where to count.
-        routes: Paths of the routes without a parameter.
-        folders: Where files are served: everything below counts as one route.
+        routes: Name the route of a path.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str], folders: Sequence[str]) -> None:
-        self.app, self.metrics = app, metrics
-        self._routes, self._folders = routes, folders
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: RouteTable) -> None:
+        self.app, self.metrics, self._routes = app, metrics, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -52,21 +49,14 @@ class AccessMiddleware:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope.get("method", "WEBSOCKET")
-        route = self._route_of(scope)
+        known = self._routes[scope["path"]]  # even if the request was refused before routing
+        route = known.label
         code = scope["state"].get("problem_code")
         self.metrics.request_ended(method, route, status, seconds, code)
-        level = logging.DEBUG if route in PROBES and status < INTERNAL_ERROR else logging.INFO
+        level = logging.DEBUG if not known.needs.place and status < INTERNAL_ERROR else logging.INFO
         duration_ms = round(seconds * 1e3, 1)
         extra = {"method": method, "route": route, "status": status, "duration_ms": duration_ms, "code": code}
         logger.log(level, "%s %s %d in %.1f ms", method, route, status, duration_ms, extra=extra)
-
-    def _route_of(self, scope: Scope) -> str:
-        """Name the route, even if the request was refused before routing."""
-        path: str = scope["path"]
-        if path in self._routes:
-            return path
-        routed: str = getattr(scope.get("route"), "path", "unmatched")
-        return next((folder for folder in self._folders if path.startswith(f"{folder}/")), routed)
 
 
 def _status_of(message: Message) -> int | None:

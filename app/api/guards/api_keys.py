@@ -1,4 +1,4 @@
-"""API keys: without a valid one, only probes, the page, its docs, the weights' description and the source are open."""
+"""API keys: without a valid one, only the routes are open that say so."""
 
 import base64
 import binascii
@@ -11,10 +11,9 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.guards.needs import RouteTable
 from app.errors import Unauthorized
 
-OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/models", "/source", "/docs", "/openapi.json"})
-OPEN_FOLDER = "/web/"
 SUBPROTOCOL, KEY_SUBPROTOCOL = "mien", "key."
 """Browsers cannot set headers of a WebSocket: they offer the subprotocols `mien` and `key.<base64url of the key>`."""
 
@@ -25,7 +24,7 @@ SCHEMES: dict[str, dict[str, str]] = {
 """The same for programs, in OpenAPI's words; one of them is enough."""
 
 
-def describe_keys(api: FastAPI) -> None:
+def describe_keys(api: FastAPI, routes: RouteTable) -> None:
     """State in the OpenAPI description that a key is needed, so that /docs asks for one and sends it."""
     describe = api.openapi
 
@@ -33,9 +32,10 @@ def describe_keys(api: FastAPI) -> None:
         schema = describe()
         schema["components"]["securitySchemes"] = SCHEMES
         schema["security"] = [{name: []} for name in SCHEMES]
-        for path in OPEN_PATHS & schema["paths"].keys():
-            for operation in schema["paths"][path].values():
-                operation["security"] = []
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                if not routes[path].needs.key:
+                    operation["security"] = []
         return schema
 
     api.openapi = with_keys  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
@@ -49,10 +49,11 @@ class ApiKeysMiddleware:
     Args:
         app: The next ASGI application.
         keys: The valid ones; if empty, no key is required.
+        routes: Know which of them need one.
     """
 
-    def __init__(self, app: ASGIApp, keys: Iterable[str]) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, keys: Iterable[str], routes: RouteTable) -> None:
+        self.app, self._routes = app, routes
         self._digests = [_digest(key) for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +62,7 @@ class ApiKeysMiddleware:
         Raises:
             Unauthorized: If the key is missing or wrong.
         """
-        is_open = scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
+        is_open = scope["type"] == "lifespan" or not self._routes[scope["path"]].needs.key
         if is_open or not self._digests or scope.get("method") == "OPTIONS":
             await self.app(scope, receive, _choosing_subprotocol(scope, send))
             return

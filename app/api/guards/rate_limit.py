@@ -9,26 +9,24 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.guards.needs import RouteTable
 from app.errors import RateLimited
-
-LIMITED = ("/detect", "/classify")
-"""Where the networks work: these paths and all below; a stream counts when it is opened."""
-
 
 LEAST_KNOWN = 10_000
 """From so many clients on idle ones are looked for, each time that their number has doubled."""
 
 
 class RateLimitMiddleware:
-    """Count requests per client in a moving window; counts are per process.
+    """Count requests per client in a moving window; counts are per process, and a stream counts when it is opened.
 
     Args:
         app: The next ASGI application.
         rate: How many requests in how much time.
+        routes: Know which requests are counted.
     """
 
-    def __init__(self, app: ASGIApp, rate: RateLimitItem) -> None:
-        self.app, self._rate = app, rate
+    def __init__(self, app: ASGIApp, rate: RateLimitItem, routes: RouteTable) -> None:
+        self.app, self._rate, self._routes = app, rate, routes
         self._storage = MemoryStorage()
         self._limiter = MovingWindowRateLimiter(self._storage)
         self._most_known = LEAST_KNOWN
@@ -39,7 +37,8 @@ class RateLimitMiddleware:
         Raises:
             RateLimited: If the client has used up its requests.
         """
-        if scope["type"] != "lifespan" and scope["path"].startswith(LIMITED) and scope.get("method") != "OPTIONS":
+        is_request = scope["type"] != "lifespan" and scope.get("method") != "OPTIONS"
+        if is_request and self._routes[scope["path"]].needs.rate:
             self._count(_client_of(scope))
         await self.app(scope, receive, send)
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.guards.needs import RouteTable
 from app.errors import Overloaded, UploadTimeout
 
-PROBES = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: answered also by a server that is full, and logged at debug level only."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 """One of them announces a body (RFC 9112, section 6)."""
@@ -24,14 +23,17 @@ class UploadsMiddleware:
 
     Args:
         app: The next ASGI application.
-        max_requests: Most concurrent requests that send something, and as many read-only ones; probes are not
-            counted.
+        max_requests: Most concurrent requests that send something, and as many read-only ones; those to routes
+            that need no place are not counted.
         max_bytes_held: Most bytes held by all bodies together.
         timeout_s: Longest time from the headers to the end of a body.
+        routes: Know which requests are counted.
     """
 
-    def __init__(self, app: ASGIApp, max_requests: int, max_bytes_held: int, timeout_s: float) -> None:
-        self.app = app
+    def __init__(
+        self, app: ASGIApp, max_requests: int, max_bytes_held: int, timeout_s: float, routes: RouteTable
+    ) -> None:
+        self.app, self._routes = app, routes
         self._max_requests, self._max_bytes_held, self._timeout_s = max_requests, max_bytes_held, timeout_s
         self._requests = {True: 0, False: 0}  # that only read; that send
         self._bytes_held = 0
@@ -42,7 +44,7 @@ class UploadsMiddleware:
         Raises:
             Overloaded: If too many requests are being answered.
         """
-        if scope["type"] != "http" or scope["path"] in PROBES:
+        if scope["type"] != "http" or not self._routes[scope["path"]].needs.place:
             await self.app(scope, receive, send)
             return
         only_reads = scope["method"] in READING  # and not whether a body is announced, which is the client's to say
