@@ -43,7 +43,7 @@ def serve(
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
-    from app.transport.server import make_server
+    from app.transport.server import end_by_signal, make_server
 
     if empty := emptied_keys(os.environ):
         raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
@@ -60,6 +60,8 @@ def serve(
     server.run()
     if server.failed:
         raise typer.Exit(1)
+    if server.stopped_by is not None:
+        end_by_signal(server.stopped_by)
 
 
 @cli.command()

@@ -1,10 +1,14 @@
 """Uvicorn adapted: it drains before it stops, and stops when the networks are dead."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 import math
+import signal
 import socket
+import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -19,6 +23,15 @@ from app.serving.engine import Engine
 from app.transport.http import ImpatientProtocol
 from app.transport.websocket import ImpatientWebSocketProtocol
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask to stop: Ctrl-C, a supervisor, a terminal that was closed."""
+
+GIVE_UP_S = 5.0
+"""From the second Ctrl-C to the end of what was in work; a running batch is not broken off."""
+
+TICK_S = 0.1
+"""How often a stop looks for the second Ctrl-C, as Uvicorn's own."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +42,8 @@ class DrainingServer(uvicorn.Server):
     Docker restarts containers that have exited, not unhealthy ones.
 
     Streams are ended here before Uvicorn would cut them off, unanswered and with code 1012. All of this, including
-    clients that do not read, may take up to `patience_s`.
+    clients that do not read, may take up to `patience_s`. A second Ctrl-C cuts everything off, a third one ends the
+    process.
 
     Args:
         config: Uvicorn's configuration.
@@ -37,12 +51,15 @@ class DrainingServer(uvicorn.Server):
         streams: The open sessions of the application.
         patience_s: Longest time to answer the requests received so far.
 
+    Attributes:
+        stopped_by: The signal that asked to stop, if one did.
     """
 
     def __init__(self, config: uvicorn.Config, engine: Engine, streams: Streams, patience_s: float) -> None:
         super().__init__(config)
         self._engine, self._streams, self._patience_s = engine, streams, patience_s
         self._engine_died = False
+        self.stopped_by: int | None = None
 
     @property
     def failed(self) -> bool:
@@ -52,7 +69,29 @@ class DrainingServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         self._engine.drain()
+        if sig == signal.SIGINT and self.should_exit:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        self.stopped_by = sig
         super().handle_exit(sig, frame)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle the signals that ask to stop.
+
+        Uvicorn raises each of them once more at the end, for the handlers of before: tracebacks, if it was Ctrl-C
+        twice. Here `end_by_signal` does that once, when the event loop is closed.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # under nohup
+        heard = [each for each in STOPPING if not (ignored and each is signal.SIGHUP)]
+        before = {each: signal.signal(each, self.handle_exit) for each in heard}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     async def on_tick(self, counter: int) -> bool:
         """Say whether to stop; asked ten times a second."""
@@ -67,15 +106,37 @@ class DrainingServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience_s
         cut = loop.call_at(deadline, self._cut_streams)
-        await self._streams.close(self._patience_s)
+        closing = asyncio.create_task(self._streams.close(self._patience_s))
+        while not (closing.done() or self.force_exit):
+            await asyncio.wait({closing}, timeout=TICK_S)
         self.config.timeout_graceful_shutdown = math.ceil(max(0.0, deadline - loop.time())) + 1
         await super().shutdown(sockets)
         cut.cancel()
+        if self.force_exit:
+            await self._give_up()
+        await closing
+
+    async def _give_up(self) -> None:
+        """Cut all connections, let what is in work notice, and stop the engine, which Uvicorn then leaves running."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=GIVE_UP_S)
+        await self.lifespan.shutdown()
 
     def _cut_streams(self) -> None:
         for connection in list(self.server_state.connections):
             if isinstance(connection, WebSocketsSansIOProtocol):
                 connection.transport.abort()
+
+
+def end_by_signal(sig: int) -> None:
+    """End this process by a signal, as whoever sent it expects, and without the seconds that unloading libraries takes.
+
+    As process 1 of a container it is not ended, and returns.
+    """
+    signal.signal(sig, signal.SIG_DFL)
+    signal.raise_signal(sig)
 
 
 def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingServer:
