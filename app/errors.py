@@ -6,6 +6,7 @@ MienError
 ├── Unauthorized          401  no API key, or a wrong one
 ├── UploadTimeout         408  the body did not arrive in time
 ├── PayloadTooLarge       413  too many bytes, pixels or files
+├── UriTooLong            414  the path and the query are too long
 ├── UnsupportedMedia      415  not a supported picture format
 ├── InvalidRequest        422  a field or an option is missing or out of range
 ├── RateLimited           429  this client sends requests too often
@@ -75,6 +76,14 @@ class PayloadTooLarge(MienError):
     status = 413
     code = "payload_too_large"
     title = "The payload is too large"
+
+
+class UriTooLong(MienError):
+    """The path and the query are too long, or the query has too many names."""
+
+    status = 414
+    code = "uri_too_long"
+    title = "The address is too long"
 
 
 class UnsupportedMedia(MienError):

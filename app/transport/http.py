@@ -11,21 +11,16 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.errors import HeadersTooLarge, MalformedRequest, MienError
+from app.errors import MalformedRequest, MienError
+from app.transport import head
 from app.transport.refusal import refusal
 
 LEAST_TAKEN_BYTES = 32_768
 """The least of an answer that the system must take from us for a client in 30 s, or the client is given up. The system
 takes it in steps, of up to a megabyte for large answers, so slow clients of these may be given up, too."""
 
-MAX_HEAD_BYTES, MAX_HEADERS = 65_536, 128
-"""Of a request, its line included; as many as h11, Uvicorn's other parser, and the WebSocket library read."""
-
 MAX_AHEAD_BYTES, MAX_AHEAD = 65_536, 16
 """What a client may send while it waits for an answer: bytes, and whole requests (pipelining)."""
-
-OFFERS = frozenset({b"upgrade", b"http2-settings"})
-"""Headers, and words in the header Connection, that offer another protocol: RFC 7540, section 3.2, is the last one."""
 
 LINGER_S = 1.0
 """From a refusal to the end of its connection: closed at once, with data unread, the client would see a reset."""
@@ -70,8 +65,8 @@ class ImpatientProtocol(HttpToolsProtocol):
                 return
         self._bytes_without_body += len(data)
         self._parse(data)
-        if self._bytes_without_body > MAX_HEAD_BYTES and not self._heard_enough:
-            self._fault = _headers_too_large()  # one that has no end, or what comes with a chunk of a body
+        self._fault = self._fault or head.fault_of_size(self._bytes_without_body, 0)  # no end, or it came with a chunk
+        if self._fault is not None and not self._heard_enough:
             self.send_400_response(str(self._fault))
 
     def on_message_begin(self) -> None:
@@ -83,20 +78,27 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._wait_if_idle()
 
     def on_url(self, url: bytes) -> None:
-        """Count the request's line."""
+        """Bound and count what is asked for, which may come in parts."""
         super().on_url(url)
+        self._object_to(head.fault_of_target(self.url))
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count the headers, and a chunked body's trailers."""
-        super().on_header(name, value)
+        """Bound and count the headers, and a chunked body's trailers; spaces after a value are no part of it."""
+        self._object_to(head.fault_of_value(value))
+        super().on_header(name, value.rstrip(b" \t"))
         self._count(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, and note which request Uvicorn takes into work: it queues those that come too early."""
+        self._object_to(head.fault_of_hosts(self.headers, self.parser.get_http_version()))
         _stop(self._patience)
-        if not self._is_other_upgrade():
-            super().on_headers_complete()
+        if self._is_other_upgrade():
+            return
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before and not self._is_in_work():
+            self._answering, self._ahead_bytes = self.cycle, 0
 
     def on_body(self, body: bytes) -> None:
         """Note that the body makes progress."""
@@ -141,8 +143,11 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._patience = self.loop.call_later(LINGER_S, self.transport.close)
 
     def on_response_complete(self) -> None:
-        """Start the clock, unless another request has come already."""
+        """Note which request is next, or start the clock if none has come."""
+        following = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
+        if following is not None and not self.transport.is_closing():  # else Uvicorn leaves it in the queue
+            self._answering, self._ahead_bytes = following, 0
         self._wait_if_idle()
 
     def pause_writing(self) -> None:
@@ -164,21 +169,27 @@ class ImpatientProtocol(HttpToolsProtocol):
             self.cycle = self._answering
         super().connection_lost(exc)
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        self._answering, self._ahead_bytes = cycle, 0
-        super()._start_asgi_task(cycle, app)
-
     def _parse(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
+        _stop(self.timeout_keep_alive_task)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self.send_400_response("This is not HTTP.")
         except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
+            if self._is_other_upgrade():
+                self._parse_again(data[upgrade.args[0] :])
+            elif self._asks_for_stream():
                 self.handle_websocket_upgrade()
-            elif self._is_other_upgrade():
-                self._parse(self._without_upgrade() + data[upgrade.args[0] :])
+
+    def _parse_again(self, rest: bytes) -> None:
+        """Parse the request whose head came last without its offer, and what follows, with a new parser."""
+        anew = head.without_offer(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as Uvicorn's own
+        self._parse(anew + rest)
+
+    def _asks_for_stream(self) -> bool:
+        return self.ws_protocol_class is not None and head.asks_for_websocket(self.headers)
 
     def _is_other_upgrade(self) -> bool:
         """Whether the request offers to go on in another protocol than WebSocket: Java's client and `curl --http2` do.
@@ -186,21 +197,8 @@ class ImpatientProtocol(HttpToolsProtocol):
         The parser takes what follows for that protocol, so the request is parsed again without the offer, which a
         server may ignore (RFC 9110, section 7.8).
         """
-        is_offer = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
-        return bool(is_offer and not self._should_upgrade())
-
-    def _without_upgrade(self) -> bytes:
-        """Return the head of the request that was parsed last without its offer, and start a new parser for it."""
-        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
-        for name, value in self.headers:
-            if name == b"connection":
-                tokens = [each for each in value.split(b",") if each.strip().lower() not in OFFERS]
-                lines += [name + b": " + b",".join(tokens)] if tokens else []
-            elif name not in OFFERS:
-                lines.append(name + b": " + value)
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as Uvicorn's own
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+        offered = bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+        return offered and not self._asks_for_stream()
 
     def _is_in_work(self) -> bool:
         """Whether a request has come that is not answered yet; its body may be on the way."""
@@ -219,11 +217,15 @@ class ImpatientProtocol(HttpToolsProtocol):
         self.cycle = self._answering
         self.cycle.keep_alive = False
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
-            self._fault = _headers_too_large()
-            raise self._fault  # the parser stops, and Uvicorn calls `send_400_response`
+    def _count(self, size_bytes: int) -> None:
+        self._head_bytes += size_bytes
+        self._object_to(head.fault_of_size(self._head_bytes, len(self.headers)))
+
+    def _object_to(self, fault: MienError | None) -> None:
+        """Stop the parser if there is a fault; `_parse` then refuses the request."""
+        if fault is not None:
+            self._fault = fault
+            raise fault
 
     def _watch_answer(self, before: int) -> None:
         """Cut the connection if too little more was read, else check again later."""
@@ -241,13 +243,6 @@ class ImpatientProtocol(HttpToolsProtocol):
     def _wait(self) -> None:
         _stop(self._patience)
         self._patience = self.loop.call_later(self._header_timeout_s, self.transport.close)
-
-
-def _headers_too_large() -> HeadersTooLarge:
-    return HeadersTooLarge(
-        f"The request's line and headers are longer than {MAX_HEAD_BYTES:,} bytes, or more than {MAX_HEADERS}: "
-        "send fewer, such as fewer cookies."
-    )
 
 
 def _stop(clock: asyncio.TimerHandle | None) -> None:
