@@ -17,6 +17,7 @@ from app.api.guards.needs import RouteTable
 from app.api.guards.rate_limit import RateLimitMiddleware
 from app.api.guards.request_id import RequestIdMiddleware
 from app.api.guards.security_headers import SecurityHeadersMiddleware
+from app.api.guards.slash import SlashMiddleware
 from app.api.guards.uploads import UploadsMiddleware
 from app.api.stream import session as stream
 from app.api.stream.sessions import StreamLimits, Streams
@@ -118,6 +119,7 @@ def create_app(
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        redirect_slashes=False,  # SlashMiddleware serves these paths
         openapi_url=None,  # written anew for each request; app/api/page.py keeps it
         docs_url=None,
         redoc_url=None,
@@ -161,6 +163,7 @@ def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: M
         )
     api.add_middleware(SecurityHeadersMiddleware)
     api.add_middleware(AccessMiddleware, metrics=counted, routes=routes)
+    api.add_middleware(SlashMiddleware, routes=routes)
     api.add_middleware(RequestIdMiddleware)
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from app.api.guards.needs import needs
 from app.api.pagefiles import FOLDERS, PageFile, page_files
@@ -22,6 +22,7 @@ def install_page(api: FastAPI) -> None:
     endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
         "/": index,
         "/docs": docs,
+        "/docs/": to_docs,
         "/openapi.json": description_of(api),
         **{f"{folder}/{{path:path}}": page_file for folder in FOLDERS},
     }
@@ -41,6 +42,12 @@ async def index(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """The whole API, to read and to try."""
     return page_files()["/web/docs.html"].answer(request)
+
+
+@needs(key=False, rate=False)
+async def to_docs(_: Request) -> Response:
+    """Where the addresses in docs.html, which are relative, are right."""
+    return RedirectResponse("../docs")
 
 
 @needs(key=False, rate=False)

@@ -56,7 +56,7 @@ def test_without_a_right_key_nothing_is_answered(headers, path):
         assert KEY not in answer.text
 
 
-@pytest.mark.parametrize("headers", [{"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}])
+@pytest.mark.parametrize("headers", [{"X-API-Key": KEY}, {"X-API-Key": f"{KEY} "}, {"Authorization": f"Bearer {KEY}"}])
 def test_a_right_key_opens(headers):
     with connect(api_keys=f"other, {KEY}") as client:
         assert client.post("/detect", content=encode(gradient()), headers=headers).status_code == 200

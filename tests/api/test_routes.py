@@ -128,6 +128,7 @@ NEEDS = {
     "/detect/batch": CLOSED,
     "/detect/stream": CLOSED,
     "/docs": TO_READ,
+    "/docs/": TO_READ,
     "/livez": PROBE,
     "/metrics": Needs(rate=False, place=False),
     "/models": TO_READ,

@@ -88,6 +88,29 @@ def test_unknown_routes_are_problems(client, method, path, status):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("path", ["/livez/", "/models/", "/metrics/", "/openapi.json/"])
+def test_a_slash_too_many_is_passed_over(client, path):
+    answer = client.get(path, follow_redirects=False)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, client.get(path[:-1]).headers["content-type"])
+
+
+def test_a_slash_too_many_costs_no_body(client):
+    answer = client.post("/detect/", content=encode(gradient()), follow_redirects=False)
+    assert (answer.status_code, len(answer.json()["faces"])) == (200, 1)
+    with client.websocket_connect("/detect/stream/") as session:
+        assert session.receive_json()["type"] == "session.created"
+
+
+@pytest.mark.parametrize("path", ["/detect//", "/web", "/web/", "/web/app.js/", "/nowhere/"])
+def test_other_slashes_are_unknown_paths(client, path):
+    assert client.get(path, follow_redirects=False).status_code == 404
+
+
+def test_a_slash_too_many_behind_docs_leads_back_without_naming_a_host(client):
+    answer = client.get("/docs/", headers={"Host": "elsewhere.example"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "../docs")
+
+
 def test_docs_and_schema(client):
     assert client.get("/docs").status_code == 200
     schema = client.get("/openapi.json").json()

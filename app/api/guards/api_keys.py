@@ -83,7 +83,7 @@ def _digest(key: str) -> bytes:
 def _key_of(scope: Scope) -> str | None:
     headers = Headers(scope=scope)
     if "x-api-key" in headers:
-        return headers["x-api-key"]
+        return headers["x-api-key"].strip()
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key:
         return key.strip()
