@@ -80,14 +80,12 @@ class ImpatientProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Bound and count what is asked for, which may come in parts."""
         super().on_url(url)
-        self._object_to(head.fault_of_target(self.url))
-        self._count(len(url))
+        self._count(len(url), head.fault_of_target(self.url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Bound and count the headers, and a chunked body's trailers; spaces after a value are no part of it."""
-        self._object_to(head.fault_of_value(value))
         super().on_header(name, value.rstrip(b" \t"))
-        self._count(len(name) + len(value))
+        self._count(len(name) + len(value), head.fault_of_value(value))
 
     def on_headers_complete(self) -> None:
         """Stop the clock, and note which request Uvicorn takes into work: it queues those that come too early."""
@@ -217,9 +215,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         self.cycle = self._answering
         self.cycle.keep_alive = False
 
-    def _count(self, size_bytes: int) -> None:
+    def _count(self, size_bytes: int, fault: MienError | None) -> None:
         self._head_bytes += size_bytes
-        self._object_to(head.fault_of_size(self._head_bytes, len(self.headers)))
+        self._object_to(fault or head.fault_of_size(self._head_bytes, len(self.headers)))
 
     def _object_to(self, fault: MienError | None) -> None:
         """Stop the parser if there is a fault; `_parse` then refuses the request."""

@@ -109,12 +109,13 @@ class DrainingServer(uvicorn.Server):
         closing = asyncio.create_task(self._streams.close(self._patience_s))
         while not (closing.done() or self.force_exit):
             await asyncio.wait({closing}, timeout=TICK_S)
+        if not closing.cancel():  # it is done
+            await closing
         self.config.timeout_graceful_shutdown = math.ceil(max(0.0, deadline - loop.time())) + 1
         await super().shutdown(sockets)
         cut.cancel()
         if self.force_exit:
             await self._give_up()
-        await closing
 
     async def _give_up(self) -> None:
         """Cut all connections, let what is in work notice, and stop the engine, which Uvicorn then leaves running."""

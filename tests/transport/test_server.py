@@ -1,12 +1,17 @@
 """The server as a whole: when it stops by itself, and what it says then."""
 
+import asyncio
+import signal
+import time
+
 import httpx
+import pytest
 
 from app.config import Settings
 from app.errors import DeviceLost
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from app.transport.server import make_server
+from app.transport.server import STOPPING, make_server
 from tests.browser.servers import ThreadServer
 from tests.conftest import FakePipeline, encode, gradient
 
@@ -33,3 +38,46 @@ def test_a_server_that_was_asked_to_stop_has_not_failed():
     with ThreadServer() as running:
         pass
     assert not running.server.failed
+
+
+@pytest.fixture
+def handlers():
+    """Put back what handles signals in this process."""
+    before = {each: signal.getsignal(each) for each in STOPPING}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+def test_a_second_interrupt_waits_for_no_stream(handlers):
+    class Endless:
+        asked = False
+
+        async def close(self, timeout_s):
+            self.asked = True
+            await asyncio.sleep(1000 * timeout_s)
+
+    with ThreadServer(deadline_s=20) as running:
+        running.server._streams = streams = Endless()
+        started = time.monotonic()
+        running.server.handle_exit(signal.SIGTERM, None)
+        while not streams.asked:
+            assert time.monotonic() - started < 30
+            time.sleep(0.01)
+        running.server.handle_exit(signal.SIGINT, None)
+        running.thread.join(timeout=30)
+        assert not running.thread.is_alive()
+        assert time.monotonic() - started < 15
+    assert not running.server.failed
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_hangup_that_is_ignored_stays_so(handlers, ignored):
+    """As under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    settings, engine = Settings(), Engine(FakePipeline, EngineLimits())
+    server = make_server(settings, create_app(settings, engine), engine)
+    with server.capture_signals():
+        assert signal.getsignal(signal.SIGTERM) == server.handle_exit
+        assert signal.getsignal(signal.SIGHUP) == (signal.SIG_IGN if ignored else server.handle_exit)
+    assert signal.getsignal(signal.SIGHUP) == (signal.SIG_IGN if ignored else signal.SIG_DFL)
