@@ -1,154 +1,133 @@
-"""Tracks faces across the frames of a stream: ByteTrack, driven by time instead of frame counts."""
+"""Follows faces across the frames of a stream, by the seconds that pass between them."""
 
-import itertools
-import math
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
 
+import lap
 import numpy as np
 import numpy.typing as npt
 
 from app.faces.types import Detection
-from app.runtimes.torch.ultralytics_door import BYTETracker, TrackState
+from app.tracks.motion import Floats, Tracks, Whole
 
 LOST_S = 1.5
 """A face that is hidden for longer gets a new id."""
 
-TICKS_PER_SECOND = 60
-"""ByteTrack's own step; between two frames it predicts as many steps as time has passed."""
+MOST_HIDDEN = 300
+"""So many hidden faces are remembered, those seen last: what a frame costs is bounded."""
 
-MOST_STEPS = round(LOST_S * TICKS_PER_SECOND)
-"""After a longer pause of the stream nothing is known of the motion."""
+LEAST_OVERLAP = 0.05
+"""A face overlaps the place where it was expected by at least this much (IoU)."""
 
 HIDDEN_COST = 0.1
-"""What a hidden track pays beside a visible one, in overlap: who hides another face must not be taken for it."""
-
-BYTETRACK = SimpleNamespace(
-    track_high_thresh=0.0,  # Every face has passed the detector's threshold already: all count in full,
-    track_low_thresh=0.0,  # none is a second choice,
-    new_track_thresh=0.0,  # and each begins a track.
-    track_buffer=sys.maxsize,  # Frames until a lost track ends; here seconds end it.
-    match_thresh=0.9,  # Overlap (IoU) with the predicted box of at least 0.1.
-    fuse_score=False,
-)
+"""What a hidden face pays beside a visible one, in overlap: who hides another face must not be taken for it."""
 
 
-@dataclass(frozen=True)
-class _Boxes:
-    """Detections as ultralytics' trackers read them: xywh from the centre (N, 4), conf (N,), cls (N,)."""
+class FaceTracker:
+    """Gives the same face the same id across the frames of one stream; ids are never used again.
 
-    xywh: npt.NDArray[np.float64]
-    conf: npt.NDArray[np.float64]
-    cls: npt.NDArray[np.float64]
-
-    @classmethod
-    def of(cls, detections: Sequence[Detection]) -> "_Boxes":
-        xyxy = np.array([each.xyxy for each in detections], dtype=np.float64).reshape(-1, 4)
-        xywh = np.concatenate([(xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]], axis=1)
-        return cls(xywh, np.array([each.score for each in detections]), np.zeros(len(detections)))
-
-    def __len__(self) -> int:
-        return len(self.conf)
-
-    def __getitem__(self, mask: npt.NDArray[np.bool_]) -> "_Boxes":
-        return _Boxes(self.xywh[mask], self.conf[mask], self.cls[mask])
-
-
-class FaceTracker(BYTETracker):
-    """Gives the same face the same id across the frames of one stream.
-
-    ByteTrack counts frames: each is one step of its Kalman filter, and lost tracks expire after a number of frames.
-    Frames of a stream arrive irregularly and are dropped, so here a step is 1/60 s: as many steps are predicted as have
-    passed, none between two frames in the same step; and lost tracks expire after seconds. A new track counts at once,
-    since its id is assigned at once. Of two tracks at one place ByteTrack drops the younger; here both stay, because
-    one face hides the other. While a face disappears behind another, its box shrinks and seems to stand still, so its
-    path is predicted wrongly: a face that reappears near where one was last seen is taken for it.
+    A frame's faces are first matched to the known ones by overlap with where these are expected, the best total first.
+    While a face disappears behind another, its box shrinks and seems to stand still, so its path is predicted wrongly.
+    Therefore a face that fits none is then taken for a hidden one within reach. All other faces are new. No face is
+    dropped because another is at its place: one hides the other.
 
     References:
-        Zhang et al. 2022, "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", arXiv:2110.06864.
+        Zhang et al. 2022, ByteTrack, arXiv:2110.06864, section 3: lost tracks are kept and matched again. Its second
+        round for low scores is left out: every face here has passed the detector's threshold.
     """
 
-    tracked_stracks: list[Any]
-    lost_stracks: list[Any]
-
     def __init__(self) -> None:
-        super().__init__(BYTETRACK)
-        self._began_s: float | None = None
-        self._tick = 0
-        self._steps = 0
-        self._candidates: list[Any] = []
-        self._last_seen: dict[int, tuple[float, Detection]] = {}
+        self._tracks = Tracks.begin(np.zeros(0, np.int64), np.zeros((0, 4)))
+        self._at_s: float | None = None
+        self._given = 0
 
     def track(self, detections: Sequence[Detection], at_s: float) -> list[int]:
         """Take the next frame.
 
         Args:
             detections: The faces in it, with sides above 0.
-            at_s: When it was taken, in seconds of any clock that does not run backwards.
+            at_s: When it was taken, in seconds of any clock; if that runs backwards, no time has passed.
 
         Returns:
             An id from 1 for each detection.
         """
-        self._began_s = at_s if self._began_s is None else self._began_s
-        tick = round((at_s - self._began_s) * TICKS_PER_SECOND)
-        self._steps, self._tick = min(tick - self._tick, MOST_STEPS), tick
-        self.lost_stracks = self._hidden(self.lost_stracks, at_s)
-        known, self._candidates = [*self.tracked_stracks, *self.lost_stracks], []
-        self.update(_Boxes.of(detections))
-        self.lost_stracks = self._hidden(known, at_s)
-        self.tracked_stracks = [track for track in (*known, *self._candidates) if track.state == TrackState.Tracked]
-        self._last_seen = {track.track_id: self._last_seen[track.track_id] for track in self.lost_stracks}
-        self._recognise([track for track in self._candidates if track.state == TrackState.Tracked], detections, at_s)
-        ids = [0] * len(detections)
-        for track in self.tracked_stracks:
-            track.is_activated = True
-            ids[int(track.idx)] = track.track_id
-            self._last_seen[track.track_id] = at_s, detections[int(track.idx)]
-        return ids
+        passed_s = 0.0 if self._at_s is None else max(0.0, at_s - self._at_s)
+        self._at_s = at_s
+        known = self._tracks.later(passed_s)
+        known = known[~known.hidden | (known.unseen_s <= LOST_S)]
+        xyxy = np.array([each.xyxy for each in detections], dtype=np.float64).reshape(-1, 4)
+        boxes = np.concatenate([(xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]], axis=1)
+        ids = np.zeros(len(boxes), np.int64)
 
-    def _hidden(self, tracks: list[Any], at_s: float) -> list[Any]:
-        """Return the lost tracks among those seen recently."""
-        return [
-            track
-            for track in tracks
-            if track.state == TrackState.Lost and at_s - self._last_seen[track.track_id][0] <= LOST_S
-        ]
+        rows, columns = _match(1 - _overlap(known, boxes) + HIDDEN_COST * known.hidden[:, None], 1 - LEAST_OVERLAP)
+        ids[columns] = known.ids[rows]
+        seen, hidden = known[rows].seen(boxes[columns]), known.without(rows)
+        hidden = hidden[hidden.unseen_s <= LOST_S]
 
-    def _recognise(self, born: list[Any], detections: Sequence[Detection], at_s: float) -> None:
-        """Give new tracks the ids of hidden ones last seen within reach, nearest first."""
-        pairs = [
-            (self._reach(hidden.track_id, detections[int(new.idx)], at_s), place, new, hidden)
-            for place, (new, hidden) in enumerate(itertools.product(born, self.lost_stracks))
-        ]
-        taken: set[int] = set()
-        for reach, _, new, hidden in sorted(pairs):
-            if reach <= 1 and not {id(new), id(hidden)} & taken:
-                taken |= {id(new), id(hidden)}
-                new.track_id = hidden.track_id
-        self.lost_stracks = [track for track in self.lost_stracks if id(track) not in taken]
+        rest = np.flatnonzero(ids == 0)
+        rows, columns = _match(_reach(hidden, boxes[rest]), 1)
+        ids[rest[columns]] = hidden.ids[rows]
+        hidden = hidden.without(rows)
 
-    def _reach(self, track: int, detection: Detection, at_s: float) -> float:
-        """Return how far off a hidden face was last seen; 1 is one face size, plus one for each second since."""
-        seen_s, last = self._last_seen[track]
-        size_px = max(last.longer_side_px, detection.longer_side_px)
-        return math.dist(last.centre, detection.centre) / (size_px * (1 + at_s - seen_s))
+        born = np.flatnonzero(ids == 0)
+        ids[born] = self._given + 1 + np.arange(len(born))
+        self._given += len(born)
+        hidden = hidden[np.argsort(hidden.unseen_s, kind="stable")[:MOST_HIDDEN]]
+        hidden.hidden[:] = True
+        self._tracks = seen.and_all(Tracks.begin(ids[rest], boxes[rest]), hidden)
+        return [int(each) for each in ids]
 
-    def init_track(self, results: _Boxes, img: None = None) -> list[Any]:
-        """Return a track for each detection, which starts if no known track matches it; called by `update`."""
-        made: list[Any] = super().init_track(results, img)
-        self._candidates += made
-        return made
 
-    def get_dists(self, tracks: list[Any], detections: list[Any]) -> npt.NDArray[np.float32]:
-        """Return each track's (row's) cost for each detection; called by `update`."""
-        hidden = np.array([track.state == TrackState.Lost for track in tracks], dtype=np.float32)
-        costs: npt.NDArray[np.float32] = super().get_dists(tracks, detections)
-        return costs + HIDDEN_COST * hidden[:, None]
+def _edges(boxes: Floats) -> npt.NDArray[np.float32]:
+    """Return left, top, right and bottom (N, 4) of boxes given by centre and size (N, 4)."""
+    half = boxes[:, 2:] / 2
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1).astype(np.float32)
 
-    def multi_predict(self, tracks: list[Any]) -> None:
-        """Predict where the tracks are now; called by `update`."""
-        for _ in range(self._steps):
-            super().multi_predict(tracks)
+
+def _overlap(known: Tracks, boxes: Floats) -> npt.NDArray[np.float32]:
+    """Return the IoU (T, N) of each known face, where it is expected, with each box."""
+    one, other = _edges(np.concatenate([known.centres, known.boxes[:, 2:]], axis=1)), _edges(boxes)
+    wide, tall = (
+        np.minimum(one[:, None, axis + 2], other[:, axis + 2]) - np.maximum(one[:, None, axis], other[:, axis])
+        for axis in (0, 1)
+    )
+    shared = np.maximum(wide, 0) * np.maximum(tall, 0)
+    areas, other_areas = ((each[:, 2:] - each[:, :2]).prod(axis=1) for each in (one, other))
+    joined = np.maximum(areas[:, None] + other_areas - shared, np.finfo(np.float32).tiny)
+    overlap: npt.NDArray[np.float32] = shared / joined
+    return overlap
+
+
+def _reach(hidden: Tracks, boxes: Floats) -> npt.NDArray[np.float32]:
+    """Return how far (T, N) each box is from where a hidden face was last seen or is expected, whichever is nearer.
+
+    1 is one side of the larger of both faces, plus one for each second since.
+    """
+    before, expected, now = (each.astype(np.float32) for each in (hidden.boxes, hidden.centres, boxes))
+    squares = (
+        (places[:, None, 0] - now[:, 0]) ** 2 + (places[:, None, 1] - now[:, 1]) ** 2 for places in (before, expected)
+    )
+    sides = np.maximum(before[:, 2:].max(axis=1)[:, None], now[:, 2:].max(axis=1))
+    sides = np.maximum(sides, np.finfo(np.float32).tiny)
+    growth = (1 + hidden.unseen_s).astype(np.float32)
+    reach: npt.NDArray[np.float32] = np.sqrt(np.minimum(*squares)) / (sides * growth[:, None])
+    return reach
+
+
+def _match(costs: npt.NDArray[np.floating], limit: float) -> tuple[Whole, Whole]:
+    """Return the rows and columns whose pairing costs the least in all, each pair less than the limit.
+
+    A pair at the limit is as good as none, and so is one whose cost is no number. Costs are cut there, which is much
+    faster than the solver's own limit.
+
+    References:
+        Bewley et al. 2016, SORT, arXiv:1602.00763, section 3.3: the assignment by overlap.
+    """
+    if not costs.size:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    turned = costs.shape[0] > costs.shape[1]  # The solver is slow unless columns outnumber rows.
+    cut = np.ascontiguousarray(np.fmin(costs.T if turned else costs, limit, dtype=np.float64))
+    columns = lap.lapjv(cut, extend_cost=True, return_cost=False)[0].astype(np.int64)
+    rows = np.arange(len(cut))
+    paired = cut[rows, columns] < limit
+    rows, columns = rows[paired], columns[paired]
+    return (columns, rows) if turned else (rows, columns)

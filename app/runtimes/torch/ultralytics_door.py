@@ -1,10 +1,8 @@
-"""The only door to ultralytics in `app`: YOLOv8's definition and ByteTrack, without the package's side effects.
+"""The only door to ultralytics in `app`: YOLOv8's definition, without the package's side effects.
 
 On import ultralytics would check for updates, report usage, offer to pip-install missing packages, and replace
-`PIL.Image.open` with a version that does so for every picture it cannot read. A server must do none of that. Its
-trackers need `lap`, which it would fetch in the same way: that is a dependency of this project, and here the import
-would fail. It also sets OMP_NUM_THREADS to 1 if it is unset, which OpenMP reads when torch is loaded: so torch is
-imported first.
+`PIL.Image.open` with a version that does so for every picture it cannot read. A server must do none of that. It also
+sets OMP_NUM_THREADS to 1 if it is unset, which OpenMP reads when torch is loaded: so torch is imported first.
 """
 
 import os
@@ -17,9 +15,7 @@ for name, value in {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_V
 _pillow_open = Pillow.open
 
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: E402 - only after the lines above
-from ultralytics.trackers.basetrack import TrackState  # noqa: E402
-from ultralytics.trackers.byte_tracker import BYTETracker  # noqa: E402
 
 Pillow.open = _pillow_open
 
-__all__ = ["BYTETracker", "DetectionModel", "TrackState", "yaml_model_load"]
+__all__ = ["DetectionModel", "yaml_model_load"]
