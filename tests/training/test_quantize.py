@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from training.quantize import QuantizingRuntime, check_loss, float_runtime, quantize
 
 from app.errors import WeightsError
 from app.faces.pipeline import Pipeline
@@ -15,7 +16,6 @@ from app.runtimes.openvino import OpenVinoRuntime
 from app.weights import default_weights_dir, load_int8, load_manifest
 from training.cli import main
 from training.errors import RunError
-from training.quantize import QuantizingRuntime, check_loss, float_runtime, quantize
 
 EXAMPLE = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
