@@ -2,7 +2,7 @@
 
 OpenVINO generates machine code for each shape it meets and keeps it: 137 MB for the detector's 39 canvases, one picture
 at a time. So part sizes are few and the kept code is bounded. The measurements behind the constants are in
-docs/experiments/runtimes.md.
+docs/experiments/cpu-runtimes.md.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """How often a tracker loses or mixes up the ids of simulated faces, and what a frame costs it.
 
-`python -m tests.tracks.simulation` prints the figures of docs/experiments/tracker.md for the tracker of this tree.
+`python -m tests.tracks.simulation` prints the figures of docs/experiments/own-tracker.md for the tracker of this tree.
 """
 
 import itertools
