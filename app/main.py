@@ -26,7 +26,8 @@ from app.api.wire.problems import ProblemMiddleware, install_problem_handlers
 from app.api.wire.schemas import model_names
 from app.config import Settings
 from app.metrics import Metrics
-from app.serving.engine import Engine, EngineLimits
+from app.serving.engine import Engine
+from app.serving.limits import EngineLimits
 from app.weights import default_weights_dir
 
 if TYPE_CHECKING:

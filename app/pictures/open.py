@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
 from app.pictures import jpeg_markers, tiff_tags
 from app.pictures.avif_frames import unpacked_pixels
+from app.pictures.cost import decode_weight
 from app.pictures.types import Image, Picture, Rectangle
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
@@ -72,8 +73,8 @@ def decode_picture(
     Args:
         payload: The whole file: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF.
         max_pixels: Largest width x height to decode, by the header and before any reduction.
-        admit: Called with the number of pixels to be decoded, after the header is checked and before decoding
-            starts; an exception from it ends the decoding.
+        admit: Called with what decoding will take (`app.pictures.cost.decode_weight`), after the header is checked
+            and before decoding starts; a `MienError` from it ends the decoding.
         long_side_px: A JPEG is decoded at the smallest of 1/4, 1/2 and full size whose longer side has at least this
             many pixels; None: full size. Other formats are always decoded at full size.
 
@@ -126,7 +127,7 @@ def decode_parts(
 def _load(picture: Pillow.Image, unpacked: int, admit: Callable[[int], None] | None) -> None:
     """Decode the pixels, once there is room for them."""
     if admit is not None:
-        admit(max(picture.width * picture.height, unpacked))
+        admit(decode_weight(picture, unpacked))
     picture.load()
 
 

@@ -4,43 +4,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from app.errors import DeadlineExceeded, DeviceLost, NotReady, Overloaded
+from app.errors import DeadlineExceeded, DeviceLost, NotReady
 from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
 from app.faces.types import Box, DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.types import Image, Picture
+from app.serving.admission import LOCAL, Admission
 from app.serving.batcher import MicroBatcher
 from app.serving.decoder import Decoder
 from app.serving.inference import Inference, VisionPipeline
 from app.serving.jobs import Answers, ClassifyJob, DetectJob, Job, Result
+from app.serving.limits import EngineLimits
 from app.serving.observer import EngineObserver, SilentObserver
 
-
-@dataclass(frozen=True)
-class EngineLimits:
-    """Bounds of the engine.
-
-    Attributes:
-        max_batch_size: Most pictures in one pass of the networks.
-        max_batch_wait_ms: How long a batch waits for more while the networks are idle.
-        queue_size: Most pictures in progress at once: being decoded, waiting, or in the networks.
-        max_pixels: Largest picture that will be decoded.
-        max_pixels_held: Most pixels of all decoded pictures together; more wait until others are answered.
-        deadline_s: Longest time from the payload to the answer.
-        decode_threads: Threads that decode.
-        stall_after_s: A batch that runs longer counts as hung: the engine is no longer alive.
-    """
-
-    max_batch_size: int = 16
-    max_batch_wait_ms: float = 0.0
-    queue_size: int = 64
-    max_pixels: int = 50_000_000
-    max_pixels_held: int = 300_000_000
-    deadline_s: float = 30.0
-    decode_threads: int = 2
-    stall_after_s: float = 120.0
+BATCHES_AT_ONCE = 2
+"""While one is in the networks the next is decoded. Further pictures wait as payloads, so that turns stay fair."""
 
 
 class Engine:
@@ -50,6 +30,9 @@ class Engine:
         load: Makes the pipeline; runs on the inference thread, which is the only one to touch it.
         limits: Bounds.
         observer: Notified of the work.
+
+    Attributes:
+        admission: Who gets how much of what is limited here and around it.
     """
 
     def __init__(
@@ -58,9 +41,14 @@ class Engine:
         self.limits = limits
         self._observer = observer or SilentObserver()
         self._inference = Inference(load, self._observer)
-        self._decoder = Decoder(limits.decode_threads, limits.max_pixels, limits.max_pixels_held)
+        self.admission = Admission(
+            pictures=limits.queue_size,
+            at_once=BATCHES_AT_ONCE * limits.max_batch_size + limits.decode_threads,
+            decoders=limits.decode_threads,
+            pixels=max(limits.max_pixels_held, limits.max_pixels),
+        )
+        self._decoder = Decoder(limits.decode_threads, limits.max_pixels, self.admission)
         self._batcher: MicroBatcher[Job, Result] | None = None
-        self._in_flight = 0
         self._draining = False
 
     async def start(self) -> None:
@@ -110,12 +98,12 @@ class Engine:
     @property
     def in_flight(self) -> int:
         """Pictures in progress now."""
-        return self._in_flight
+        return self.admission.pictures_in_work
 
     @property
     def pixels_held(self) -> int:
-        """Pixels of all decoded pictures now in memory."""
-        return self._decoder.budget.held
+        """Pixels of all decoded pictures now in memory; one that is being decoded counts for what that takes."""
+        return self.admission.pixels.held
 
     @property
     def manifest(self) -> Manifest:
@@ -135,7 +123,9 @@ class Engine:
         """When a request that begins now must be answered, in the event loop's time."""
         return asyncio.get_running_loop().time() + self.limits.deadline_s
 
-    async def detect(self, payload: bytes, options: DetectOptions, deadline: float | None = None) -> ImageFaces:
+    async def detect(
+        self, payload: bytes, options: DetectOptions, deadline: float | None = None, client: str = LOCAL
+    ) -> ImageFaces:
         """Decode a picture, find its faces and classify them.
 
         A large JPEG is searched at a reduced size; faces with fewer pixels there than My_model's input are then cropped
@@ -145,6 +135,7 @@ class Engine:
             payload: The whole file.
             options: The caller's choice.
             deadline: In the event loop's time; pictures of one request share one. Default: `deadline()`.
+            client: Whose picture it is; clients get fair shares of the work.
 
         Returns:
             Faces in pixels of the original. `timings_ms` has the stage `detail` if any were cropped at full size.
@@ -153,44 +144,48 @@ class Engine:
             MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, OutOfMemory, NotReady,
                 DeadlineExceeded or InferenceFailed.
         """
-        async with self._place(deadline) as until:
-            found, small = await self._search(payload, options, until)
-            return await self._sharpen(payload, found, small, until) if small else found
+        async with self._place(deadline, client) as until:
+            found, small = await self._search(payload, options, until, client)
+            return await self._sharpen(payload, found, small, until, client) if small else found
 
-    async def decode(self, payload: bytes, deadline: float | None = None) -> Image:
+    async def decode(self, payload: bytes, deadline: float | None = None, client: str = LOCAL) -> Image:
         """Decode a picture under the engine's bounds, for uses other than the networks.
 
         Args:
             payload: The whole file.
             deadline: As `detect`.
+            client: As `detect`.
 
         Raises:
             MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, NotReady or DeadlineExceeded.
         """
         async with self._in_time(deadline) as until:
-            return (await self._decoder.decode(payload, until)).image
+            return (await self._decoder.decode(payload, until, client=client)).image
 
-    async def classify(self, payload: bytes, deadline: float | None = None) -> Answers:
+    async def classify(self, payload: bytes, deadline: float | None = None, client: str = LOCAL) -> Answers:
         """Decode a picture that is one face and classify it.
 
         Args:
             payload: The whole file.
             deadline: As `detect`.
+            client: As `detect`.
 
         Raises:
             MienError: As `detect`.
         """
-        async with self._place(deadline) as until:
-            picture, _ = await self._decode(payload, until)
+        async with self._place(deadline, client) as until:
+            picture, _ = await self._decode(payload, until, client)
             [answers] = await self._classify([picture.image], [None])
         return answers
 
-    async def _search(self, payload: bytes, options: DetectOptions, until: float) -> tuple[ImageFaces, list[int]]:
+    async def _search(
+        self, payload: bytes, options: DetectOptions, until: float, client: str
+    ) -> tuple[ImageFaces, list[int]]:
         """Find the faces, and return which of them to classify again, from the full-size picture.
 
         Nothing here outlives the call: nobody may hold reduced pixels while waiting for the full-size picture.
         """
-        picture, decode_s = await self._decode(payload, until, least_long_side_px(self.manifest))
+        picture, decode_s = await self._decode(payload, until, client, least_long_side_px(self.manifest))
         found = await self._submit(DetectJob(picture.image, options_in(picture, options)))
         if not isinstance(found, ImageFaces):
             raise TypeError("A detection was answered by something else.")
@@ -198,12 +193,14 @@ class Engine:
         found = replace(found, timings_ms={"decode": decode_s * 1e3, **found.timings_ms})
         return in_original_pixels(found, picture), small
 
-    async def _sharpen(self, payload: bytes, found: ImageFaces, small: list[int], until: float) -> ImageFaces:
+    async def _sharpen(
+        self, payload: bytes, found: ImageFaces, small: list[int], until: float, client: str
+    ) -> ImageFaces:
         """Classify some faces again, cropped from the full-size picture."""
         started = time.perf_counter()
         rule = self.manifest.emotion.crop
         cuts = [part_around(found.faces[position].detection.xyxy, found, rule) for position in small]
-        images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until)
+        images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until, client)
         self._observer.decoded(time.perf_counter() - started)
         faces = list(found.faces)
         rows = await self._classify(images, [box for _, box in cuts])
@@ -219,20 +216,15 @@ class Engine:
         return rows
 
     @asynccontextmanager
-    async def _place(self, deadline: float | None) -> AsyncIterator[float]:
-        """Take a place among the pictures in progress, and yield the time by which it must be answered."""
+    async def _place(self, deadline: float | None, client: str) -> AsyncIterator[float]:
+        """Wait for the client's turn, and yield the time by which the picture must be answered."""
         if not self.alive:
             raise NotReady("The networks have failed; the server must be started anew.")
         if not self.ready:
             raise NotReady("The server is starting or stopping.")
-        if self._in_flight >= self.limits.queue_size:
-            raise Overloaded(f"{self._in_flight} pictures are being worked on already; try again shortly.")
-        self._in_flight += 1
-        try:
-            async with self._in_time(deadline) as until:
+        async with self._in_time(deadline) as until:
+            with await self.admission.pictures.wait(client):
                 yield until
-        finally:
-            self._in_flight -= 1
 
     @asynccontextmanager
     async def _in_time(self, deadline: float | None) -> AsyncIterator[float]:
@@ -244,10 +236,12 @@ class Engine:
         except TimeoutError as error:
             raise DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.") from error
 
-    async def _decode(self, payload: bytes, until: float, long_side_px: int | None = None) -> tuple[Picture, float]:
+    async def _decode(
+        self, payload: bytes, until: float, client: str, long_side_px: int | None = None
+    ) -> tuple[Picture, float]:
         """Decode a picture, and return how many seconds that took."""
         started = time.perf_counter()
-        picture = await self._decoder.decode(payload, until, long_side_px)
+        picture = await self._decoder.decode(payload, until, long_side_px, client)
         decode_s = time.perf_counter() - started
         self._observer.decoded(decode_s)
         return picture, decode_s

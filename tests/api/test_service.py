@@ -42,7 +42,7 @@ def test_not_ready_after_the_engine_stopped(fake_pipeline):
 
 def test_overload_says_when_to_come_back(fake_pipeline):
     engine = Engine(lambda: fake_pipeline, EngineLimits(queue_size=1))
-    engine._in_flight = 1
+    engine.admission.pictures.take("another client")
     with TestClient(create_app(engine=engine)) as client:
         answer = client.post("/detect", content=encode(gradient()))
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

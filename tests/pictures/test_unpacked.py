@@ -7,6 +7,7 @@ from PIL import Image as Pillow
 
 from app.errors import BadPayload, MienError, UnsupportedMedia
 from app.pictures.avif_frames import MAX_PIECES, unpacked_pixels
+from app.pictures.cost import PIXEL_BYTES, ROW_BYTES, UNPACKED_BYTES, decode_cost
 from app.pictures.open import decode_image, decode_picture
 from app.pictures.tiff_tags import tile_pixels
 from tests.conftest import encode, gradient
@@ -33,7 +34,8 @@ def test_an_avif_has_a_frame_of_its_size_and_one_for_transparency():
 def test_all_frames_are_admitted():
     admitted = []
     decode_picture(encode(TRANSPARENT, "AVIF"), 10_000, admitted.append)
-    assert admitted == [2 * 61 * 45]
+    cost_bytes = decode_cost("AVIF", "RGBA", True)
+    assert admitted == [-(-(61 * 45 * (cost_bytes + UNPACKED_BYTES) + 45 * ROW_BYTES) // PIXEL_BYTES)]
 
 
 def test_a_still_picture_says_its_size():

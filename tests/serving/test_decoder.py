@@ -7,7 +7,8 @@ import pytest
 
 from app.errors import BadPayload, NotReady, Overloaded
 from app.manifest import EMOTION
-from app.serving.decoder import Decoder, PixelBudget
+from app.serving.admission import Admission
+from app.serving.decoder import Decoder
 from app.serving.engine import Engine, EngineLimits
 from tests.conftest import FakePipeline, encode, gradient
 from tests.serving.test_engine import Stuck, run_with
@@ -21,92 +22,118 @@ def later(seconds=30.0):
     return asyncio.get_running_loop().time() + seconds
 
 
-async def all_free(budget, capacity):
+def one_thread(pixels=10_000):
+    """Return a decoder with one thread, and the pixels that it may fill."""
+    admission = Admission(pictures=64, at_once=64, decoders=1, pixels=pixels)
+    return Decoder(1, 10_000, admission), admission
+
+
+async def all_free(budget, but=0):
     """Wait until everything was given back (a thread may still be letting go of the last picture)."""
-    await asyncio.to_thread(budget.acquire, capacity, 10.0)
-    budget.release(capacity)
+    (await budget.wait("another", budget.capacity - but)).release()
+    budget.take("another", 0)  # gets the books, and with them what that thread may have been about to book
 
 
-def test_budget_makes_the_next_one_wait_until_there_is_room():
-    budget, got = PixelBudget(10), threading.Event()
-    budget.acquire(8, timeout_s=0)
-    waiting = threading.Thread(target=lambda: (budget.acquire(5, timeout_s=30), got.set()))
-    waiting.start()
-    assert not got.is_set()
-    budget.release(8)
-    waiting.join()
-    assert (got.is_set(), budget.held) == (True, 5)
-
-
-def test_budget_gives_up_in_time_and_when_closed():
-    budget = PixelBudget(10)
-    budget.acquire(10, timeout_s=0)
-    with pytest.raises(Overloaded):
-        budget.acquire(1, timeout_s=0)
-    budget.close()
-    with pytest.raises(NotReady):
-        budget.acquire(1, timeout_s=30)
+async def until_they_wait(budget, amount=1):
+    """Give a thread the time to read headers, after which pictures wait for memory."""
+    while budget.waiting < amount:  # noqa: ASYNC110 - budgets have no event for a test
+        await asyncio.sleep(0.001)
 
 
 def test_pixels_count_for_as_long_as_the_picture_lives():
-    decoder = Decoder(threads=1, max_pixels=10_000, max_pixels_held=10_000)
+    decoder, admission = one_thread()
 
     async def run():
         picture = await decoder.decode(encode(gradient(64, 48)), later())
-        assert decoder.budget.held == 64 * 48
+        assert admission.pixels.held == 64 * 48
         view = picture.image[:10]
         del picture
-        assert decoder.budget.held == 64 * 48
+        assert admission.pixels.held == 64 * 48
         del view
-        await all_free(decoder.budget, 10_000)
+        await all_free(admission.pixels)
         with pytest.raises(BadPayload):
             await decoder.decode(encode(gradient(64, 48))[:200], later())
-        await all_free(decoder.budget, 10_000)
+        await all_free(admission.pixels)
 
     asyncio.run(run())
     decoder.stop()
 
 
 def test_parts_count_alone_once_they_are_cut():
-    decoder = Decoder(threads=1, max_pixels=10_000, max_pixels_held=10_000)
+    decoder, admission = one_thread()
 
     async def run():
         first, second = await decoder.decode_parts(encode(gradient(64, 48)), [(0, 0, 8, 4), (1, 1, 3, 4)], later())
-        assert decoder.budget.held == 8 * 4 + 2 * 3
+        assert admission.pixels.held == 8 * 4 + 2 * 3
         del first
-        await all_free(decoder.budget, 10_000 - 2 * 3)
-        assert decoder.budget.held == 2 * 3
+        await all_free(admission.pixels, but=2 * 3)
+        assert admission.pixels.held == 2 * 3
         del second
-        await all_free(decoder.budget, 10_000)
+        await all_free(admission.pixels)
         with pytest.raises(BadPayload):
             await decoder.decode_parts(encode(gradient(64, 48))[:200], [(0, 0, 8, 4)], later())
-        await all_free(decoder.budget, 10_000)
+        await all_free(admission.pixels)
 
     asyncio.run(run())
     decoder.stop()
 
 
 def test_who_leaves_while_all_threads_are_busy_takes_the_payload_along():
-    decoder = Decoder(threads=1, max_pixels=10_000, max_pixels_held=10_000)
+    decoder, admission = one_thread()
     payload, freed = Payload(encode(gradient(64, 48))), threading.Event()
     weakref.finalize(payload, freed.set)
-    decoder.budget.acquire(10_000, timeout_s=0)
+    busy = admission.decoders.take("another")
 
     async def run():
         nonlocal payload
-        busy = asyncio.create_task(decoder.decode(encode(gradient(64, 48)), later()))
         waiting = asyncio.create_task(decoder.decode(payload, later()))
         payload = None
-        for _ in range(3):
-            await asyncio.sleep(0)  # the first one has the only thread now, and waits for memory
+        await until_they_wait(admission.decoders)
         waiting.cancel()
         await asyncio.wait({waiting})
         del waiting
         gc.collect()
         assert freed.is_set()
-        decoder.budget.release(10_000)
-        await busy
+        busy.release()
         assert (await decoder.decode(encode(gradient(64, 48)), later())).image.shape == (48, 64, 3)
+
+    asyncio.run(run())
+    decoder.stop()
+
+
+def test_who_waits_for_memory_keeps_no_thread():
+    decoder, admission = one_thread()
+
+    async def run():
+        full = admission.pixels.take("another", 10_000)
+        waiting = asyncio.create_task(decoder.decode(encode(gradient(64, 48)), later()))
+        await until_they_wait(admission.pixels)
+        assert admission.decoders.held == 0
+        with pytest.raises(BadPayload):  # which the only thread finds out
+            await decoder.decode(b"", later())
+        assert not waiting.done()
+        full.release()
+        assert (await waiting).image.shape == (48, 64, 3)
+
+    asyncio.run(run())
+    decoder.stop()
+
+
+@pytest.mark.parametrize("where", ["for memory", "for a thread"])
+def test_who_leaves_while_it_waits_leaves_nothing_behind(where):
+    decoder, admission = one_thread()
+    budget = admission.pixels if where == "for memory" else admission.decoders
+
+    async def run():
+        full = budget.take("another", budget.capacity)
+        leaving = asyncio.create_task(decoder.decode(encode(gradient(64, 48)), later()))
+        await until_they_wait(budget)
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        full.release()
+        for each in (admission.pixels, admission.decoders):
+            await all_free(each)
+            assert (each.held, each.waiting, each.clients) == (0, 0, 0)
 
     asyncio.run(run())
     decoder.stop()
@@ -114,19 +141,21 @@ def test_who_leaves_while_all_threads_are_busy_takes_the_payload_along():
 
 def test_no_room_is_told_before_the_deadline():
     engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, deadline_s=20.0))
-    acquire, waits_s = engine._decoder.budget.acquire, []
+    pixels = engine.admission.pixels
+    wait, waits_s = pixels.wait, []
 
-    def hurry(pixels, timeout_s):
-        waits_s.append(timeout_s)
-        acquire(pixels, timeout_s=min(timeout_s, 0.1))
+    async def hurry(client, amount, until):
+        now = asyncio.get_running_loop().time()
+        waits_s.append(until - now)
+        return await wait(client, amount, now)
 
     async def steps():
-        acquire(64 * 48, timeout_s=0)
-        engine._decoder.budget.acquire = hurry
+        full = pixels.take("another", 64 * 48)
+        pixels.wait = hurry
         with pytest.raises(Overloaded, match="memory"):
             await engine.classify(encode(gradient(64, 48)))
         assert 10 < waits_s[0] <= 18
-        engine._decoder.budget.release(64 * 48)
+        full.release()
         assert EMOTION in await engine.classify(encode(gradient(64, 48)))
 
     run_with(engine, steps)
@@ -156,7 +185,7 @@ def test_idle_engine_holds_no_pixels():
 
     async def steps():
         await asyncio.gather(*(engine.classify(encode(gradient(seed=i))) for i in range(4)))
-        await all_free(engine._decoder.budget, 10**8)
+        await all_free(engine.admission.pixels)
 
     run_with(engine, steps)
 
@@ -172,7 +201,7 @@ def test_stop_does_not_wait_for_decodes_and_answers_those_that_had_not_begun():
         running = asyncio.create_task(engine.classify(picture))
         await asyncio.to_thread(pipeline.entered.wait)
         others = [asyncio.create_task(engine.classify(picture)) for _ in range(3)]
-        await asyncio.sleep(0)  # one waits for memory in the only thread, two wait for the thread
+        await until_they_wait(engine.admission.pixels)
         stopping = asyncio.create_task(engine.stop())
         for task in others:
             with pytest.raises(NotReady):

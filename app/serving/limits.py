@@ -1,0 +1,29 @@
+"""The bounds of an engine."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EngineLimits:
+    """Bounds of the engine.
+
+    Attributes:
+        max_batch_size: Most pictures in one pass of the networks.
+        max_batch_wait_ms: How long a batch waits for more while the networks are idle.
+        queue_size: Most pictures of one client in progress: being decoded, in the networks, or waiting for it.
+        max_pixels: Largest picture that will be decoded.
+        max_pixels_held: Most pixels of all decoded pictures together, where one that is being decoded counts for what
+            that takes; more wait until others are answered.
+        deadline_s: Longest time from the payload to the answer.
+        decode_threads: Threads that decode.
+        stall_after_s: A batch that runs longer counts as hung: the engine is no longer alive.
+    """
+
+    max_batch_size: int = 16
+    max_batch_wait_ms: float = 0.0
+    queue_size: int = 64
+    max_pixels: int = 50_000_000
+    max_pixels_held: int = 300_000_000
+    deadline_s: float = 30.0
+    decode_threads: int = 2
+    stall_after_s: float = 120.0
