@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.guards.client import set_client
 from app.api.guards.needs import RouteTable
 from app.errors import Unauthorized
 
@@ -72,7 +73,7 @@ class ApiKeysMiddleware:
         digest = _digest(key)
         if not sum(hmac.compare_digest(digest, each) for each in self._digests):
             raise Unauthorized("The API key is not a valid one.")
-        scope.setdefault("state", {})["client"] = f"key {digest.hex()}"
+        set_client(scope, f"key {digest.hex()}")
         await self.app(scope, receive, _choosing_subprotocol(scope, send))
 
 

@@ -1,6 +1,5 @@
 """Limits how often one client may ask; a client is an API key or, without keys, an address."""
 
-import ipaddress
 import math
 import time
 
@@ -9,6 +8,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.guards.client import client_of
 from app.api.guards.needs import RouteTable
 from app.errors import RateLimited
 
@@ -39,7 +39,7 @@ class RateLimitMiddleware:
         """
         is_request = scope["type"] != "lifespan" and scope.get("method") != "OPTIONS"
         if is_request and self._routes[scope["path"]].needs.rate:
-            self._count(_client_of(scope))
+            self._count(client_of(scope))
         await self.app(scope, receive, send)
 
     def _count(self, client: str) -> None:
@@ -65,19 +65,3 @@ class RateLimitMiddleware:
     def _wait_s(self, client: str) -> int:
         reset = self._limiter.get_window_stats(self._rate, client).reset_time
         return max(1, math.ceil(reset - time.time()))
-
-
-def _client_of(scope: Scope) -> str:
-    key: str | None = scope.get("state", {}).get("client")
-    return key or _network_of((scope.get("client") or ("unknown",))[0])
-
-
-def _network_of(address: str) -> str:
-    """Return an IPv4 address as is, and for an IPv6 address the /64 that one subscriber gets."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed), 64), strict=False))
