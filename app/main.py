@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -26,8 +27,10 @@ from app.api.wire.problems import ProblemMiddleware, install_problem_handlers
 from app.api.wire.schemas import model_names
 from app.config import Settings
 from app.metrics import Metrics
+from app.serving.admission import Admission
 from app.serving.engine import Engine
 from app.serving.limits import EngineLimits
+from app.serving.shares import with_reserve
 from app.weights import default_weights_dir
 
 if TYPE_CHECKING:
@@ -72,10 +75,9 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
     return Engine(lambda: load_pipeline(settings), limits, metrics)
 
 
-def make_streams(settings: Settings) -> Streams:
+def make_streams(settings: Settings, admission: Admission) -> Streams:
     """Make the manager of the WS /detect/stream sessions."""
     limits = StreamLimits(
-        max_sessions=settings.stream_max_sessions,
         max_frames_per_second=settings.stream_max_frames_per_second,
         max_frame_bytes=settings.stream_max_frame_bytes,
         idle_timeout_s=settings.stream_idle_timeout_s,
@@ -83,7 +85,7 @@ def make_streams(settings: Settings) -> Streams:
         tracking=settings.tracking,
         smoothing_s=settings.smoothing_s,
     )
-    return Streams(limits)
+    return Streams(limits, admission)
 
 
 def create_app(
@@ -102,7 +104,12 @@ def create_app(
     settings = settings or Settings()
     counted = counted or Metrics()
     engine = engine or make_engine(settings, counted)
-    streams = make_streams(settings)
+    engine.admission.bound_network(
+        settings.max_requests,
+        max(settings.max_body_bytes_held, with_reserve(settings.max_request_bytes)),
+        settings.stream_max_sessions,
+    )
+    streams = make_streams(settings, engine.admission)
     _watch(engine, streams, counted)
 
     @asynccontextmanager
@@ -140,11 +147,7 @@ def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: M
     """Wrap the routes, from the innermost layer to the outermost."""
     routes = RouteTable((*api.routes, *(route for router in ROUTERS for route in router.routes)))
     api.add_middleware(
-        UploadsMiddleware,
-        max_requests=settings.max_requests,
-        max_bytes_held=settings.max_body_bytes_held,
-        timeout_s=settings.upload_timeout_s,
-        routes=routes,
+        UploadsMiddleware, admission=engine.admission, timeout_s=settings.upload_timeout_s, routes=routes
     )
     if settings.rate_limit is not None:
         api.add_middleware(RateLimitMiddleware, rate=parse_rate(settings.rate_limit), routes=routes)
@@ -169,7 +172,12 @@ def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: M
 
 
 def _watch(engine: Engine, streams: Streams, counted: Metrics) -> None:
-    """Expose the state of the engine and the streams as metrics."""
+    """Expose the state of the engine, the streams and the budgets as metrics."""
+    budgets = engine.admission.budgets
+    held = {name: partial(getattr, budget, "held") for name, budget in budgets.items()}
+    capacity = {name: partial(getattr, budget, "capacity") for name, budget in budgets.items()}
+    counted.watch_each("admission", "Held of each budget, by all clients", "budget", held)
+    counted.watch_each("admission_capacity", "Most that is held of each budget", "budget", capacity)
     counted.watch("stream_sessions", "Open streams", lambda: streams.open)
     counted.watch("ready", "1 if requests are served", lambda: engine.ready)
     counted.watch("pictures_in_work", "Pictures being decoded, waiting or in the networks", lambda: engine.in_flight)

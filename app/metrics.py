@@ -1,6 +1,6 @@
 """Prometheus metrics in their own registry; every label has few possible values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
@@ -87,6 +87,12 @@ class Metrics:
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Export a value that is computed whenever the metrics are read."""
         Gauge(f"mien_{name}", description, registry=self.registry).set_function(value)
+
+    def watch_each(self, name: str, description: str, label: str, values: Mapping[str, Callable[[], float]]) -> None:
+        """Export several such values under one name, told apart by a label."""
+        gauge = Gauge(f"mien_{name}", description, (label,), registry=self.registry)
+        for each, value in values.items():
+            gauge.labels(each).set_function(value)
 
     def render(self) -> bytes:
         """Write all metrics in Prometheus' text format."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 
 from app.api.deps import Services, ServicesDep
+from app.api.guards.client import client_of
 from app.api.wire.body import check_size, read_many, read_single
 from app.api.wire.disconnect import unless_client_leaves
 from app.api.wire.problems import first_fault, log_failure, problem_of, problem_responses, request_id_of
@@ -90,7 +91,8 @@ async def detect(request: Request, services: ServicesDep, query: Annotated[Optio
     """Find the faces of one picture and the emotion of each: form field `file`, or the picture as the whole body."""
     form = await read_single(request, services.body_limits)
     options = _merge_options(query, form.fields)
-    found = await unless_client_leaves(request, services.engine.detect(form.payloads[0], options))
+    client = client_of(request.scope)
+    found = await unless_client_leaves(request, services.engine.detect(form.payloads[0], options, client=client))
     return detect_out(found, model_names(services.engine.manifest))
 
 
@@ -102,10 +104,11 @@ async def detect_batch(
     form = await read_many(request, services.body_limits, MAX_BATCH_FILES)
     options = _merge_options(query, form.fields)
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
+    client = client_of(request.scope)
 
     async def answer(payload: bytes) -> DetectOut:
         check_size(payload, services.body_limits)
-        return detect_out(await services.engine.detect(payload, options, deadline), names)
+        return detect_out(await services.engine.detect(payload, options, deadline, client), names)
 
     return DetectBatchOut(results=await _each(form.payloads, answer, request, services))
 
@@ -117,10 +120,11 @@ async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
     form = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES)
     _refuse_unknown(form.fields.keys())
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
+    client = client_of(request.scope)
 
     async def answer(payload: bytes) -> ClassifyOut:
         check_size(payload, services.body_limits)
-        fields = emotion_fields(await services.engine.classify(payload, deadline))
+        fields = emotion_fields(await services.engine.classify(payload, deadline, client))
         return ClassifyOut(**fields.model_dump(), model=names)
 
     return ClassifyBatchOut(results=await _each(form.payloads, answer, request, services))

@@ -170,7 +170,8 @@ class Hold:
 
     def add(self, amount: int) -> None:
         """Take more at once; raises as `Budget.take`."""
-        self.amount += self._budget.take(self._client, amount).amount
+        if amount:  # Nothing more is always within a share.
+            self.amount += self._budget.take(self._client, amount).amount
 
     def count_while_alive(self, thing: object, amount: int) -> None:
         """Pass some on to a thing: it counts for exactly as long as that is in memory, whoever keeps it there.

@@ -4,10 +4,10 @@ import asyncio
 import json
 
 
-def http_scope(path="/detect", method="POST", headers=()):
+def http_scope(path="/detect", method="POST", headers=(), client="10.0.0.1"):
     return {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "client": ("10.0.0.1", 5000),
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "client": (client, 5000),
         "server": ("test", 80), "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
     }  # fmt: skip
 
@@ -15,8 +15,8 @@ def http_scope(path="/detect", method="POST", headers=()):
 class Exchange:
     """One request: `parts` is what the client sends; after them it is silent until told to leave."""
 
-    def __init__(self, app, parts, last=True, headers=(("content-length", "1"),), path="/detect"):
-        self.app, self.scope = app, http_scope(path, headers=headers)
+    def __init__(self, app, parts, last=True, headers=(("content-length", "1"),), path="/detect", client="10.0.0.1"):
+        self.app, self.scope = app, http_scope(path, headers=headers, client=client)
         self.messages = [
             {"type": "http.request", "body": part, "more_body": not last or index < len(parts) - 1}
             for index, part in enumerate(parts)

@@ -50,6 +50,10 @@ def test_everything_that_was_promised_is_counted(counted_client):
     assert values["mien_requests_in_flight",] == 1  # the one that asks for the metrics
     assert values["mien_ready",] == 1
     assert values["mien_pictures_in_work",] == 0
+    budgets = {"requests", "reading", "body_bytes", "sessions", "pictures", "decoders", "pixels"}
+    for name in ("mien_admission", "mien_admission_capacity"):
+        assert {dict(key[1:])["budget"] for key in values if key[0] == name} == budgets
+    assert {values["mien_admission", ("budget", each)] for each in budgets} == {0}
     assert {"mien_stream_sessions", "process_resident_memory_bytes"} <= {key[0] for key in values}
     [model] = [dict(key[1:]) for key in values if key[0] == "mien_model_info"]
     assert set(model) == {"version", "detector", "emotion"}

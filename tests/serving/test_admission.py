@@ -114,6 +114,15 @@ def test_who_stops_waiting_leaves_nothing_behind(when):
     asyncio.run(run())
 
 
+def test_nothing_more_may_always_be_added():
+    budget = Budget(10, "full")
+    with budget.take("a", 9) as held, budget.take("b", 1):
+        held.add(0)
+        with pytest.raises(Overloaded):
+            held.add(1)
+    assert is_empty(budget)
+
+
 def test_a_hold_is_given_back_once_on_every_way_out():
     budget = Budget(10, "full")
 

@@ -1,13 +1,15 @@
 """Limits on all uploads together: how many at once, how many bytes in memory, how long each may take."""
 
 import asyncio
-from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.guards.client import client_of
 from app.api.guards.needs import RouteTable
-from app.errors import Overloaded, UploadTimeout
+from app.errors import UploadTimeout
+from app.serving.admission import Admission
+from app.serving.budget import Hold
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
@@ -23,46 +25,31 @@ class UploadsMiddleware:
 
     Args:
         app: The next ASGI application.
-        max_requests: Most concurrent requests that send something, and as many read-only ones; those to routes
-            that need no place are not counted.
-        max_bytes_held: Most bytes held by all bodies together.
+        admission: The budgets of requests that send something, of those that only read, and of bytes; requests to
+            routes that need no place are not counted.
         timeout_s: Longest time from the headers to the end of a body.
         routes: Know which requests are counted.
     """
 
-    def __init__(
-        self, app: ASGIApp, max_requests: int, max_bytes_held: int, timeout_s: float, routes: RouteTable
-    ) -> None:
-        self.app, self._routes = app, routes
-        self._max_requests, self._max_bytes_held, self._timeout_s = max_requests, max_bytes_held, timeout_s
-        self._requests = {True: 0, False: 0}  # that only read; that send
-        self._bytes_held = 0
+    def __init__(self, app: ASGIApp, admission: Admission, timeout_s: float, routes: RouteTable) -> None:
+        self.app, self._admission, self._timeout_s, self._routes = app, admission, timeout_s, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection.
 
         Raises:
-            Overloaded: If too many requests are being answered.
+            Overloaded: If too many requests are being answered, or too many of this client.
         """
         if scope["type"] != "http" or not self._routes[scope["path"]].needs.place:
             await self.app(scope, receive, send)
             return
         only_reads = scope["method"] in READING  # and not whether a body is announced, which is the client's to say
-        if self._requests[only_reads] >= self._max_requests:
-            raise Overloaded(f"{self._max_requests} requests are being answered already; try again shortly.")
+        requests = self._admission.reading if only_reads else self._admission.requests
         has_body = not BODY_HEADERS.isdisjoint(name for name, _ in scope["headers"])
-        upload = _Upload(receive, send, self._hold, self._timeout_s, complete=not has_body)
-        self._requests[only_reads] += 1
-        try:
+        client = client_of(scope)
+        with requests.take(client), self._admission.body_bytes.empty(client) as held:
+            upload = _Upload(receive, send, held, self._timeout_s, complete=not has_body)
             await self.app(scope, upload.receive, upload.send)
-        finally:
-            self._requests[only_reads] -= 1
-            self._bytes_held -= upload.bytes_held
-
-    def _hold(self, count: int) -> None:
-        if self._bytes_held + count > self._max_bytes_held:
-            raise Overloaded("The memory for uploads is full; try again shortly.")
-        self._bytes_held += count
 
 
 class _Upload:
@@ -71,19 +58,16 @@ class _Upload:
     Args:
         receive: Where it comes from.
         send: Where the answer goes.
-        hold: Counts received bytes; raises if there are too many.
+        held: The bytes received.
         timeout_s: Longest time until the body is complete.
         complete: Whether there is no body at all.
     """
 
-    def __init__(
-        self, receive: Receive, send: Send, hold: Callable[[int], None], timeout_s: float, complete: bool
-    ) -> None:
-        self._receive, self._send, self._hold, self._complete = receive, send, hold, complete
+    def __init__(self, receive: Receive, send: Send, held: Hold, timeout_s: float, complete: bool) -> None:
+        self._receive, self._send, self._held, self._complete = receive, send, held, complete
         self._timeout_s = timeout_s
         self._deadline = asyncio.get_running_loop().time() + timeout_s
         self._timed_out = False
-        self.bytes_held = 0
 
     async def receive(self) -> Message:
         """Pass on the next part of the body; once complete, wait for the client without a limit."""
@@ -96,9 +80,7 @@ class _Upload:
             self._timed_out = True
             raise UploadTimeout(f"The body was not complete after {self._timeout_s:g} s.") from error
         if message["type"] == "http.request":
-            count = len(message.get("body", b""))
-            self._hold(count)
-            self.bytes_held += count
+            self._held.add(len(message.get("body", b"")))
             self._complete = not message.get("more_body", False)
         return message
 

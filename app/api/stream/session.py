@@ -10,6 +10,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
 from app.api.deps import Services, ServicesDep
+from app.api.guards.client import client_of
 from app.api.stream.messages import (
     FrameDropped,
     FrameError,
@@ -49,12 +50,12 @@ async def detect_stream(websocket: WebSocket, services: ServicesDep) -> None:
     session = StreamSession(websocket, services)
     try:
         await websocket.accept()
-        refusal = services.streams.refusal(websocket.headers.get("origin"), websocket.headers.get("host"))
-        if refusal is not None:
-            await websocket.close(refusal.code, refusal.reason)
-            return
-        with services.streams.place(session):
-            await session.run()
+        origin, host = websocket.headers.get("origin"), websocket.headers.get("host")
+        with services.streams.place(session, session.client, origin, host) as refusal:
+            if refusal is None:
+                await session.run()
+            else:
+                await websocket.close(refusal.code, refusal.reason)
     except* (WebSocketDisconnect, OSError):  # OSError: TimeoutError, and what Uvicorn raises while the stream opens
         logger.debug("stream %s: the client vanished", session.session_id)
 
@@ -68,7 +69,7 @@ class StreamSession:
     """
 
     def __init__(self, websocket: WebSocket, services: Services) -> None:
-        self.session_id = uuid.uuid4().hex
+        self.session_id, self.client = uuid.uuid4().hex, client_of(websocket.scope)
         self._websocket, self._engine, self._limits = websocket, services.engine, services.streams.limits
         self._metrics = services.metrics
         self._can_smooth = self._limits.tracking and self._limits.smoothing_s > 0
@@ -174,8 +175,9 @@ class StreamSession:
     async def _answer(self, frame: Frame) -> None:
         deadline = self._engine.deadline()
         try:
-            found = await self._engine.detect(frame.payload, self._settings.to_options(), deadline)
-            image = await self._engine.decode(frame.payload, deadline) if self._settings.annotate else None
+            found = await self._engine.detect(frame.payload, self._settings.to_options(), deadline, self.client)
+            annotate = self._settings.annotate
+            image = await self._engine.decode(frame.payload, deadline, self.client) if annotate else None
             result, picture = await asyncio.to_thread(self._finish, frame, found, image)
         except MienError as error:
             log_failure(error)

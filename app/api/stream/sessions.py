@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from app.errors import Overloaded
+from app.serving.admission import Admission
+
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -33,7 +36,6 @@ class StreamLimits:
     """Bounds and behaviour of all streams.
 
     Attributes:
-        max_sessions: Most at once.
         max_frames_per_second: Most frames of one session per second.
         max_frame_bytes: Largest message.
         idle_timeout_s: Longest time without a frame.
@@ -42,7 +44,6 @@ class StreamLimits:
         smoothing_s: Time constant of the smoothing; 0 for none.
     """
 
-    max_sessions: int = 60
     max_frames_per_second: float = 30.0
     max_frame_bytes: int = 5_000_000
     idle_timeout_s: float = 60.0
@@ -63,10 +64,11 @@ class Streams:
 
     Args:
         limits: Bounds and behaviour.
+        admission: Has the budget of sessions.
     """
 
-    def __init__(self, limits: StreamLimits) -> None:
-        self.limits = limits
+    def __init__(self, limits: StreamLimits, admission: Admission) -> None:
+        self.limits, self._admission = limits, admission
         self._open: dict[Stoppable, asyncio.Task[object]] = {}
         self._closing = False
 
@@ -75,24 +77,38 @@ class Streams:
         """Currently open sessions."""
         return len(self._open)
 
-    def refusal(self, origin: str | None, host: str | None) -> Ending | None:
-        """Return why a client may not open a session now; None if it may."""
-        if self._closing:
-            return GOING_AWAY
-        if not origin_allowed(origin, host, self.limits.origins):
-            return WRONG_ORIGIN
-        return TOO_MANY if self.open >= self.limits.max_sessions else None
-
     @contextmanager
-    def place(self, session: Stoppable) -> Iterator[None]:
-        """Count the current task as a session until the block ends, however it ends."""
+    def place(self, session: Stoppable, client: str, origin: str | None, host: str | None) -> Iterator[Ending | None]:
+        """Count the current task as a session until the block ends, however it ends.
+
+        Args:
+            session: What to stop when the server does.
+            client: Whose session it is.
+            origin: As in `origin_allowed`.
+            host: As in `origin_allowed`.
+
+        Yields:
+            Why the client may not open a session now, which then is not counted; None if it may.
+        """
+        if self._closing:
+            yield GOING_AWAY
+            return
+        if not origin_allowed(origin, host, self.limits.origins):
+            yield WRONG_ORIGIN
+            return
+        try:
+            place = self._admission.sessions.take(client)
+        except Overloaded:
+            yield TOO_MANY
+            return
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         self._open[session] = task
         try:
-            yield
+            yield None
         finally:
             del self._open[session]
+            place.release()
 
     async def close(self, timeout_s: float) -> None:
         """Refuse new sessions; end open ones once everything received is answered, or after the timeout."""
