@@ -11,7 +11,8 @@ from app.pictures.types import Picture, Rectangle
 DETECTOR_SIDES = 3
 """A reduced picture's longer side has at least so many times the pixels of the detector's input.
 
-From there on a cut of 3 pixels changes the detector's answers more than the reduction does (docs/experiments/large-jpegs.md).
+From there on a cut of 3 pixels changes the detector's answers more than the reduction does: see
+docs/experiments/large-jpegs.md.
 """
 
 NEIGHBOURS_PX = 2

@@ -136,7 +136,9 @@ class StreamSession:
                 continue
             if (ending := await self._take_frame(payload)) is not None:
                 return ending
-            patience = loop.time() + self._limits.idle_timeout_s  # only frames count: text alone would keep the place for ever
+            patience = (
+                loop.time() + self._limits.idle_timeout_s
+            )  # only a frame renews it: text would keep a place for ever
 
     async def _take_frame(self, payload: bytes) -> Ending | None:
         seq, at_s = self._received, asyncio.get_running_loop().time()
