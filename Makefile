@@ -11,8 +11,9 @@ SERVE_EXTRAS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo '[gpu]')
 serve: $(VENV)/.serve
 	$(BIN)/mien serve
 
+# Shared among the processors, four at most: each process holds PyTorch. One test: .venv/bin/pytest tests/test_weights.py
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
