@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test lint format clean
+.PHONY: serve test lint format lock clean
 
 # Where an NVIDIA driver answers, PyTorch comes too.
 SERVE_EXTRAS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo '[gpu]')
@@ -27,6 +27,10 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Anew after each change of the dependencies or their pins: docs/decisions/0009-reproducible-installs.md.
+lock: $(VENV)/.dev
+	$(BIN)/python scripts/lock.py
 
 clean:
 	rm -rf $(VENV)
