@@ -148,19 +148,13 @@ class Engine:
             found, small = await self._search(payload, options, until, client)
             return await self._sharpen(payload, found, small, until, client) if small else found
 
-    async def decode(self, payload: bytes, deadline: float | None = None, client: str = LOCAL) -> Image:
-        """Decode a picture under the engine's bounds, for uses other than the networks.
-
-        Args:
-            payload: The whole file.
-            deadline: As `detect`.
-            client: As `detect`.
-
-        Raises:
-            MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, NotReady or DeadlineExceeded.
-        """
-        async with self._in_time(deadline) as until:
-            return (await self._decoder.decode(payload, until, client=client)).image
+    async def detect_and_keep(
+        self, payload: bytes, options: DetectOptions, deadline: float | None = None, client: str = LOCAL
+    ) -> tuple[ImageFaces, Image]:
+        """As `detect`, but search the picture in full, and return it too: to draw on it without decoding it again."""
+        async with self._place(deadline, client) as until:
+            picture, decode_s = await self._decode(payload, until, client)
+            return await self._find(picture, options, decode_s), picture.image
 
     async def classify(self, payload: bytes, deadline: float | None = None, client: str = LOCAL) -> Answers:
         """Decode a picture that is one face and classify it.
@@ -186,12 +180,16 @@ class Engine:
         Nothing here outlives the call: nobody may hold reduced pixels while waiting for the full-size picture.
         """
         picture, decode_s = await self._decode(payload, until, client, least_long_side_px(self.manifest))
-        found = await self._submit(DetectJob(picture.image, options_in(picture, options)))
+        found = await self._find(picture, options_in(picture, options), decode_s)
+        small = short_of_detail(found, picture, self.manifest.emotion.crop)
+        return in_original_pixels(found, picture), small
+
+    async def _find(self, picture: Picture, options: DetectOptions, decode_s: float) -> ImageFaces:
+        """Return the faces in pixels of the picture as decoded."""
+        found = await self._submit(DetectJob(picture.image, options))
         if not isinstance(found, ImageFaces):
             raise TypeError("A detection was answered by something else.")
-        small = short_of_detail(found, picture, self.manifest.emotion.crop)
-        found = replace(found, timings_ms={"decode": decode_s * 1e3, **found.timings_ms})
-        return in_original_pixels(found, picture), small
+        return replace(found, timings_ms={"decode": decode_s * 1e3, **found.timings_ms})
 
     async def _sharpen(
         self, payload: bytes, found: ImageFaces, small: list[int], until: float, client: str

@@ -1,5 +1,4 @@
 import asyncio
-import threading
 
 import pytest
 
@@ -7,7 +6,9 @@ from app.errors import BadPayload, DeadlineExceeded, InferenceFailed, NotReady, 
 from app.faces.types import DetectOptions
 from app.manifest import EMOTION
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, digest_probabilities, emotion, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline, digest_probabilities, emotion
+from tests.support.stuck_pipeline import Stuck
 
 
 def run_with(engine, steps):
@@ -95,33 +96,32 @@ def test_lost_result_is_an_error_not_a_shift():
     run_with(engine, steps)
 
 
-def test_decoding_for_other_uses_is_bounded_too():
-    engine = Engine(FakePipeline, EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48))
+def test_a_picture_that_is_kept_to_draw_on_is_decoded_once_and_in_full():
+    pipeline, payload = FakePipeline(), encode(gradient(3840, 64), "JPEG")
+    engine = Engine(lambda: pipeline, EngineLimits(max_pixels=3840 * 64, max_pixels_held=3840 * 64))
+    decode, decoded = engine._decoder.decode, []
+
+    async def count(*arguments):
+        decoded.append(arguments)
+        return await decode(*arguments)
+
+    engine._decoder.decode = count
 
     async def steps():
-        image = await engine.decode(encode(gradient(64, 48)))
-        assert (image.shape, engine.pixels_held) == ((48, 64, 3), 64 * 48)
+        found, image = await engine.detect_and_keep(payload, DetectOptions())
+        assert len(decoded) == 1
+        assert (found.width, found.height) == (image.shape[1], image.shape[0]) == (3840, 64)
+        assert found.faces[0].answers == emotion(digest_probabilities(image))
+        assert engine.pixels_held == 3840 * 64
         with pytest.raises((Overloaded, DeadlineExceeded)):
-            await engine.decode(encode(gradient(64, 48)), asyncio.get_running_loop().time() + 0.05)
+            await engine.detect(payload, DetectOptions(), asyncio.get_running_loop().time() + 0.05)
         del image
         with pytest.raises(BadPayload):
-            await engine.decode(b"")
+            await engine.detect_and_keep(b"", DetectOptions())
 
     run_with(engine, steps)
     with pytest.raises(NotReady):
-        asyncio.run(engine.decode(encode(gradient())))
-
-
-class Stuck(FakePipeline):
-    def __init__(self):
-        super().__init__()
-        self.entered, self.open = threading.Event(), threading.Event()
-
-    def classify(self, images, boxes):
-        if images:
-            self.entered.set()
-            self.open.wait()
-        return super().classify(images, boxes)
+        asyncio.run(engine.detect_and_keep(payload, DetectOptions()))
 
 
 def test_deadline():

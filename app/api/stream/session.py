@@ -175,11 +175,13 @@ class StreamSession:
                 await self._send(item)
 
     async def _answer(self, frame: Frame) -> None:
-        deadline = self._engine.deadline()
         try:
-            found = await self._engine.detect(frame.payload, self._settings.to_options(), deadline, self.client)
-            annotate = self._settings.annotate
-            image = await self._engine.decode(frame.payload, deadline, self.client) if annotate else None
+            asked = (frame.payload, self._settings.to_options(), self._engine.deadline(), self.client)
+            image = None
+            if self._settings.annotate:
+                found, image = await self._engine.detect_and_keep(*asked)
+            else:
+                found = await self._engine.detect(*asked)
             result, picture = await asyncio.to_thread(self._finish, frame, found, image)
         except MienError as error:
             log_failure(error)
