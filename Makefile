@@ -22,7 +22,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app training
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/python scripts/audit
+	$(BIN)/python scripts/audit.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

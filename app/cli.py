@@ -115,7 +115,7 @@ def watch(
     try:
         from app.watch.command import watch_source
     except ModuleNotFoundError as missing:
-        raise _fail(f"{missing.name} is not installed, which reads videos: pip install 'mien[watch]'.") from missing
+        raise _fail(f"{missing.name} is not installed: run pip install '.[watch]' in Mien's sources.") from missing
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)

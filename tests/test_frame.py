@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.config import Settings
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline
+from tests.support.pipeline import FakePipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = Path(__file__).parent / "api" / "openapi.json"

@@ -5,7 +5,7 @@ import pytest
 from app.errors import WeightsError
 from app.manifest import Manifest, load_manifest
 from app.weights import NetworkFiles, network_files, sha256_of
-from tests.conftest import make_manifest
+from tests.support.manifest import make_manifest
 
 
 def files_with(folder, payload):

@@ -4,7 +4,7 @@ import json
 
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline
+from tests.support.pipeline import FakePipeline
 from tests.test_frame import SNAPSHOT
 
 if __name__ == "__main__":

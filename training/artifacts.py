@@ -99,8 +99,14 @@ def served(name: str, card: DetectorCard | ClassifierCard, payload: bytes) -> Se
     return Served(name, card, {card.artifacts.state.file: payload})
 
 
-def read_served(weights_dir: Path, kind: type[Card], attribute: str | None = None) -> Served:
-    """Read an exported network with the graphs that it has.
+def read_served(weights_dir: Path, kind: type[Card], attribute: str | None = None, graphs: bool = True) -> Served:
+    """Read an exported network.
+
+    Args:
+        weights_dir: Folder of manifest.json.
+        kind: The detector's or a classifier's entry.
+        attribute: Of the classifier.
+        graphs: Read the graphs that it has, too, and not its state alone.
 
     Raises:
         RunError: If it has not been exported.
@@ -110,7 +116,7 @@ def read_served(weights_dir: Path, kind: type[Card], attribute: str | None = Non
     files = NetworkFiles(name, card, weights_dir)
     payloads = {card.artifacts.state.file: files.read_state()}
     for int8, entry in ((False, card.artifacts.openvino), (True, card.artifacts.openvino_int8)):
-        if entry is not None:
+        if graphs and entry is not None:
             graph = files.read_graph(int8)
             payloads |= {entry.graph.file: graph.layers, entry.weights.file: graph.values}
     return Served(name, card, payloads)
@@ -145,8 +151,10 @@ def with_int8(
         about: On what it measures.
 
     Raises:
-        RunError: If a figure falls by more than half a point.
+        RunError: If there is no float graph, or a figure falls by more than half a point.
     """
+    if network.card.artifacts.openvino is None:
+        raise RunError(f"{network.name} has no float graph to compare with: make it with `graph` first.")
     state = parse_state(network.state, network.name)
     graph = quantize(convert(network.card, state, network.name), samples)
     made = network._with(graph, ".int8", "openvino_int8", {})

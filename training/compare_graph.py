@@ -38,9 +38,11 @@ class Difference:
     compared: int
 
     def joined(self, other: "Difference") -> "Difference":
-        """Return the larger differences of both."""
+        """Return the larger differences of both; what is no number stays so."""
         return Difference(
-            max(self.box_px, other.box_px), max(self.probability, other.probability), self.compared + other.compared
+            float(np.maximum(self.box_px, other.box_px)),
+            float(np.maximum(self.probability, other.probability)),
+            self.compared + other.compared,
         )
 
 
@@ -71,7 +73,7 @@ def compare(
             found = found.joined(_compare_logits(ours, theirs, card.temperature))
     if found.compared == 0:
         raise RunError("The network finds no face in the pictures to compare the graph on: give pictures with faces.")
-    if found.box_px > MOST_BOX_PX or found.probability > MOST_PROBABILITY:
+    if not (found.box_px <= MOST_BOX_PX and found.probability <= MOST_PROBABILITY):  # nor what is no number
         raise RunError(
             f"The graph answers otherwise than the network that it was made from: by {found.box_px:.3f} px and "
             f"{found.probability:.4f}; at most {MOST_BOX_PX} px and {MOST_PROBABILITY} are let pass. Not written."

@@ -11,7 +11,7 @@ from training.emotion.evaluate import accuracy_interval
 from training.files import write_payload
 
 DETECTOR_PHOTOS = "../docs/training-runs/detector/photos.jpg"
-"""Drawn by `scripts/detector-pictures`."""
+"""Drawn by `scripts/detector_pictures.py`."""
 
 VAL_CHOSE = (
     "The val split also chose the epoch that was kept and the share of the start weights, where one is given below, so "

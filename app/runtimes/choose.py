@@ -8,7 +8,7 @@ from app.runtimes.processor import processor_flags, usable_cores
 from app.runtimes.protocol import Runtime
 
 TORCH_PACKAGES = ("torch", "torchvision", "ultralytics")
-GPU_EXTRA = "pip install 'mien[gpu]', or in a checkout pip install '.[gpu]'"
+GPU_EXTRA = "run pip install '.[gpu]' in Mien's sources"
 
 
 def choose_runtime(name: str, device: str, precision: str, threads: int) -> Runtime:

@@ -10,7 +10,8 @@ from starlette.websockets import WebSocketDisconnect
 from app.config import Settings
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
 
 URL = "/detect/stream"
 

@@ -16,7 +16,8 @@ from app.config import Settings, emptied_keys, unknown_settings
 from app.errors import RateLimited, SettingsError
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
 
 KEY = "a-secret-key"
 

@@ -4,8 +4,10 @@ from fastapi.testclient import TestClient
 
 from app.faces.types import DetectOptions
 from app.main import create_app
+from app.manifest import LABELS
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import LABELS, digest_probabilities, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import digest_probabilities
 
 
 def check_problem(answer, status, code):

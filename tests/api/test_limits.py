@@ -10,8 +10,9 @@ from app.config import Settings
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from tests.api.asgi import Exchange
-from tests.conftest import FakePipeline, encode, gradient
-from tests.serving.test_engine import Stuck
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
+from tests.support.stuck_pipeline import Stuck
 
 
 class StuckDetector(Stuck):

@@ -14,7 +14,8 @@ from app.logs import make_handler
 from app.main import create_app
 from app.metrics import Metrics
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
 
 OUTCOMES = ("answered", "failed", "dropped")
 

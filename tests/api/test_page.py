@@ -9,7 +9,7 @@ from app.api.pagefiles import SLICE_BYTES, SWAGGER_UI, WEB, page_files
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from tests.api.asgi import Exchange
-from tests.conftest import FakePipeline
+from tests.support.pipeline import FakePipeline
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

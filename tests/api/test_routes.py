@@ -16,7 +16,7 @@ from app.api.guards.needs import UNKNOWN, Needs, RouteTable, needs
 from app.config import Settings
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline
+from tests.support.pipeline import FakePipeline
 
 
 def routes_of(owner):

@@ -6,8 +6,10 @@ from fastapi.testclient import TestClient
 
 from app.errors import OutOfMemory
 from app.main import create_app
+from app.manifest import LABELS
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import LABELS, FakePipeline, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
 
 
 def test_health(client):

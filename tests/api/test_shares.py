@@ -12,8 +12,8 @@ from tests.api.asgi import Exchange, http_scope
 from tests.api.streams import URL, closing
 from tests.api.streams import serve as serve_streams
 from tests.api.test_limits import StuckDetector, serve
-from tests.conftest import encode, gradient
-from tests.serving.test_admission import turns_of_the_loop
+from tests.serving.test_budget import turns_of_the_loop
+from tests.support.pictures import encode, gradient
 
 FLOOD, MODEST = "10.0.0.1", "10.0.0.2"
 
@@ -33,15 +33,15 @@ async def end(exchanges, running):
     await asyncio.gather(*running)
 
 
-def forms(count, seed=0):
+def forms(count, path="/detect/batch"):
     parts = [
-        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n' + encode(gradient(seed=seed + i))
-        for i in range(count)
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n' + encode(gradient(seed=seed))
+        for seed in range(count)
     ]
     return {
         "parts": [b"\r\n".join([*parts, b"--x--\r\n"])],
         "headers": (("content-type", "multipart/form-data; boundary=x"), ("content-length", "1")),
-        "path": "/detect/batch",
+        "path": path,
     }
 
 
@@ -95,6 +95,23 @@ def test_pictures_of_one_client_keep_no_other_client_out(ask):
         assert "error" not in modest.sent[1]["body"].decode()
 
     serve(steps, lambda: pipeline, EngineLimits(queue_size=16, max_batch_size=4))
+
+
+def test_every_route_says_whose_pictures_they_are():
+    pipeline = StuckDetector()
+
+    async def steps(app, engine):
+        first = Exchange(app, [encode(gradient())], client=FLOOD)
+        running = await begin([first])
+        await asyncio.to_thread(pipeline.entered.wait)
+        others = [Exchange(app, **forms(2, path), client=FLOOD) for path in ("/detect/batch", "/classify")]
+        running += await begin(others)
+        assert (engine.in_flight, engine.admission.pictures.clients) == (5, 1)
+        pipeline.open.set()
+        await asyncio.gather(*running)
+        assert {each.status for each in (first, *others)} == {200}
+
+    serve(steps, lambda: pipeline)
 
 
 def test_streams_of_one_client_keep_no_other_client_out():

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from app.manifest import LABELS
 from tests.api.streams import URL, picture, serve
-from tests.conftest import LABELS, FakePipeline, digest_probabilities, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline, digest_probabilities
 
 
 def test_session_created():

@@ -6,9 +6,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SCREENSHOTS
 from tests.browser.test_page import SIZES, check_accessible
 from tests.browser.test_picture import hand_over
+from tests.browser.visits import SCREENSHOTS
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SCREENSHOTS
-from tests.conftest import photo_path
+from tests.browser.visits import SCREENSHOTS
+from tests.support.photos import photo_path
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image as Pillow
 from playwright.sync_api import expect
 
-from tests.conftest import encode, gradient, photo_path
+from tests.support.photos import photo_path
+from tests.support.pictures import encode, gradient
 
 pytestmark = pytest.mark.slow
 

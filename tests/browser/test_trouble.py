@@ -10,12 +10,12 @@ from app.api.stream.sessions import GOING_AWAY
 from app.errors import OutOfMemory
 from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.types import Image
-from tests.browser.conftest import SCREENSHOTS
-from tests.browser.servers import ThreadServer
 from tests.browser.test_live import STARTED, recorded, start_camera
 from tests.browser.test_page import check_accessible
 from tests.browser.test_picture import hand_over
-from tests.conftest import FakePipeline
+from tests.browser.visits import SCREENSHOTS
+from tests.support.pipeline import FakePipeline
+from tests.support.thread_server import ThreadServer
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,8 @@ import pytest
 
 from app.errors import WeightsError
 from app.faces.classify import MAX_FACES_PER_PASS, Classifier
-from tests.conftest import LABELS, make_manifest
+from app.manifest import LABELS
+from tests.support.manifest import make_manifest
 
 CARD = make_manifest().emotion
 

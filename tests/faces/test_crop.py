@@ -8,7 +8,7 @@ from app.faces.crop import crop_faces, crop_square, whole_picture
 from app.manifest import CropRule
 from app.runtimes.torch.graphs import ClassifyGraph
 from app.runtimes.torch.my_model import normalize_faces
-from tests.conftest import gradient
+from tests.support.pictures import gradient
 
 PLAIN = CropRule(margin=0.0, shift_y=0.0)
 

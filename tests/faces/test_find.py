@@ -6,7 +6,8 @@ from app.faces.find import FaceDetector, decode_boxes
 from app.runtimes.torch.graphs import FindGraph
 from app.runtimes.torch.runtime import TorchRuntime, best_anchors
 from app.runtimes.torch.yolov8 import build_yolov8n
-from tests.conftest import gradient, make_manifest
+from tests.support.manifest import make_manifest
+from tests.support.pictures import gradient
 
 CPU = torch.device("cpu")
 

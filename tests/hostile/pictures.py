@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from app.pictures.open import FORMATS
-from tests.conftest import encode, gradient
+from tests.support.pictures import encode, gradient
 
 SAVE_OPTIONS = {
     "JPEG": ({}, {"progressive": True}, {"exif": True}),

@@ -12,8 +12,8 @@ from PIL import Image as Pillow
 
 from app.errors import BadPayload, PayloadTooLarge
 from app.pictures.open import decode_image
-from tests.conftest import encode, gradient
-from tests.hostile.avif import avif, grid, still
+from tests.support.avif import avif, grid, still
+from tests.support.pictures import encode, gradient
 
 MAX_PIXELS = 1_000_000
 MAX_MEMORY_BYTES = 30_000_000

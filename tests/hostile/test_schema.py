@@ -10,7 +10,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline
+from tests.support.pipeline import FakePipeline
 
 
 class LastingEngine(Engine):

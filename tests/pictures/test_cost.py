@@ -5,7 +5,7 @@ from PIL import Image as Pillow
 
 from app.pictures.cost import BY_MODE, PIXEL_BYTES, decode_cost
 from app.pictures.open import decode_parts, decode_picture
-from tests.conftest import encode, gradient
+from tests.support.pictures import encode, gradient
 
 
 def weight_bytes(payload, **options):

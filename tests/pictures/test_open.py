@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
 from app.pictures.open import decode_image
-from tests.conftest import encode, gradient
+from tests.support.pictures import encode, gradient
 
 LIMIT = 1_000_000
 

@@ -10,8 +10,8 @@ from app.pictures.avif_frames import MAX_PIECES, unpacked_pixels
 from app.pictures.cost import PIXEL_BYTES, ROW_BYTES, UNPACKED_BYTES, decode_cost
 from app.pictures.open import decode_image, decode_picture
 from app.pictures.tiff_tags import tile_pixels
-from tests.conftest import encode, gradient
-from tests.hostile.avif import REDUCED, avif, box, frame, grid, still
+from tests.support.avif import REDUCED, avif, box, frame, grid, still
+from tests.support.pictures import encode, gradient
 
 TRANSPARENT = Pillow.new("RGBA", (61, 45), (9, 9, 9, 128))
 

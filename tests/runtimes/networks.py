@@ -6,7 +6,7 @@ import torch
 from app.manifest import ClassifierCard
 from app.runtimes.torch.my_model import MyModel
 from app.weights import NetworkFiles
-from tests.conftest import make_manifest
+from tests.support.manifest import make_manifest
 from training.artifacts import Served, served, state_artifact, with_graph
 from training.deployed import to_payload
 

@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import threading
+import time
 import weakref
 
 import pytest
@@ -10,8 +11,10 @@ from app.manifest import EMOTION
 from app.serving.admission import Admission
 from app.serving.decoder import Decoder
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, encode, gradient
-from tests.serving.test_engine import Stuck, run_with
+from tests.serving.test_engine import run_with
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
+from tests.support.stuck_pipeline import Stuck
 
 
 class Payload(bytearray):
@@ -134,6 +137,44 @@ def test_who_leaves_while_it_waits_leaves_nothing_behind(where):
         for each in (admission.pixels, admission.decoders):
             await all_free(each)
             assert (each.held, each.waiting, each.clients) == (0, 0, 0)
+
+    asyncio.run(run())
+    decoder.stop()
+
+
+def test_who_leaves_between_memory_and_thread_gives_the_memory_back():
+    decoder, admission = one_thread()
+
+    async def run():
+        memory = admission.pixels.take("another", 10_000)
+        leaving = asyncio.create_task(decoder.decode(encode(gradient(64, 48)), later()))
+        await until_they_wait(admission.pixels)
+        thread = admission.decoders.take("another")
+        memory.release()
+        await until_they_wait(admission.decoders)
+        assert admission.pixels.held > 0
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        assert admission.pixels.held == 0
+        thread.release()
+
+    asyncio.run(run())
+    decoder.stop()
+
+
+def test_a_turn_of_a_thread_costs_the_time_that_it_took():
+    decoder, admission = one_thread()
+    give, costs_ms = admission.decoders.give, []
+
+    def note(client, amount, cost):
+        costs_ms.append(cost)
+        give(client, amount, cost)
+
+    async def run():
+        admission.decoders.give = note
+        began = time.monotonic()
+        await decoder.decode(encode(gradient(64, 48)), later())
+        assert 0 < costs_ms[0] <= 1e3 * (time.monotonic() - began)
 
     asyncio.run(run())
     decoder.stop()

@@ -10,8 +10,10 @@ from app.errors import DeadlineExceeded, DeviceLost, InferenceFailed, NotReady, 
 from app.faces.types import Detection, DetectOptions, Face
 from app.manifest import EMOTION
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, digest_probabilities, emotion, encode, gradient
-from tests.serving.test_engine import Stuck, run_with
+from tests.serving.test_engine import run_with
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline, digest_probabilities, emotion
+from tests.support.stuck_pipeline import Stuck
 
 
 class Small(FakePipeline):

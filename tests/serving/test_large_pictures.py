@@ -10,8 +10,9 @@ from app.errors import BadPayload, DeadlineExceeded, InferenceFailed
 from app.faces.types import Detection, DetectOptions, Face, ImageFaces
 from app.pictures.open import decode_image
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import FakePipeline, digest_probabilities, emotion, encode, gradient
 from tests.serving.test_engine import run_with
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline, digest_probabilities, emotion
 
 WIDTH, HEIGHT = 3840, 64
 PIXELS = WIDTH * HEIGHT

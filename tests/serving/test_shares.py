@@ -125,15 +125,17 @@ def test_newcomers_without_end_do_not_keep_a_client_waiting_for_ever():
 
 
 def test_a_large_one_is_let_through_when_its_turn_comes():
+    """However little is free: the first that a client holds is within its share."""
     shares = Shares(80)
-    assert take(shares, "small", 20)
-    assert take(shares, "other", 20)
+    assert take(shares, "small", 38)
+    assert take(shares, "other", 38)
     [large] = lined_up(shares, "large", [70])
+    shares.give("small", 2)
     assert not take(shares, "small", 1)
     assert not take(shares, "newcomer", 1)
-    shares.give("small", 20)
+    shares.give("small", 36)
     assert not large.granted
-    shares.give("other", 20)
+    shares.give("other", 38)
     assert large.granted
     assert take(shares, "newcomer", 1)
 

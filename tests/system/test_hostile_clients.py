@@ -14,8 +14,9 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
-from tests.conftest import encode, gradient, photo_path
-from tests.system.server import running_server
+from tests.support.photos import photo_path
+from tests.support.pictures import encode, gradient
+from tests.support.server_process import running_server
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from tests.conftest import photo_path
-from tests.system.server import ROOT, running_server
+from tests.support.photos import photo_path
+from tests.support.server_process import ROOT, running_server
 
 pytestmark = pytest.mark.slow
 
@@ -44,10 +44,10 @@ def test_the_command_line_answers_without_pytorch(tmp_path):
 @pytest.mark.parametrize(
     ("words", "settings", "said"),
     [
-        (("serve", "--device", "cuda"), {}, "pip install 'mien[gpu]'"),
-        (("serve",), {"MIEN_RUNTIME": "torch"}, "pip install 'mien[gpu]'"),
-        (("detect", "some.jpg", "--device", "cuda"), {}, "pip install 'mien[gpu]'"),
-        (("watch", "some.mp4"), {}, "pip install 'mien[watch]'"),
+        (("serve", "--device", "cuda"), {}, "pip install '.[gpu]'"),
+        (("serve",), {"MIEN_RUNTIME": "torch"}, "pip install '.[gpu]'"),
+        (("detect", "some.jpg", "--device", "cuda"), {}, "pip install '.[gpu]'"),
+        (("watch", "some.mp4"), {}, "pip install '.[watch]'"),
     ],
 )
 def test_an_extra_that_is_missing_is_named_in_one_line(words, settings, said):

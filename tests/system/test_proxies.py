@@ -5,7 +5,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.system.server import running_server
+from tests.support.server_process import running_server
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from app.main import load_pipeline
 from app.manifest import EMOTION, LABELS, load_manifest
 from app.pictures.open import decode_image
 from app.weights import default_weights_dir
-from tests.conftest import ASTRONAUT_SIDE_PX, astronaut, photo_path
+from tests.support.photos import ASTRONAUT_SIDE_PX, astronaut, photo_path
 
 # Read off the photos by eye: a point in the middle of each face, (x, y) in pixels.
 FACES = {

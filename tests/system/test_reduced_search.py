@@ -12,7 +12,8 @@ from app.main import load_pipeline
 from app.manifest import EMOTION
 from app.pictures.open import decode_image
 from app.serving.engine import Engine, EngineLimits
-from tests.conftest import encode, photo_path
+from tests.support.photos import photo_path
+from tests.support.pictures import encode
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from app.main import load_pipeline
 from app.manifest import EMOTION
 from app.pictures.open import decode_image
 from app.runtimes.torch.device import has_native_bf16
-from tests.conftest import photo_path
+from tests.support.photos import photo_path
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from benchmarks.soak import Tally, ask, report
-from tests.system.server import ROOT
+from tests.support.server_process import ROOT
 
 
 @pytest.mark.parametrize(

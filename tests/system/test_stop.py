@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.system.server import running_server
+from tests.support.server_process import running_server
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,10 @@ from PIL import Image as Pillow
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.conftest import photo_path
-from tests.system.conftest import CROSSING_S, ROOT
+from tests.support.photos import photo_path
+from tests.support.server_process import ROOT, running_server
+from tests.system.command import THREADS
+from tests.system.crossings import CROSSING_S
 
 pytestmark = pytest.mark.slow
 
@@ -24,13 +26,16 @@ def jpeg(picture):
     return buffer.getvalue()
 
 
-def test_a_camera_with_two_crossing_faces(server, crossing):
+def test_a_camera_with_two_crossing_faces(tmp_path, crossing):
     """Each frame shows where the faces are now, and the next is sent after the answer.
 
     How fast these come depends on the machine: test_watch.py has the ids of the same faces at a video's own times.
     """
     most = 0
-    with connect(server.stream_address, max_size=None) as session:
+    with (
+        running_server(tmp_path, threads=THREADS, stream_max_frames_per_second=1000) as server,
+        connect(server.stream_address, max_size=None) as session,
+    ):
         session.recv()
         began = time.monotonic()
         while (at_s := time.monotonic() - began) < CROSSING_S:

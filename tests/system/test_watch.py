@@ -9,7 +9,8 @@ import pytest
 
 from app.watch.source import open_source
 from app.watch.video import VideoWriter
-from tests.system.conftest import CROSSING_S, ENVIRONMENT, MIEN
+from tests.system.command import ENVIRONMENT, MIEN
+from tests.system.crossings import CROSSING_S
 
 pytestmark = pytest.mark.slow
 

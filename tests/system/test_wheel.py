@@ -12,8 +12,8 @@ import pytest
 
 from app.manifest import load_manifest
 from app.weights import NetworkFiles
-from tests.conftest import photo_path
-from tests.system.server import running_server
+from tests.support.photos import photo_path
+from tests.support.server_process import running_server
 
 pytestmark = pytest.mark.slow
 

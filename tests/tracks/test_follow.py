@@ -8,7 +8,7 @@ from app.faces.types import Detection, Face, ImageFaces
 from app.manifest import EMOTION
 from app.tracks.follow import LiveFaces
 from app.tracks.smoothing import ProbabilitySmoother
-from tests.conftest import emotion
+from tests.support.pipeline import emotion
 
 TIME_CONSTANT_S = Settings.model_fields["smoothing_s"].default
 HAPPY = (0.03, 0.80, 0.04, 0.03, 0.10)

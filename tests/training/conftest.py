@@ -1,4 +1,4 @@
-"""A tiny synthetic FER2013, a tiny YOLO data set (no test here needs the real ones), and the commands in process."""
+"""A tiny recipe, a tiny made-up FER2013 and a tiny YOLO data set: no test here needs the real ones."""
 
 import csv
 from dataclasses import replace
@@ -9,52 +9,22 @@ import pytest
 import torch
 from PIL import Image
 
-from app.weights import LABELS
-from training.cli import main
+from app.manifest import LABELS
+from tests.training.commands import succeed
+from tests.training.networks import ABOUT, export, my_model, yolov8n
+from tests.training.splits import make_split
 from training.emotion.data import CSV_CLASSES, EmotionSplit
+from training.emotion.export import EmotionCandidate, candidate_of_run
 from training.emotion.recipe import BEST, Recipe
 
 PREFIX_FOLDERS = (("Training", "train"), ("PublicTest", "test"), ("PrivateTest", "test"))
 
 
-def run(*arguments: object) -> int:
-    """Run `python -m training` here and return its exit code."""
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    code = exit_.value.code
-    assert isinstance(code, int)
-    return code
-
-
-def succeed(*arguments: object) -> None:
-    """Run `python -m training` here, without a failure."""
-    assert run(*arguments) == 0
-
-
-def assert_one_error_line(capsys: pytest.CaptureFixture[str], *words: str) -> None:
-    """Stderr holds one line, that of the error, with these words."""
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    assert all(word in lines[0] for word in words)
-
-
-def column(values: list[object]) -> np.ndarray:
-    """A cell array of one column, as Matlab writes WIDER FACE's lists."""
-    cells = np.empty((len(values), 1), dtype=object)
-    for row, value in enumerate(values):
-        cells[row, 0] = value
-    return cells
-
-
-def make_split(count: int, seed: int = 0) -> EmotionSplit:
-    """Pictures whose brightness tells the class, so that they can be learned in a few steps."""
-    generator = torch.Generator().manual_seed(seed)
-    targets_B = torch.arange(count) % len(LABELS)
-    noise = torch.randint(0, 30, (count, 1, 48, 48), generator=generator)
-    images_BCHW = (noise + 50 * targets_B.view(-1, 1, 1, 1)).clamp(0, 255).to(torch.uint8)
-    votes_BK = torch.zeros(count, len(LABELS))
-    return EmotionSplit(images_BCHW, targets_B, votes_BK, torch.full((count,), -1))
+def mostly(label: str) -> EmotionSplit:
+    """Ten pictures, seven of them with this label."""
+    split = make_split(10)
+    split.targets_B[:6] = LABELS.index(label)  # and one of the other four
+    return split
 
 
 @pytest.fixture
@@ -82,11 +52,9 @@ def fer2013(tmp_path: Path) -> tuple[Path, Path]:
     return table, folder
 
 
-@pytest.fixture
-def faces(tmp_path: Path) -> Path:
+def draw_faces(folder: Path) -> Path:
     """Four noisy pictures with one light square each, in YOLO format."""
     generator = np.random.default_rng(0)
-    folder = tmp_path / "faces"
     for split in ("train", "val"):
         (folder / "images" / split).mkdir(parents=True)
         (folder / "labels" / split).mkdir(parents=True)
@@ -96,3 +64,43 @@ def faces(tmp_path: Path) -> Path:
             Image.fromarray(pixels).save(folder / "images" / split / f"{number}.png")
             (folder / "labels" / split / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
     return folder
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    return draw_faces(tmp_path / "faces")
+
+
+@pytest.fixture(scope="session")
+def candidate(tmp_path_factory: pytest.TempPathFactory) -> EmotionCandidate:
+    """An untrained My_model, read from a run's folder."""
+    folder = tmp_path_factory.mktemp("run")
+    weights = my_model().to(memory_format=torch.channels_last).state_dict()
+    torch.save({"weights": weights, "labels": list(LABELS), **ABOUT}, folder / "kept.pt")
+    return candidate_of_run(folder)
+
+
+@pytest.fixture(scope="session")
+def exported_emotion(tmp_path_factory: pytest.TempPathFactory, candidate: EmotionCandidate) -> Path:
+    """A weights folder as the export leaves it; only to be read."""
+    folder = tmp_path_factory.mktemp("exported")
+    export(candidate, mostly("neutral"), folder, folder / "weights")
+    return folder / "weights"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ultralytics' file of an untrained YOLOv8n that finds faces everywhere."""
+    path = tmp_path_factory.mktemp("checkpoint") / "theirs.pt"
+    torch.save({"model": yolov8n(), "train_args": {}}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def imported_detector(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
+    """A weights folder as the import leaves it; only to be read."""
+    folder = tmp_path_factory.mktemp("imported")
+    pictures = draw_faces(folder / "faces") / "images" / "val"
+    options = ("--trust", "--pictures", pictures, "--imgsz", 64, "--score-threshold", 0.3)
+    succeed("detector", "import", checkpoint, *options, "--weights-dir", folder / "weights")
+    return folder / "weights"

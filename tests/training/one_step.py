@@ -14,8 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from app.faces.classify import normalize_faces
-from app.weights import LABELS
+from app.manifest import LABELS
+from app.runtimes.torch.my_model import normalize_faces
 from training.emotion.data import EmotionSplit
 from training.emotion.distributed import Group
 from training.emotion.recipe import REPORT

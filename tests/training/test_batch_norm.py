@@ -1,7 +1,6 @@
 import torch
 
-from app.faces.classify import normalize_faces
-from app.runtimes.torch.my_model import MyModel
+from app.runtimes.torch.my_model import MyModel, normalize_faces
 from training.emotion.batch_norm import refresh_statistics
 from training.emotion.data import EmotionSplit
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from app.runtimes.torch.device import has_native_bf16
-from tests.training.conftest import assert_one_error_line, run
+from tests.training.commands import assert_one_error_line, run
+from tests.training.networks import without_graphs
 
 
 def test_missing_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +59,10 @@ def test_wrong_usage_and_help() -> None:
 
 
 @pytest.mark.slow
-def test_train_evaluate_export(fer2013: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_evaluate_export(
+    fer2013: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = without_graphs(monkeypatch)  # `test_export` makes them
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", fer2013[1], "--device", "cpu", "--run", folder)
     train = ("emotion", "train", *common, "--recipe", "report", "--epochs", 1)
@@ -75,6 +79,7 @@ def test_train_evaluate_export(fer2013: tuple[Path, Path], tmp_path: Path, capsy
     told = capsys.readouterr().out
     assert "evaluate --final" in told
     assert "crop rule" not in told
+    assert [[crop.shape for crop in each] for each in given] == [[(1, 1, 48, 48)] * 10] * 2
 
     assert run("emotion", "evaluate", *common, "--final") == 0
     splits = json.loads((folder / "evaluation.json").read_text())["splits"]
@@ -86,7 +91,7 @@ def test_train_evaluate_export(fer2013: tuple[Path, Path], tmp_path: Path, capsy
     capsys.readouterr()
     assert run("emotion", "export", *common, "--weights-dir", weights_dir) == 0
     assert "crop rule (margin 0.1, shift_y 0) is kept from" in capsys.readouterr().out
-    entry = json.loads((weights_dir / "manifest.json").read_text())["emotion"]
+    entry = json.loads((weights_dir / "manifest.json").read_text())["networks"]["my_model"]
     assert set(entry["metrics"]) == set(splits)
     assert entry["temperature"] == json.loads((folder / "evaluation.json").read_text())["temperature"]
 

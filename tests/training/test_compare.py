@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.conftest import assert_one_error_line, make_split, run
+from tests.training.commands import assert_one_error_line, run
+from tests.training.splits import make_split
 from training.emotion.recipe import Recipe
 from training.emotion.train import Trainer
 

@@ -11,10 +11,14 @@ from safetensors.torch import load_file
 from ultralytics.nn.tasks import DetectionModel
 
 from app.errors import DeviceUnavailable
+from app.manifest import DetectorCard
 from app.runtimes.torch.device import has_native_bf16
+from app.runtimes.torch.graphs import build_graph
+from app.runtimes.torch.state import parse_state
 from app.runtimes.torch.yolov8 import build_yolov8n
-from app.weights import DetectorCard, fill, load_state, sha256_of
-from tests.training.conftest import succeed
+from app.weights import sha256_of
+from tests.training.commands import succeed
+from tests.training.networks import artifacts_of, files_of, without_graphs, yolov8n
 from training.deployed import to_payload
 from training.detector.blend import blended_payload
 from training.detector.data import check_data, data_sha256, write_data_yaml
@@ -233,12 +237,17 @@ def test_an_interrupted_run_goes_on_with_the_same_choices_only(
 
 @pytest.mark.slow
 def test_train_evaluate_export(
-    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], three_threads: int
+    faces: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    three_threads: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("training.artifacts.LARGEST_LOSS", 1.0)  # of four noisy pictures, in which it finds nothing
     folder, weights_dir = tmp_path / "run", tmp_path / "weights"
     common = ("--data", faces, "--run", folder, "--device", "cpu", "--imgsz", 64)
     start = tmp_path / "start.safetensors"
-    start.write_bytes(to_payload(build_yolov8n(1).state_dict()))
+    start.write_bytes(to_payload(yolov8n().state_dict()))
     train = ("detector", "train", *common, "--window", 32, "--epochs", 1, "--batch", 4, "--start", start)
     succeed(*train)
     assert torch.get_num_threads() == three_threads
@@ -247,38 +256,50 @@ def test_train_evaluate_export(
     assert "already finished" in capsys.readouterr().out
     notes = ("--data-note", "Drawn squares", "--data-note", "CC0")
     succeed("detector", "export", *common, "--weights-dir", weights_dir, *notes)
+    assert torch.get_num_threads() == three_threads  # after an evaluation and the graphs, too
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert (evaluation["pictures"], evaluation["faces"], evaluation["imgsz"]) == (4, 4, 64)
     assert (folder / "precision-recall.png").stat().st_size > 0
 
-    card = DetectorCard.model_validate(json.loads((weights_dir / "manifest.json").read_text())["detector"])
-    network = build_yolov8n(1)
-    state = load_state(weights_dir, card)
-    fill(network, state, card.file)
-    assert {value.dtype for value in load_file(weights_dir / card.file).values()} == {torch.float16}
+    files = files_of(weights_dir, DetectorCard)
+    card, network, state = files.card, build_yolov8n(1), parse_state(files.read_state(), files.name)
+    build_graph(card, state, files.name)  # which refuses what does not fit
+    path = weights_dir / card.artifacts.state.file
+    assert {value.dtype for value in load_file(path).values()} == {torch.float16}
     assert any(name.endswith("bn.running_mean") for name in state)
     assert card.parameters == sum(value.numel() for value in network.parameters())
     assert (card.score_threshold, card.iou_threshold) == (0.38, 0.5)
     assert card.training["epoch"] == 1
     assert card.training["start_sha256"] == sha256_of(start.read_bytes())
     assert card.data == notes[1::2]
-    assert (weights_dir / card.file).read_bytes() == payload_of_run(folder)
+    assert path.read_bytes() == payload_of_run(folder)
     text = (weights_dir / "yolov8n-face.md").read_text()
     assert all(word in text for word in ("- Drawn squares.", "- CC0.", card.sha256, f"{evaluation['ap50']:.2%}"))
-
     assert "photos.jpg" not in text  # they show another detector
+    listed = artifacts_of(card)
+    assert len(listed) == 5  # the state, and two files for each graph
+    for each in listed:
+        assert each.sha256 == sha256_of((weights_dir / each.file).read_bytes())
+        assert f"`{each.sha256}`" in text
+    floats, integers = card.artifacts.openvino, card.artifacts.openvino_int8
+    assert floats is not None
+    assert integers is not None
+    assert (floats.metrics["inputs"], integers.metrics["pictures"]) == (4, 4)
+    assert integers.metrics["fp32"]["AP50"] == pytest.approx(evaluation["by_size"]["all"]["ap50"], abs=0.05)
 
-    assert torch.get_num_threads() == three_threads  # after an evaluation, too
     out = tmp_path / "again"
-    weights = ("--weights", weights_dir / card.file, "--out", out, "--data", faces, "--imgsz", 64, "--device", "cpu")
+    weights = ("--weights", path, "--out", out, "--data", faces, "--imgsz", 64, "--device", "cpu")
     succeed("detector", "evaluate", *weights)
     assert json.loads((out / "evaluation.json").read_text()) == evaluation
 
+    given = without_graphs(monkeypatch)
     succeed("detector", "export", *common, "--weights-dir", weights_dir, "--start", start, "--start-share", 0.25)
-    blended = DetectorCard.model_validate(json.loads((weights_dir / "manifest.json").read_text())["detector"])
+    assert [[canvas.shape for canvas in each] for each in given] == [[(1, 64, 64, 3)] * 4] * 2
+    blended = files_of(weights_dir, DetectorCard).card
     assert "crop rule" not in capsys.readouterr().out  # there is none yet
     assert blended.training["start_share"] == 0.25
     assert blended.sha256 == sha256_of(blended_payload(folder, start, 0.25)) != card.sha256
+    assert blended.artifacts.openvino is None  # the earlier graphs are of other weights
 
     label = faces / "labels" / "val" / "0.txt"
     label.write_text(label.read_text() + "0 0.2 0.2 0.1 0.1\n")

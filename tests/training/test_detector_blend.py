@@ -6,7 +6,7 @@ from safetensors.torch import load
 
 from app.runtimes.torch.yolov8 import build_yolov8n
 from app.weights import sha256_of
-from tests.training.conftest import assert_one_error_line, run
+from tests.training.commands import assert_one_error_line, run
 from training.deployed import to_payload
 from training.detector.blend import blended_payload
 from training.detector.recipe import WHOLE, write_recipe

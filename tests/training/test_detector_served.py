@@ -14,16 +14,22 @@ from ultralytics.nn.tasks import DetectionModel
 
 from app.faces.find import FaceDetector
 from app.faces.types import Detection
-from app.runtimes.choose import TorchRuntime
-from app.weights import default_weights_dir, load_manifest, load_state
-from tests.conftest import photo_path
-from tests.training.conftest import assert_one_error_line, column, run, succeed
-from training.cli import main
+from app.manifest import DetectorCard, load_manifest
+from app.runtimes.openvino import OpenVinoRuntime
+from app.runtimes.precision import Precision
+from app.runtimes.torch.runtime import TorchRuntime
+from app.weights import default_weights_dir, network_files, sha256_of
+from tests.support.manifest import make_manifest
+from tests.support.photos import photo_path
+from tests.training.cells import column
+from tests.training.commands import assert_one_error_line, run, succeed
+from tests.training.networks import artifacts_of, files_of, read_model, without_graphs, yolov8n
 from training.deployed import from_payload
 from training.detector.coco import LabelledPicture, report_served
 from training.detector.evaluate import network_of
 from training.detector.served import read_picture
 from training.errors import RunError
+from training.manifest_entry import write_entry
 
 CPU = torch.device("cpu")
 SMALL, LARGE = (10.0, 10.0, 10.0, 10.0), (100.0, 100.0, 50.0, 50.0)
@@ -56,62 +62,110 @@ def test_nothing_found_is_no_failure() -> None:
 def test_the_served_detector_equals_ultralytics(name: str) -> None:
     """Boxes within 0.1 px and scores within 0.001 of ultralytics' own predictor with the same weights."""
     weights_dir = default_weights_dir()
-    card = load_manifest(weights_dir).detector
-    payload = (weights_dir / card.file).read_bytes()
+    manifest = load_manifest(weights_dir)
+    card, files = manifest.detector, network_files(manifest, manifest.detector_name, weights_dir)
     image = read_picture(photo_path(name))
-    [ours] = FaceDetector(load_state(weights_dir, card), card, TorchRuntime(CPU, bf16=False))(
-        [image], [card.score_threshold]
-    )
+    detector = FaceDetector(TorchRuntime(CPU, bf16=False).open(files), card)
+    [ours] = detector([image], [card.score_threshold])
 
     wanted = {"imgsz": 640, "rect": True, "conf": card.score_threshold, "iou": card.iou_threshold, "device": "cpu"}
     predictor = DetectionPredictor(overrides={**wanted, "verbose": False, "save": False})
-    predictor.setup_model(network_of(payload), verbose=False)
+    predictor.setup_model(network_of(files.read_state()), verbose=False)
     theirs = predictor(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[0].boxes
     assert len(ours) == len(theirs) > 0
     np.testing.assert_allclose([each.xyxy for each in ours], theirs.xyxy.numpy(), atol=0.1)
     np.testing.assert_allclose([each.score for each in ours], theirs.conf.numpy(), atol=0.001)
 
 
-def test_a_checkpoint_is_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = ""
-    torch.manual_seed(0)
-    network = DetectionModel("yolov8n.yaml", nc=1, verbose=False)
-    checkpoint, weights_dir = tmp_path / "theirs.pt", tmp_path / "weights"
-    torch.save({"model": network, "train_args": {}}, checkpoint)
+def test_a_checkpoint_is_imported_with_its_float_graph(imported_detector: Path) -> None:
+    files = files_of(imported_detector, DetectorCard)
+    card, text = files.card, (imported_detector / "yolov8n-face.md").read_text()
+    assert (card.score_threshold, card.training["imported_from"]) == (0.3, "theirs.pt")
+    state = from_payload(files.read_state())
+    first = "model.0.conv.weight"
+    torch.testing.assert_close(state[first], yolov8n().state_dict()[first].half().float())
+    listed = artifacts_of(card)
+    assert {each.name for each in imported_detector.iterdir()} == {
+        "manifest.json",
+        "yolov8n-face.md",
+        *(each.file for each in listed),
+    }
+    assert len(listed) == 3
+    assert card.artifacts.openvino_int8 is None  # there are no labels to measure it with
+    for each in listed:
+        assert each.sha256 == sha256_of((imported_detector / each.file).read_bytes())
+        assert f"`{each.sha256}`" in text
+    assert "theirs.pt" in text
+    assert "AP50" not in text
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    runtimes = (TorchRuntime(CPU, bf16=False), OpenVinoRuntime(Precision("fp32", "fp32", "fp32"), 1))
+    ours, graph = (each.open(files)(image[None]) for each in runtimes)
+    at = np.argsort(ours[2][0])  # PyTorch's come by their score
+    for mine, theirs in zip(ours[:2], graph[:2], strict=True):
+        np.testing.assert_allclose(mine[0][:, at], theirs[0], atol=0.001)
+        assert theirs[0].std(axis=1).max() > 0.01
+
+
+def test_an_import_says_when_the_crop_rule_is_of_another_detector(
+    faces: Path, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given, told, weights_dir = without_graphs(monkeypatch), "", tmp_path / "weights"
     weights_dir.mkdir()
     (weights_dir / "yolov8n-face.md").write_text("AP50 of other weights")
-    (weights_dir / "manifest.json").write_text('{"emotion": {}}')
+    write_entry(weights_dir, "my_model", make_manifest().emotion)
+    options = ("--trust", "--pictures", faces / "images" / "val", "--weights-dir", weights_dir)
     for notes in (1, 1):  # the second time it is the same detector
-        succeed("detector", "import", checkpoint, "--trust", "--weights-dir", weights_dir, "--score-threshold", 0.3)
+        succeed("detector", "import", checkpoint, *options)
         told += capsys.readouterr().out
         assert told.count("crop rule was not measured with this detector") == notes
-    card = json.loads((weights_dir / "manifest.json").read_text())["detector"]
-    assert (card["score_threshold"], card["training"]["imported_from"]) == (0.3, "theirs.pt")
-    state = from_payload((weights_dir / card["file"]).read_bytes())
-    first = "model.0.conv.weight"
-    torch.testing.assert_close(state[first], network.state_dict()[first].half().float())
-    told = (weights_dir / "yolov8n-face.md").read_text()
-    assert "AP50" not in told
-    assert "theirs.pt" in told
-    assert card["sha256"] in told
+    assert [[canvas.shape for canvas in each] for each in given] == [[(1, 640, 640, 3)] * 4] * 2
+    assert "AP50" not in (weights_dir / "yolov8n-face.md").read_text()
+    assert set(load_manifest(weights_dir).networks) == {"yolov8n-face", "my_model"}
 
 
-def test_an_import_needs_trust_and_the_right_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_import_needs_trust_pictures_and_the_right_network(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from training.detector.imported import import_detector
 
-    checkpoint = tmp_path / "theirs.pt"
+    checkpoint, weights_dir = tmp_path / "theirs.pt", tmp_path / "weights"
     torch.save({"model": DetectionModel("yolov8n.yaml", nc=80, verbose=False), "train_args": {}}, checkpoint)
-    with pytest.raises(SystemExit):
-        main(["detector", "import", str(checkpoint)])
-    assert "--trust" in capsys.readouterr().err
+    pictures = ("--pictures", faces / "images" / "val")
+    assert run("detector", "import", checkpoint, "--trust", "--weights-dir", weights_dir) == 2
+    assert "--pictures" in capsys.readouterr().err
+    assert run("detector", "import", checkpoint, *pictures, "--weights-dir", weights_dir) == 1
+    assert_one_error_line(capsys, "--trust")
+    nowhere = ("--pictures", tmp_path / "none", "--weights-dir", weights_dir)
+    assert run("detector", "import", checkpoint, "--trust", *nowhere) == 1
+    assert_one_error_line(capsys, "No folder", "with pictures")
     with pytest.raises(RunError, match="does not fit"):
-        import_detector(checkpoint, tmp_path, 640, 0.4, 0.5)
+        import_detector(checkpoint, [], weights_dir, 640, 0.4, 0.5)
     with pytest.raises(RunError, match="No checkpoint"):
-        import_detector(tmp_path / "none.pt", tmp_path, 640, 0.4, 0.5)
+        import_detector(tmp_path / "none.pt", [], weights_dir, 640, 0.4, 0.5)
     checkpoint.write_text("no pickle")
     with pytest.raises(RunError, match="ultralytics can read"):
-        import_detector(checkpoint, tmp_path, 640, 0.4, 0.5)
-    assert not (tmp_path / "manifest.json").exists()
+        import_detector(checkpoint, [], weights_dir, 640, 0.4, 0.5)
+    assert not weights_dir.exists()
+
+
+def test_an_import_needs_a_graph_that_answers_alike_on_faces(
+    faces: Path, tmp_path: Path, imported_detector: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here each gets the graph of the checkpoint."""
+    from training.detector.imported import import_detector
+
+    graph = read_model(files_of(imported_detector, DetectorCard))
+    monkeypatch.setattr("training.artifacts.convert", lambda *_: graph)
+    pictures = sorted((faces / "images" / "val").iterdir())
+    for network, shown, told in (
+        (yolov8n(0.01, 0.01, 0.01), pictures, "finds no face"),
+        (yolov8n(0.5, 0.5, 0.52), pictures, r"by 0\.\d* px and 0\.02\d*; at most 0\.5 px and 0\.01"),
+        (yolov8n(), [], "no picture to compare"),
+    ):
+        torch.save({"model": network, "train_args": {}}, tmp_path / "theirs.pt")
+        with pytest.raises(RunError, match=told):
+            import_detector(tmp_path / "theirs.pt", shown, tmp_path / "weights", 64, 0.4, 0.5)
+    assert not (tmp_path / "weights").exists()
 
 
 def test_wider_face_is_evaluated_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.conftest import make_split
 from tests.training.one_step import weights_after_a_step
+from tests.training.splits import make_split
 from training.emotion.distributed import ALONE, Group
 from training.emotion.recipe import Recipe
 from training.emotion.train import Trainer

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from app.faces.classify import normalize_faces
-from app.weights import LABELS
-from tests.training.conftest import make_split
+from app.manifest import LABELS
+from app.runtimes.torch.my_model import normalize_faces
+from tests.training.splits import make_split
 from training.deployed import to_payload
 from training.emotion.data import CSV_CLASSES, EmotionSplit, load_fer2013
 from training.emotion.network import MY_MODEL, make_network

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from tests.training.conftest import make_split
+from tests.training.splits import make_split
 from training.emotion.calibrate import fit_temperature, nll
 from training.emotion.data import VALIDATION_SPLIT
 from training.emotion.evaluate import (

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.faces.classify import normalize_faces
-from app.runtimes.torch.my_model import MyModel
+from app.runtimes.torch.my_model import MyModel, normalize_faces
 from app.weights import sha256_of
-from tests.training.conftest import make_split
+from tests.training.splits import make_split
 from training.commands.emotion import RecipeName
 from training.deployed import to_payload
 from training.emotion.augment import AUGMENTATIONS

@@ -3,7 +3,7 @@ import torch
 
 from app.faces.crop import crop_square
 from app.faces.types import Detection
-from app.weights import CropRule
+from app.manifest import CropRule
 from training.emotion.data import EmotionSplit
 from training.emotion.framing import (
     UPSCALE_PX,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app.weights import LABELS
+from app.manifest import LABELS
 from training import plots
 from training.emotion.evaluate import report_calibration
 from training.emotion.history import EpochRow, write_history

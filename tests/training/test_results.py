@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from app.weights import sha256_of
-from tests.training.conftest import assert_one_error_line, make_split, run, succeed
+from tests.training.commands import assert_one_error_line, run, succeed
+from tests.training.splits import make_split
 from training.deployed import to_payload
 from training.emotion.data import EmotionSplit
 from training.emotion.evaluate import Evaluation, evaluate_splits

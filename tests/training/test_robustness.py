@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.training.conftest import make_split
+from tests.training.splits import make_split
 from training.emotion.robustness import DISTORTIONS, blur, jitter_box, measure_robustness, relight, shrink
 from training.jpeg import compress
 

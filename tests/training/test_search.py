@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.conftest import make_split, succeed
+from tests.training.commands import succeed
+from tests.training.splits import make_split
 from training.emotion.data import FERPLUS_VOTES, EmotionSplit
 from training.emotion.history import EpochRow
 from training.emotion.recipe import BEST, Recipe

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from tests.training.conftest import column
+from tests.training.cells import column
 from training.detector.wider import LEVELS, ScoredBoxes, WiderPicture, average_precisions, read_lists
 from training.errors import DataError
 

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from tests.browser.servers import ThreadServer
+from tests.support.thread_server import ThreadServer
 
 CLIENTS = 40
 PROBES = 12

@@ -12,8 +12,9 @@ from app.errors import DeviceLost
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from app.transport.server import STOPPING, make_server
-from tests.browser.servers import ThreadServer
-from tests.conftest import FakePipeline, encode, gradient
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
+from tests.support.thread_server import ThreadServer
 
 
 def test_a_server_whose_engine_is_dead_stops_and_says_that_it_failed(caplog):

@@ -6,14 +6,7 @@ import pytest
 from PIL import Image as Pillow
 
 from app.watch.video import VideoWriter
-
-FPS = 10
-FRAMES = 20
-
-
-def level(index):
-    """The gray of a frame tells its number, also after compression."""
-    return 20 + 10 * index
+from tests.watch.frames import FPS, FRAMES, level
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from app.errors import VideoUnavailable
 from app.faces.types import DetectOptions
 from app.watch.command import watch_source
 from app.watch.source import CameraSource, PacketSource, open_source
-from tests.conftest import FakePipeline
-from tests.watch.conftest import FPS, FRAMES, level
+from tests.support.pipeline import FakePipeline
+from tests.watch.frames import FPS, FRAMES, level
 from tests.watch.rtsp_camera import RtspCamera
 
 GRAYS = [level(index) for index in range(FRAMES)]

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from app.errors import VideoUnavailable
 from app.watch.source import open_source
 from app.watch.video import VideoWriter
-from tests.watch.conftest import FPS, FRAMES, level
+from tests.watch.frames import FPS, FRAMES, level
 
 
 def numbers(frames):

@@ -12,8 +12,8 @@ from app.manifest import LABELS
 from app.watch.command import watch_source
 from app.watch.newest import newest_frames
 from app.watch.source import TimedImage, open_source
-from tests.conftest import FakePipeline
-from tests.watch.conftest import FPS, FRAMES
+from tests.support.pipeline import FakePipeline
+from tests.watch.frames import FPS, FRAMES
 
 
 class Interrupted(FakePipeline):

@@ -21,7 +21,7 @@ def graph_detector(data: FacesOption, weights_dir: WeightsDirOption = WEIGHTS_DI
     from training.detector.graphs import with_detector_graph
 
     check_data(data, ("val",))
-    network = with_detector_graph(read_served(weights_dir, DetectorCard), split_pictures(data, "val"))
+    network = with_detector_graph(read_served(weights_dir, DetectorCard, graphs=False), split_pictures(data, "val"))
     _publish(network, network.card.artifacts.openvino, weights_dir)
 
 
@@ -32,7 +32,7 @@ def graph_emotion(data: Fer2013Option, weights_dir: WeightsDirOption = WEIGHTS_D
     from training.emotion.graphs import with_emotion_graph
 
     validation = load_fer2013(data, (VALIDATION_SPLIT,), limit)[VALIDATION_SPLIT]
-    network = with_emotion_graph(read_served(weights_dir, ClassifierCard, EMOTION), validation)
+    network = with_emotion_graph(read_served(weights_dir, ClassifierCard, EMOTION, graphs=False), validation)
     _publish(network, network.card.artifacts.openvino, weights_dir)
 
 

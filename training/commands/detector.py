@@ -133,7 +133,7 @@ def export(
         typer.Option("--data-note", help="For the card: what it was trained on, and its terms; may be repeated."),
     ] = None,
 ) -> None:
-    """Write fp16 weights, manifest entry and card; first measure on the val split if that has not been done."""
+    """Write state, graphs, manifest entry and card; first measure on the val split if that has not been done."""
     from app.weights import sha256_of
     from training.detector.blend import blended_payload
     from training.detector.card import NAME

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Remakes the README's pictures with this checkout's weights: docs/result.jpg and docs/page.png.
 
-    .venv/bin/python scripts/readme-pictures
+    .venv/bin/python scripts/readme_pictures.py
 
 Needs the extra `dev` and Chromium; nothing else should be running, as the page shows its speed.
 """
@@ -19,9 +19,9 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.browser.conftest import FLAGS  # noqa: E402 - found only through the path above
-from tests.conftest import photo_path  # noqa: E402
-from tests.system.server import running_server  # noqa: E402
+from tests.support.chromium import FLAGS  # noqa: E402 - found only through the path above
+from tests.support.photos import photo_path  # noqa: E402
+from tests.support.server_process import running_server  # noqa: E402
 
 PHOTOS = ("grace_hopper", "astronaut")
 HEIGHT_PX, GAP_PX = 480, 8

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes docs/training-runs/detector/photos.jpg: what this checkout's face detector gets right and what it does not.
 
-    .venv/bin/python scripts/detector-pictures
+    .venv/bin/python scripts/detector_pictures.py
 
 The photos ship inside packages of the extra `dev`. A person counted the faces in each; the rest is the detector's, at
 its default threshold.
@@ -18,9 +18,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from app.config import Settings  # noqa: E402 - found only through the path above
-from app.main import load_pipeline  # noqa: E402
+from app.faces.pipeline import Pipeline  # noqa: E402
 from app.faces.types import DetectOptions  # noqa: E402
-from tests.conftest import astronaut, photo_path  # noqa: E402
+from app.main import load_pipeline  # noqa: E402
+from tests.support.photos import astronaut, photo_path  # noqa: E402
 
 WIDTH_PX, HEIGHT_PX, CAPTION_PX, COLUMNS = 400, 330, 40, 4
 

@@ -9,7 +9,7 @@ from app.config import Settings
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from app.transport.server import make_server
-from tests.conftest import FakePipeline
+from tests.support.pipeline import FakePipeline
 
 START_S = 120
 

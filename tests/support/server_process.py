@@ -53,6 +53,7 @@ def running_server(folder, code=ROOT, program=("-m", "app"), **settings):
         process = subprocess.Popen(
             [sys.executable, *program, "serve", "--port", "0"], stderr=file, stdout=file, cwd=folder,
             env={**os.environ, "PYTHONPATH": str(code), **environment},
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup it would be ignored
         )  # fmt: skip
     try:
         patience = time.monotonic() + 120
