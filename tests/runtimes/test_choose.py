@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import pytest
@@ -15,6 +16,7 @@ def without_torch(monkeypatch):
 
 @pytest.fixture
 def with_gpu(monkeypatch):
+    monkeypatch.setattr(choose, "may_have_gpu", lambda: True)
     monkeypatch.setattr(torch_device, "has_cuda", lambda: True)
     monkeypatch.setattr(torch_device.torch.cuda, "device_count", lambda: 1)
 
@@ -33,6 +35,24 @@ def test_torch_on_a_cpu_if_asked_for():
 @pytest.mark.parametrize("device", ["auto", "cuda", "cuda:0"])
 def test_a_gpu_is_torchs(with_gpu, device):
     assert choose_runtime("auto", device, "auto", threads=1).name == "torch"
+
+
+def test_pytorch_is_asked_for_a_gpu_only_where_a_driver_is(tmp_path):
+    assert not choose.may_have_gpu("linux", tmp_path)
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "nvidiactl").touch()
+    assert choose.may_have_gpu("linux", tmp_path)
+    assert choose.may_have_gpu("win32", tmp_path / "none")
+
+
+def test_auto_without_a_driver_does_not_import_torch():
+    """In a process of its own, with PyTorch installed: it takes seconds and half a gigabyte."""
+    program = (
+        "import sys; from app.runtimes import choose; choose.may_have_gpu = lambda: False;"
+        "print(choose.choose_runtime('auto', 'auto', 'auto', 1).name, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["openvino", "False"]
 
 
 def test_auto_without_torch_is_openvino(without_torch):
