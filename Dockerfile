@@ -54,7 +54,7 @@ RUN groupadd --system --gid 10001 mien \
 COPY --from=dependencies-without-pip /opt/mien /opt/mien
 # Nothing is written but to /tmp, so that the root file system can be read-only.
 ENV PATH=/opt/mien/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    YOLO_CONFIG_DIR=/tmp MPLCONFIGDIR=/tmp XDG_CACHE_HOME=/tmp
+    YOLO_CONFIG_DIR=/tmp MPLCONFIGDIR=/tmp
 WORKDIR /tmp
 USER 10001:10001
 

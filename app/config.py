@@ -32,10 +32,10 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N; CUDA without a GPU stops the start.")
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         default="auto",
-        description="auto computes in bfloat16 on a CPU that can; int8 (OpenVINO) is faster, a little coarser.",
+        description="auto: the fastest that costs little: int8 to find faces, bfloat16 to classify, where the CPU can.",
     )
     runtime: Literal["auto", "torch", "openvino"] = Field(
-        default="auto", description="What runs the networks; auto: OpenVINO on a CPU where it is installed, else torch."
+        default="auto", description="What runs the networks; auto: OpenVINO on a CPU, PyTorch (extra gpu) on a GPU."
     )
     threads: int = Field(
         default=0, ge=0, le=1024, description="CPU threads of the networks; 0: one per core, or a container's share."
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(default=100_000_000, ge=1, description="Largest request body; then 413.")
     max_pixels: int = Field(default=50_000_000, ge=1, description="Largest width x height; then 413, undecoded.")
     max_pixels_held: int = Field(
-        default=300_000_000, ge=1, description="Most pixels of all decoded pictures together (3 bytes each)."
+        default=300_000_000, ge=1, description="Most memory of decoding and decoded pictures, in pixels of 3 bytes."
     )
     max_body_bytes_held: int = Field(
         default=300_000_000, ge=1, description="Most bytes of all request bodies together; then 503."

@@ -12,7 +12,7 @@ RECIPE_FILE = "recipe.json"
 LARGEST_STRIDE = 32
 
 DEFAULT_SCORE_THRESHOLD, DEFAULT_IOU_THRESHOLD = 0.38, 0.5
-"""The server's default: see docs/training.md."""
+"""The server's default: see docs/experiments/detector.md."""
 
 
 def check_size(side_px: int) -> None:
