@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
+from app.runtimes.processor import has_bf16, processor_flags
 
 
 def has_cuda() -> bool:
@@ -44,7 +45,7 @@ def has_native_bf16(device: torch.device) -> bool:
     """Whether the hardware computes bfloat16 rather than emulating it (which is slower than float32)."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    return has_bf16(processor_flags())
 
 
 def computes_bf16(precision: str, device: torch.device) -> bool:
