@@ -53,13 +53,12 @@ RUN groupadd --system --gid 10001 mien \
  && pip uninstall --yes pip setuptools wheel
 COPY --from=dependencies-without-pip /opt/mien /opt/mien
 # Nothing is written but to /tmp, so that the root file system can be read-only.
-ENV PATH=/opt/mien/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    YOLO_CONFIG_DIR=/tmp MPLCONFIGDIR=/tmp
+ENV PATH=/opt/mien/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /tmp
 USER 10001:10001
 
 FROM run AS run-gpu
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+ENV YOLO_CONFIG_DIR=/tmp MPLCONFIGDIR=/tmp NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY --from=gpu-extras /opt/extras /opt/mien
 
 FROM run-gpu AS training

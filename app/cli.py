@@ -39,7 +39,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     device: Device = None,
 ) -> None:
-    """Start the server; every setting is also a MIEN_... environment variable (see the README)."""
+    """Start the server; every setting is also a MIEN_... environment variable (see docs/deployment.md)."""
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
@@ -142,7 +142,7 @@ def main() -> None:
 def _settings(**given: Any) -> Settings:
     """Read the settings; options given on the command line override the environment."""
     if unknown := unknown_settings(os.environ):
-        raise _fail(f"{', '.join(unknown)}: no such setting; the README lists all. Unset or correct it.")
+        raise _fail(f"{', '.join(unknown)}: no such setting; docs/deployment.md lists all. Unset or correct it.")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     max_batch_wait_ms: float = Field(
         default=0.0, ge=0, le=1000, description="How long a batch gathers while the networks are idle."
     )
-    queue_size: int = Field(default=64, ge=1, le=4096, description="Most pictures in work at once; then 503.")
+    queue_size: int = Field(
+        default=64, ge=1, le=4096, description="Most pictures of one client in work at once; then 503."
+    )
     decode_threads: int = Field(default=2, ge=1, le=64, description="Threads that decode pictures.")
     deadline_s: float = Field(default=30.0, gt=0, le=600, description="Longest time for one picture; then 504.")
     max_image_bytes: int = Field(default=20_000_000, ge=1, description="Largest picture file; then 413.")
@@ -59,7 +61,9 @@ class Settings(BaseSettings):
     max_body_bytes_held: int = Field(
         default=300_000_000, ge=1, description="Most bytes of all request bodies together; then 503."
     )
-    max_requests: int = Field(default=512, ge=1, description="Most requests answered at once, GET apart; then 503.")
+    max_requests: int = Field(
+        default=512, ge=1, description="Most requests of one client answered at once, GET apart; then 503."
+    )
     upload_timeout_s: float = Field(default=30.0, gt=0, le=3600, description="Longest time for a body; then 408.")
     header_timeout_s: float = Field(default=10.0, gt=0, le=600, description="Longest time for the request's headers.")
     api_keys: SecretStr | None = Field(default=None, description="Comma-separated keys; without any, all may ask.")
@@ -80,7 +84,7 @@ class Settings(BaseSettings):
         description="Time constant of a stream's smoothed probabilities; 0 or no tracking: none.",
     )
     stream_max_sessions: int = Field(
-        default=60, ge=1, le=10_000, description="Most streams at once; then close code 1013."
+        default=60, ge=1, le=10_000, description="Most streams of one client at once; then close code 1013."
     )
     stream_max_frames_per_second: float = Field(
         default=30.0, gt=0, le=1000, description="Most frames per second of one stream; more are answered as dropped."

@@ -179,6 +179,11 @@ class Manifest(Strict):
         return {card.attribute: (name, card) for name, card in cards if isinstance(card, ClassifierCard)}
 
     @property
+    def crop_rules(self) -> frozenset[CropRule]:
+        """Those of all classifiers."""
+        return frozenset(card.crop for _, card in self.classifiers.values())
+
+    @property
     def emotion(self) -> ClassifierCard:
         """The classifier of emotion."""
         return self.classifiers[EMOTION][1]
@@ -192,6 +197,8 @@ def load_manifest(weights_dir: Path) -> Manifest:
     """
     path = weights_dir / MANIFEST
     try:
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise FileNotFoundError(2, "no such file, or not a plain one")
         return Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
         raise WeightsError(f"No weights at {weights_dir}: {MANIFEST} cannot be read ({error.strerror}).") from error

@@ -19,7 +19,7 @@ from app.runtimes.torch.state import parse_state
 from app.weights import Graph, NetworkFiles, sha256_of
 from training.compare_graph import compare, describe
 from training.convert import convert, quantize, serialize
-from training.errors import RunError
+from training.errors import RunError, TooCoarse
 from training.files import write_payload
 from training.manifest_entry import read_entry, write_entry
 
@@ -151,7 +151,7 @@ def with_int8(
         about: On what it measures.
 
     Raises:
-        RunError: If there is no float graph, or a figure falls by more than half a point.
+        RunError: If there is no float graph; TooCoarse if a figure falls by more than half a point.
     """
     if network.card.artifacts.openvino is None:
         raise RunError(f"{network.name} has no float graph to compare with: make it with `graph` first.")
@@ -173,11 +173,11 @@ def check_loss(before: Mapping[str, float], after: Mapping[str, float]) -> None:
         after: The same in int8.
 
     Raises:
-        RunError: If one of these lost too much.
+        TooCoarse: If one of these lost too much.
     """
     for name, value in before.items():
         if name.startswith(("AP", "accuracy")) and value - after[name] > LARGEST_LOSS:
-            raise RunError(
+            raise TooCoarse(
                 f"In int8 the {name} falls from {value:.2%} to {after[name]:.2%}, by more than {LARGEST_LOSS:.1%}: "
                 "not written."
             )

@@ -3,6 +3,7 @@
 TrainingError
 ├── DataError   the data set is missing or not in a supported form
 └── RunError    a run's folder cannot be used: missing, or made with other choices
+    └── TooCoarse   an 8-bit graph loses more than is allowed
 """
 
 
@@ -16,3 +17,7 @@ class DataError(TrainingError):
 
 class RunError(TrainingError, ValueError):
     """A run's folder or weights cannot be used: missing, or made with other choices."""
+
+
+class TooCoarse(RunError):
+    """An 8-bit graph loses more accuracy than is allowed."""

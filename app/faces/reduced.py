@@ -1,6 +1,7 @@
 """Searching large JPEGs at a fraction of their size: how small it may be, and mapping back to original pixels."""
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
 from app.faces.crop import crop_square
@@ -29,38 +30,40 @@ def options_in(picture: Picture, options: DetectOptions) -> DetectOptions:
     return replace(options, min_face_px=options.min_face_px * picture.image.shape[1] / picture.width)
 
 
-def short_of_detail(found: ImageFaces, picture: Picture, rule: CropRule) -> list[int]:
+def short_of_detail(found: ImageFaces, picture: Picture, rules: Collection[CropRule]) -> list[int]:
     """Return which faces to crop from the original, because their crop is smaller than My_model's input.
 
     Args:
         found: Faces in pixels of the picture's image.
         picture: Where they were found; at full size it has all the detail there is.
-        rule: The classifiers' crop rule.
+        rules: The classifiers' crop rules.
 
     Returns:
         Positions in `found.faces`.
     """
     if not picture.reduced:
         return []
-    sides = [crop_square(face.detection.xyxy, rule)[2] for face in found.faces]
+    sides = [min(crop_square(face.detection.xyxy, rule)[2] for rule in rules) for face in found.faces]
     return [position for position, side in enumerate(sides) if side < INPUT_SIZE_PX]
 
 
-def part_around(xyxy: Box, found: ImageFaces, rule: CropRule) -> tuple[Rectangle, Box]:
+def part_around(xyxy: Box, found: ImageFaces, rules: Collection[CropRule]) -> tuple[Rectangle, Box]:
     """Return the part of a picture that holds all pixels `crop_faces` reads for a face.
 
     Args:
         xyxy: The face's box.
         found: The answer containing the face; its size is the picture's.
-        rule: The classifiers' crop rule.
+        rules: The classifiers' crop rules; the part holds the crops of all.
 
     Returns:
         The part, and the box in pixels of the part.
     """
-    x, y, side = crop_square(xyxy, rule)
-    half = side / 2 + NEIGHBOURS_PX
-    left, top = max(0, math.floor(x - half)), max(0, math.floor(y - half))
-    right, bottom = min(found.width, math.ceil(x + half)), min(found.height, math.ceil(y + half))
+    squares = [crop_square(xyxy, rule) for rule in rules]
+    halves = [side / 2 + NEIGHBOURS_PX for _, _, side in squares]
+    left = max(0, math.floor(min(x - half for (x, _, _), half in zip(squares, halves, strict=True))))
+    top = max(0, math.floor(min(y - half for (_, y, _), half in zip(squares, halves, strict=True))))
+    right = min(found.width, math.ceil(max(x + half for (x, _, _), half in zip(squares, halves, strict=True))))
+    bottom = min(found.height, math.ceil(max(y + half for (_, y, _), half in zip(squares, halves, strict=True))))
     return (left, top, right, bottom), (xyxy[0] - left, xyxy[1] - top, xyxy[2] - left, xyxy[3] - top)
 
 

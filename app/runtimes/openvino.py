@@ -74,18 +74,17 @@ class OpenVinoRuntime:
         """
         task, wanted = network.card.task, self._precision.of(network.card)
         graph = network.read_graph(int8=wanted == "int8")
+        hint = HINTS[self._precision.rest if wanted == "int8" else wanted]
         try:
             model = self._core.read_model(graph.layers, graph.values)
+            check_signature(model, network)
+            lone, many = (self._compile(model, goal, hint) for goal in ("LATENCY", "THROUGHPUT"))
         except RuntimeError as error:
             raise WeightsError(
-                f"OpenVINO {version()} cannot read the graph of {network.name} ({_first_line(error)}): install the "
+                f"OpenVINO {version()} cannot read the graph of {network.name} ({_last_line(error)}): install the "
                 "version that made it, or make it again with the training package."
             ) from error
-        check_signature(model, network)
-        hint = HINTS[self._precision.rest if wanted == "int8" else wanted]
-        opened = OpenVinoNetwork(
-            self._compile(model, "LATENCY", hint), self._compile(model, "THROUGHPUT", hint), LARGEST_PART[task]
-        )
+        opened = OpenVinoNetwork(lone, many, LARGEST_PART[task])
         run = _with_all_anchors(opened) if task == "find" else opened
         check_answer(run, network)
         self._opened[network.name] = wanted
@@ -203,5 +202,6 @@ def _sizes(port: openvino.Output) -> list[int]:
     return [-1 if each.is_dynamic else each.get_length() for each in port.get_partial_shape()]
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()
+def _last_line(error: Exception) -> str:
+    """Return what OpenVINO says at the end, after the places in its own source."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()

@@ -5,10 +5,10 @@ import os
 import platform
 from pathlib import Path
 
-BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "avx10_1", "bf16"})
-"""Linux's names for bfloat16 products in hardware: x86's, and Arm's last."""
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+"""Linux's names for bfloat16 products in hardware, of x86 alone: OpenVINO computes it nowhere else."""
 DOT_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
-"""Its names for dot products of 8-bit integers."""
+"""Its names for dot products of 8-bit integers: x86's, then Arm's."""
 X86 = frozenset({"x86_64", "amd64", "AMD64"})
 
 

@@ -11,7 +11,7 @@
 
 What counts single things has about a seventh more than its setting says: a client alone gets all that the setting
 promises, as one that speaks for many behind a proxy, and the rest is for clients that come meanwhile. What counts
-memory keeps to its setting.
+memory keeps to its setting, but the largest request always fits.
 """
 
 from app.serving.budget import Budget

@@ -129,6 +129,9 @@ class Decoder:
             finally:
                 give_back()
 
+        if self._stopped:  # between the turn and now
+            give_back()
+            raise NotReady("The server is stopping.")
         future = self._pool.submit(run)
         future.add_done_callback(give_back)  # for one that was cancelled before it began
         try:

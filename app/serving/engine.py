@@ -62,7 +62,7 @@ class Engine:
                 self._inference.run,
                 self.limits.max_batch_size,
                 self.limits.max_batch_wait_ms,
-                self.limits.queue_size,
+                self.admission.pictures.capacity,  # whoever was let in finds room
                 setup=self._inference.load,
                 fatal=(DeviceLost,),
                 on_batch=self._observer.batch_began,
@@ -181,7 +181,7 @@ class Engine:
         """
         picture, decode_s = await self._decode(payload, until, client, least_long_side_px(self.manifest))
         found = await self._find(picture, options_in(picture, options), decode_s)
-        small = short_of_detail(found, picture, self.manifest.emotion.crop)
+        small = short_of_detail(found, picture, self.manifest.crop_rules)
         return in_original_pixels(found, picture), small
 
     async def _find(self, picture: Picture, options: DetectOptions, decode_s: float) -> ImageFaces:
@@ -196,8 +196,8 @@ class Engine:
     ) -> ImageFaces:
         """Classify some faces again, cropped from the full-size picture."""
         started = time.perf_counter()
-        rule = self.manifest.emotion.crop
-        cuts = [part_around(found.faces[position].detection.xyxy, found, rule) for position in small]
+        rules = self.manifest.crop_rules
+        cuts = [part_around(found.faces[position].detection.xyxy, found, rules) for position in small]
         images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until, client)
         self._observer.decoded(time.perf_counter() - started)
         faces = list(found.faces)

@@ -23,7 +23,7 @@ from app.serving.engine import Engine
 from app.transport.http import ImpatientProtocol
 from app.transport.websocket import ImpatientWebSocketProtocol
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that ask to stop: Ctrl-C, a supervisor, a terminal that was closed."""
 
 GIVE_UP_S = 5.0

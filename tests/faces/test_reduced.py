@@ -8,6 +8,7 @@ from app.errors import BadPayload, PayloadTooLarge
 from app.faces.crop import crop_faces
 from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
 from app.faces.types import Detection, DetectOptions, Face, ImageFaces
+from app.manifest import CropRule
 from app.pictures.cost import COLOUR, PIXEL_BYTES
 from app.pictures.open import decode_image, decode_parts, decode_picture, reduction
 from app.pictures.types import Picture
@@ -158,12 +159,12 @@ def test_detail_is_a_pixel_of_the_crop_for_each_of_the_networks(longer_side, sma
     """The crop of the test manifest is 1.2 times the longer side, and My_model sees 48 pixels."""
     card, picture = make_manifest().emotion, Picture(np.zeros((500, 1000, 3), np.uint8), 2000, 1000)
     boxes = (0.0, 0.0, 200.0, 200.0), (5.0, 5.0, 5.0 + longer_side, 15.0), (0.0, 0.0, 60.0, 50.0)
-    assert short_of_detail(found_in(1000, 500, *boxes), picture, card.crop) == small
+    assert short_of_detail(found_in(1000, 500, *boxes), picture, {card.crop}) == small
 
 
 def test_a_picture_in_full_has_no_more_detail_to_give():
     picture = Picture(np.zeros((500, 1000, 3), np.uint8), 1000, 500)
-    assert short_of_detail(found_in(1000, 500, (0.0, 0.0, 9.0, 9.0)), picture, make_manifest().emotion.crop) == []
+    assert short_of_detail(found_in(1000, 500, (0.0, 0.0, 9.0, 9.0)), picture, {make_manifest().emotion.crop}) == []
 
 
 @pytest.mark.parametrize("shift_y", [-0.5, 0.0, 0.13, 0.5])
@@ -172,6 +173,7 @@ def test_a_crop_of_the_part_is_the_crop_of_the_whole(shift_y):
     random = np.random.default_rng(0)
     whole = random.integers(0, 256, (300, 400, 3)).astype(np.uint8)
     rule = make_manifest().emotion.crop.model_copy(update={"shift_y": shift_y})
+    rules = {rule, CropRule(margin=0.7, shift_y=0.1)}
     corners = [
         (0.0, 0.0, 30.0, 40.0),
         (370.5, 260.25, 400.0, 300.0),
@@ -180,12 +182,13 @@ def test_a_crop_of_the_part_is_the_crop_of_the_whole(shift_y):
     ]
     inside = [(x, y, x + side, y + 1.2 * side) for x, y, side in random.uniform(20.0, 120.0, (20, 3)).tolist()]
     for box in corners + inside:
-        (left, top, right, bottom), moved = part_around(box, found_in(400, 300), rule)
+        (left, top, right, bottom), moved = part_around(box, found_in(400, 300), rules)
         assert 0 <= left < right <= 400
         assert 0 <= top < bottom <= 300
         part = whole[top:bottom, left:right]
-        crops = [crop_faces(image, [xyxy], rule) for image, xyxy in ((part, moved), (whole, box))]
-        np.testing.assert_allclose(*crops, atol=0.02)
+        for each in rules:
+            crops = [crop_faces(image, [xyxy], each) for image, xyxy in ((part, moved), (whole, box))]
+            np.testing.assert_allclose(*crops, atol=0.02)
 
 
 @pytest.mark.parametrize("fmt", ["JPEG", "PNG"])

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
+from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory, RuntimeUnavailable
 from app.runtimes.torch import device
 from app.runtimes.torch.device import computes_bf16, device_errors, resolve_device
 
@@ -33,7 +33,11 @@ def test_auto_is_bfloat16_on_cpus_that_compute_it_only(monkeypatch):
         monkeypatch.setattr(device, "has_native_bf16", lambda _, native=native: native)
         assert computes_bf16("auto", cpu) is native
         assert not computes_bf16("auto", cuda)
-        assert computes_bf16("bf16", cuda)
+        if native:
+            assert computes_bf16("bf16", cuda)
+        else:
+            with pytest.raises(RuntimeUnavailable, match="bfloat16"):
+                computes_bf16("bf16", cuda)
         assert not computes_bf16("fp32", cpu)
 
 

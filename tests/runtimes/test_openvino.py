@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from app.errors import RuntimeUnavailable, WeightsError
+from app.manifest import GraphFiles
 from app.runtimes.openvino import LARGEST_PART, OpenVinoRuntime, part_sizes, run_all
 from app.runtimes.precision import Precision, cpu_precision
 from app.runtimes.torch.runtime import TorchRuntime
 from tests.runtimes.networks import crops
+from tests.support.manifest import make_manifest
 
 FP32 = Precision("fp32", "fp32", "fp32")
 LARGEST = LARGEST_PART["classify"]
@@ -99,6 +101,16 @@ def test_what_is_no_graph_is_refused_in_one_line(files, monkeypatch):
     assert "\n" not in str(told.value)
 
 
+def test_what_cannot_be_compiled_is_refused_in_one_line(files, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("Check failed at plugin.cpp:1\nnot on this device")
+
+    runtime = OpenVinoRuntime(FP32, threads=1)
+    monkeypatch.setattr(runtime, "_compile", fail)
+    with pytest.raises(WeightsError, match="not on this device"):
+        runtime.open(files)
+
+
 def test_a_graph_of_another_kind_is_refused(files, monkeypatch):
     graph = files.read_graph(int8=False)
     other = graph._replace(layers=graph.layers.replace(b'"faces"', b'"canvas"'))
@@ -169,6 +181,8 @@ def test_bf16_asked_of_a_processor_without_it_is_an_error():
 
 
 def test_auto_takes_int8_only_where_it_was_made(files):
-    assert cpu_precision("auto", NEW).of(files.card) == "bf16"
-    finder = files.card.artifacts  # has no int8 graph
-    assert finder.openvino_int8 is None
+    made = GraphFiles(graph=files.card.artifacts.state, weights=files.card.artifacts.state, metrics={})
+    card = make_manifest().detector
+    with_int8 = card.model_copy(update={"artifacts": card.artifacts.model_copy(update={"openvino_int8": made})})
+    assert [cpu_precision("auto", NEW).of(each) for each in (card, with_int8)] == ["bf16", "int8"]
+    assert [cpu_precision("int8", NEW).of(each) for each in (card, with_int8)] == ["int8", "int8"]

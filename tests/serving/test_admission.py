@@ -49,6 +49,8 @@ def test_a_flood_of_pictures_waits_and_another_client_passes():
         pipeline.open.set()
         await asyncio.gather(*flood, *others)
         assert answered.index("modest") < 12  # 16 if turns went by arrival
+        pixels = engine.admission.pixels
+        (await pixels.wait("another", pixels.capacity)).release()  # once the networks have let go of the last picture
         assert all(is_empty(budget) for budget in engine.admission.budgets.values())
 
     run_with(engine, steps)

@@ -252,3 +252,22 @@ def test_stop_does_not_wait_for_decodes_and_answers_those_that_had_not_begun():
         await stopping
 
     asyncio.run(run())
+
+
+def test_a_turn_that_comes_as_the_server_stops_is_given_back():
+    """The turn is granted, and before its task runs on the decoder stops."""
+    admission = Admission(pictures=8, at_once=8, decoders=1, pixels=10**6)
+    decoder = Decoder(1, 10**6, admission)
+
+    async def steps():
+        first = await admission.decoders.wait("a")
+        waiting = asyncio.create_task(decoder.decode(encode(gradient(64, 48)), later(), client="b"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        first.release()
+        decoder.stop()
+        with pytest.raises(NotReady):
+            await waiting
+        assert (admission.decoders.held, admission.pixels.held) == (0, 0)
+
+    asyncio.run(steps())

@@ -34,7 +34,7 @@ from training.emotion.evaluate import accuracy_interval, evaluate_splits
 from training.emotion.export import EmotionCandidate, candidate_of_run, export_emotion
 from training.emotion.predict import predict_logits
 from training.emotion.results import read_evaluation, write_evaluation
-from training.errors import RunError
+from training.errors import RunError, TooCoarse
 from training.manifest_entry import (
     read_entries,
     read_entry,
@@ -202,3 +202,18 @@ def test_wrong_weights_are_clear_errors(tmp_path: Path) -> None:
         read_payload(tmp_path / "bad.safetensors")
     with pytest.raises(RunError, match="does not fit"):
         EmotionCandidate(to_payload({"a": torch.zeros(1)}), {}).network(torch.device("cpu"))
+
+
+def test_an_int8_graph_that_is_too_coarse_is_left_out(candidate, tmp_path, monkeypatch):
+    """The others are written: a short first training must end in something that can be served."""
+
+    def refuse(*_):
+        raise TooCoarse("In int8 the accuracy falls.")
+
+    monkeypatch.setattr("training.emotion.export.with_emotion_int8", refuse)
+    export(candidate, mostly("neutral"), tmp_path, tmp_path / "weights")
+    card = files_of(tmp_path / "weights", ClassifierCard, EMOTION).card
+    assert card.artifacts.openvino_int8 is None
+    assert {path.name for path in (tmp_path / "weights").iterdir()} == {
+        "manifest.json", "my_model.md", "my_model.safetensors", "my_model.xml", "my_model.bin",
+    }  # fmt: skip

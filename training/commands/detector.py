@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.manifest import EMOTION
-from training.commands.options import WEIGHTS_DIR, FacesOption, WeightsDirOption
+from training.commands.options import NO_INT8, WEIGHTS_DIR, FacesOption, WeightsDirOption
 from training.deployed import read_payload
 from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESHOLD, RECIPES
 from training.errors import RunError
@@ -158,6 +158,8 @@ def export(
     before = known_entry(weights_dir, FIND)
     card = export_detector(payload, about, known, data_note or (), data, weights_dir)
     typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, manifest entry, card.")
+    if card.artifacts.openvino_int8 is None:
+        typer.echo(NO_INT8)
     _tell_crop_rule(before, card.sha256, weights_dir)
 
 

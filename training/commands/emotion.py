@@ -10,7 +10,7 @@ import typer
 
 from app.manifest import LABELS, MANIFEST
 from app.runtimes.torch.device import resolve_device
-from training.commands.options import WEIGHTS_DIR, DeviceOption, Fer2013Option, LimitOption, WeightsDirOption
+from training.commands.options import NO_INT8, WEIGHTS_DIR, DeviceOption, Fer2013Option, LimitOption, WeightsDirOption
 from training.emotion.data import TEST_SPLIT, TRAINING_SPLIT, VALIDATION_SPLIT, EmotionSplit, load_fer2013
 from training.emotion.distributed import join_group
 from training.emotion.evaluate import Evaluation, evaluate_splits, join_all
@@ -209,6 +209,8 @@ def export(
     splits = load_fer2013(data, (TRAINING_SPLIT, VALIDATION_SPLIT), limit)
     card = export_emotion(candidate, known, crop, splits, weights_dir)
     typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, manifest entry, card.")
+    if card.artifacts.openvino_int8 is None:
+        typer.echo(NO_INT8)
 
 
 def _tell_kept(trainer: Trainer, title: str) -> None:

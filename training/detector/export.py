@@ -1,6 +1,7 @@
 """From a run to the files that the server loads: yolov8n-face.safetensors, its manifest entry and its card."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from training.detector.data import split_pictures
 from training.detector.graphs import with_detector_graph, with_detector_int8
 from training.detector.recipe import read_recipe
 from training.detector.train import BEST_CHECKPOINT
-from training.errors import RunError
+from training.errors import RunError, TooCoarse
 from training.model_card import write_detector_card
 
 FITNESS = "metrics/mAP50-95(B)"
@@ -78,7 +79,7 @@ def export_detector(
     data_dir: Path,
     weights_dir: Path,
 ) -> DetectorCard:
-    """Write the state and both graphs, then the manifest entry, then the card.
+    """Write the state and both graphs, the 8-bit one if it is good enough, then the manifest entry, then the card.
 
     Args:
         payload: From `payload_of_run`.
@@ -92,7 +93,7 @@ def export_detector(
         The entry as written.
 
     Raises:
-        RunError: If a graph does not pass its check.
+        RunError: If the float graph does not pass its check.
     """
     card = make_card(
         payload,
@@ -104,7 +105,8 @@ def export_detector(
         data=tuple(data_notes) or (NO_DATA_NOTE,),
     )
     network = with_detector_graph(served(NAME, card, payload), split_pictures(data_dir, "val"))
-    network = with_detector_int8(network, card, data_dir)
+    with suppress(TooCoarse):  # then it is served without an 8-bit graph
+        network = with_detector_int8(network, card, data_dir)
     network.publish(weights_dir)
     write_detector_card(NAME, network.detector_card, evaluation, weights_dir)
     return network.detector_card

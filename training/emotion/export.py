@@ -1,6 +1,7 @@
 """From a finished run to the files that the server loads, with their manifest entry and card."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from training.emotion.checkpoint import KEPT_WEIGHTS, read_checkpoint
 from training.emotion.data import TRAINING_SPLIT, VALIDATION_SPLIT, EmotionSplit
 from training.emotion.graphs import with_emotion_graph, with_emotion_int8
 from training.emotion.network import MY_MODEL, make_network
-from training.errors import RunError
+from training.errors import RunError, TooCoarse
 from training.model_card import write_emotion_card
 
 NAME = "my_model"
@@ -92,7 +93,7 @@ def export_emotion(
     splits: Mapping[str, EmotionSplit],
     weights_dir: Path,
 ) -> ClassifierCard:
-    """Write the state and both graphs, then the manifest entry, then the card.
+    """Write the state and both graphs, the 8-bit one if it is good enough, then the manifest entry, then the card.
 
     Args:
         candidate: From `candidate_of_run`.
@@ -105,8 +106,8 @@ def export_emotion(
         The entry as written.
 
     Raises:
-        RunError: If the weights belong to another network, as only My_model is served; or if a graph does not pass its
-            check.
+        RunError: If the weights belong to another network, as only My_model is served; or if the float graph does
+            not pass its check.
     """
     if candidate.backbone != MY_MODEL:
         raise RunError(f"Only My_model is served; this run trained {candidate.backbone}.")
@@ -125,7 +126,8 @@ def export_emotion(
         temperature=evaluation["temperature"],
     )
     network = with_emotion_graph(served(NAME, card, candidate.payload), splits[VALIDATION_SPLIT])
-    network = with_emotion_int8(network, card, splits[TRAINING_SPLIT], splits[VALIDATION_SPLIT])
+    with suppress(TooCoarse):  # then it is served without an 8-bit graph
+        network = with_emotion_int8(network, card, splits[TRAINING_SPLIT], splits[VALIDATION_SPLIT])
     network.publish(weights_dir)
     write_emotion_card(NAME, network.classifier_card, evaluation, weights_dir)
     return network.classifier_card

@@ -183,6 +183,7 @@ class StreamSession:
             else:
                 found = await self._engine.detect(*asked)
             result, picture = await asyncio.to_thread(self._finish, frame, found, image)
+            image = None  # the client may take its time to read, and the picture's memory is counted
         except MienError as error:
             log_failure(error)
             await self._refuse(frame, error)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory
+from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory, RuntimeUnavailable
 from app.runtimes.processor import has_bf16, processor_flags
 
 
@@ -57,7 +57,12 @@ def computes_bf16(precision: str, device: torch.device) -> bool:
     Args:
         precision: `fp32`, `bf16` or `auto`.
         device: Where they run.
+
+    Raises:
+        RuntimeUnavailable: If bfloat16 is asked for where the hardware does not compute it.
     """
+    if precision == "bf16" and not has_native_bf16(device):
+        raise RuntimeUnavailable(f"{device} does not compute bfloat16: set the precision to auto or fp32.")
     return precision == "bf16" or (precision == "auto" and device.type == "cpu" and has_native_bf16(device))
 
 
