@@ -43,12 +43,15 @@ def serve(
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
+    from app.transport.listen import why_not_to_listen
     from app.transport.server import end_by_signal, make_server
 
     if empty := emptied_keys(os.environ):
         raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
     settings = _settings(host=host, port=port, device=device)
     configure_logging(settings.log_level, settings.log_format)
+    if told := why_not_to_listen(settings.host, settings.port):
+        raise _fail(told)
     metrics = Metrics()
     engine = make_engine(settings, metrics)
     try:
@@ -115,7 +118,7 @@ def watch(
     try:
         from app.watch.command import watch_source
     except ModuleNotFoundError as missing:
-        raise _fail(f"{missing.name} is not installed: run pip install '.[watch]' in Mien's sources.") from missing
+        raise _fail(f"{missing.name} is not installed: run pip install -e '.[watch]' in Mien's sources.") from missing
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
@@ -147,9 +150,9 @@ def _settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        # An error about several settings has no location.
-        where = " ".join(("setting", *map(str, first["loc"])))
-        raise _fail(f"{where}: {first['msg']}.") from error
+        # An error about several settings has no location: its text names them.
+        where = "".join(f"MIEN_{str(each).upper()}: " for each in first["loc"][:1])
+        raise _fail(f"{where}{first['msg'].removeprefix('Value error, ')}.") from error
 
 
 def _fail(message: str) -> typer.Exit:

@@ -119,9 +119,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_request_fits(self) -> Self:
         if self.max_pixels_held < self.max_pixels:
-            raise ValueError("max_pixels_held must be at least max_pixels")
+            raise ValueError("MIEN_MAX_PIXELS_HELD must be at least MIEN_MAX_PIXELS")
         if self.max_body_bytes_held < self.max_request_bytes:
-            raise ValueError("max_body_bytes_held must be at least max_request_bytes")
+            raise ValueError("MIEN_MAX_BODY_BYTES_HELD must be at least MIEN_MAX_REQUEST_BYTES")
         return self
 
     @property
@@ -134,9 +134,8 @@ class Settings(BaseSettings):
         """The keys from the environment and from the file.
 
         Raises:
-            OSError: If the file cannot be read.
-            SettingsError: If keys are required but none is given, which would let everybody in; or if a key cannot
-                be sent in a header, or the file is not UTF-8.
+            SettingsError: If keys are required but none is given, which would let everybody in; if a key cannot be sent
+                in a header; or if the file cannot be read or is not UTF-8.
         """
         named = _listed(self.api_keys.get_secret_value() if self.api_keys else None)
         lines = _lines(self.api_keys_file) if self.api_keys_file else []
@@ -175,6 +174,8 @@ def emptied_keys(environment: Mapping[str, str]) -> list[str]:
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise SettingsError(f"MIEN_API_KEYS_FILE: {path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not text in UTF-8: save it as such, one API key per line.") from error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.errors import WeightsError
-from app.manifest import MANIFEST, ArtifactFile, ClassifierCard, DetectorCard, Manifest
+from app.manifest import EMOTION, MANIFEST, ArtifactFile, ClassifierCard, DetectorCard, Manifest
 
 
 class Graph(NamedTuple):
@@ -54,7 +54,9 @@ class NetworkFiles:
         return Graph(_read_verified(self.folder, files.graph), _read_verified(self.folder, files.weights))
 
     def _how_to_make(self, int8: bool) -> str:
-        side = "detector" if isinstance(self.card, DetectorCard) else self.card.attribute
+        if isinstance(self.card, ClassifierCard) and self.card.attribute != EMOTION:
+            return f"{self.folder} lacks a graph of {self.name}: export it again, or set the runtime to torch."
+        side = "detector" if isinstance(self.card, DetectorCard) else EMOTION
         if int8:
             return (
                 f"{self.folder} holds no int8 graph of {self.name}: make it with `python -m training quantize {side} "

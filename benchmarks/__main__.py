@@ -6,7 +6,9 @@ to them, and `python -m benchmarks page` turns them into docs/benchmarks.md. `be
 """
 
 import shutil
+import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,9 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+
+if missing := [name for name in ("psutil", "matplotlib", "ultralytics") if find_spec(name) is None]:
+    sys.exit(f"error: {', '.join(missing)} is not installed: pip install -e '.[bench]' in Mien's sources")
 
 from benchmarks.check import judge
 from benchmarks.growth import measure_growth

@@ -66,7 +66,7 @@ def quantize(model: openvino.Model, samples: Sequence[Array]) -> Graph:
     try:
         import nncf
     except ImportError as missing:
-        raise RunError(f"{missing.name} is not installed: pip install '.[train]' in Mien's sources.") from missing
+        raise RunError(f"{missing.name} is not installed: pip install -e '.[train]' in Mien's sources.") from missing
     quantized = nncf.quantize(
         model,
         nncf.Dataset([np.ascontiguousarray(each) for each in samples]),

@@ -12,8 +12,8 @@ from app.runtimes.protocol import Runtime
 GPU_FILES = ("dev/nvidiactl", "proc/driver/nvidia/version", "dev/dxg", "dev/kfd")
 """What drivers leave on Linux: NVIDIA's two, Windows' for its Linux subsystem, AMD's."""
 
-TORCH_PACKAGES = ("torch", "torchvision", "ultralytics")
-GPU_EXTRA = "run pip install '.[gpu]' in Mien's sources"
+TORCH_PACKAGES = ("torch", "torchvision", "ultralytics", "safetensors")
+GPU_EXTRA = "run pip install -e '.[gpu]' in Mien's sources"
 
 
 def choose_runtime(name: str, device: str, precision: str, threads: int) -> Runtime:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -44,10 +45,11 @@ def test_detect_prints_one_json_line_a_picture(tmp_path):
     ("environment", "message"),
     [
         ({"MIEN_DEVICE": "cuda:63"}, "cuda:63"),
-        ({"MIEN_PORT": "no"}, "port"),
-        ({"MIEN_MAX_PIXELS": "400000000"}, "max_pixels_held must be at least max_pixels"),
-        ({"MIEN_RATE_LIMIT": "often"}, "rate_limit"),
-        ({"MIEN_API_KEYS_FILE": "/nonexistent"}, "/nonexistent"),
+        ({"MIEN_PORT": "no"}, "MIEN_PORT"),
+        ({"MIEN_HOST": "no such host"}, "no such host"),
+        ({"MIEN_MAX_PIXELS": "400000000"}, "MIEN_MAX_PIXELS_HELD must be at least MIEN_MAX_PIXELS"),
+        ({"MIEN_RATE_LIMIT": "often"}, "MIEN_RATE_LIMIT"),
+        ({"MIEN_API_KEYS_FILE": "/nonexistent"}, "MIEN_API_KEYS_FILE: /nonexistent"),
         ({"MIEN_API_KEYS": ""}, "MIEN_API_KEYS: set but empty"),
         ({"MIEN_WEIGHTS_DIR": "/nonexistent"}, "manifest.json"),
     ],
@@ -58,6 +60,17 @@ def test_start_errors_are_one_clear_line(environment, message):
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("mien: ")
     assert message in line
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_loaded():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run("serve", "--port", taken.getsockname()[1], MIEN_WEIGHTS_DIR="/nonexistent")
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("mien: Cannot listen on 127.0.0.1")
+    assert "--port" in line
 
 
 @pytest.mark.parametrize("name", ["my_model.bin", "yolov8n-face.xml"])
@@ -102,6 +115,6 @@ def test_real_server_answers_and_stops_cleanly(tmp_path):
 @pytest.mark.parametrize("name", ["openvino", "torch"])
 def test_the_log_names_the_runtime_and_its_precision(tmp_path, name):
     with running_server(tmp_path, runtime=name, precision="fp32", device="cpu") as server:
-        openvino = r"OpenVINO [\d.]+, yolov8n-face in fp32, my_model in fp32"
+        openvino = r"OpenVINO [\d.]+, yolov8n-face in fp32, my_model in fp32.*"
         said = {"openvino": openvino, "torch": r"PyTorch [\d.]+.*, fp32"}[name]
         assert re.search(rf"the networks run on {said}, cpu, \d+ threads", server.log)

@@ -44,10 +44,10 @@ def test_the_command_line_answers_without_pytorch(tmp_path):
 @pytest.mark.parametrize(
     ("words", "settings", "said"),
     [
-        (("serve", "--device", "cuda"), {}, "pip install '.[gpu]'"),
-        (("serve",), {"MIEN_RUNTIME": "torch"}, "pip install '.[gpu]'"),
-        (("detect", "some.jpg", "--device", "cuda"), {}, "pip install '.[gpu]'"),
-        (("watch", "some.mp4"), {}, "pip install '.[watch]'"),
+        (("serve", "--device", "cuda"), {}, "pip install -e '.[gpu]'"),
+        (("serve",), {"MIEN_RUNTIME": "torch"}, "pip install -e '.[gpu]'"),
+        (("detect", "some.jpg", "--device", "cuda"), {}, "pip install -e '.[gpu]'"),
+        (("watch", "some.mp4"), {}, "pip install -e '.[watch]'"),
     ],
 )
 def test_an_extra_that_is_missing_is_named_in_one_line(words, settings, said):
