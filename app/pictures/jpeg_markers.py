@@ -16,7 +16,8 @@ MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 """What is not one of the bytes FF 00 and FF D0 .. FF D7 of the coded pixels: ITU-T T.81, section B.1.1.3. Without
 `+` at the FF, which may repeat: the search of it would take quadratic time on a run of FF."""
 
-SCAN, END = 0xDA, 0xD9
+SCAN, END, APP1 = 0xDA, 0xD9, 0xE1
+EXIF = b"Exif\0\0"
 WITHOUT_LENGTH = (0x01, 0xD8)
 
 
@@ -39,17 +40,40 @@ def count_scans(payload: bytes) -> int:
     return scans
 
 
+def exif_segments(payload: bytes) -> list[tuple[int, int]]:
+    """Return where a JPEG's EXIF begins and ends, with its head: before the first scan, as readers look for it.
+
+    Args:
+        payload: A JPEG, possibly damaged.
+    """
+    found = []
+    for marker, start, end in segments(payload):
+        if marker == SCAN:
+            break
+        if marker == APP1 and payload.startswith(EXIF, start):
+            found.append((start, end))
+    return found
+
+
 def jpeg_markers(payload: bytes) -> Iterator[int]:
+    """Yield a JPEG's markers; see `segments`."""
+    return (marker for marker, _, _ in segments(payload))
+
+
+def segments(payload: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield a JPEG's markers up to its end, without appended videos (phones) and thumbnails in segments.
 
     Args:
         payload: A JPEG, possibly damaged.
+
+    Yields:
+        The marker, and where its segment's content begins and ends.
     """
     place = len(START)
     while found := MARKER.search(payload, place):
         marker, place = found[1][0], found.end()
         if marker == END:
             return
-        yield marker
-        if marker not in WITHOUT_LENGTH:
-            place += int.from_bytes(payload[place : place + 2], "big")
+        length = 0 if marker in WITHOUT_LENGTH else int.from_bytes(payload[place : place + 2], "big")
+        yield marker, place + 2, place + length
+        place += length

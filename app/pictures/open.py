@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
-from app.pictures import jpeg_markers, tiff_tags
+from app.pictures import exif, jpeg_markers, tiff_tags
 from app.pictures.avif_frames import unpacked_pixels
 from app.pictures.cost import decode_weight
 from app.pictures.types import Image, Picture, Rectangle
@@ -141,12 +141,18 @@ def _opened(payload: bytes, max_pixels: int) -> Iterator[tuple[Pillow.Image, int
     if not payload:
         raise BadPayload("The file is empty.")
     try:
-        scans = jpeg_markers.count_scans(payload) if payload.startswith(jpeg_markers.START) else 1
+        scans = 1
+        if payload.startswith(jpeg_markers.START):
+            scans = jpeg_markers.count_scans(payload)
+            payload = exif.hide_from_pillow(payload)
+        elif payload[4:12] in AVIF_STARTS:
+            payload = exif.hide_in_avif(payload)
         unpacked = _unpacked_pixels(payload)
         _check_unpacked(unpacked, max_pixels)  # before Pillow, libavif or libtiff look at it
         with Pillow.open(io.BytesIO(payload), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
             _check_effort(picture, scans)
+            exif.forget_large(picture)
             yield picture, unpacked
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(f"This is not a picture in one of these formats: {', '.join(FORMATS)}.") from error

@@ -24,6 +24,8 @@ CODES = {1: "B", 6: "B", 3: "H", 8: "H", 4: "I", 9: "I"}
 BIG_CODES = {**CODES, 16: "Q", 17: "Q"}
 BYTES = frozenset({1, 2, 6, 7})
 """Types whose values are bytes: texts, profiles, previews, which nobody takes apart."""
+SINGLE = frozenset({274, 282, 283, 296})
+"""Orientation, resolutions and their unit: one value each, TIFF 6.0, section 8."""
 MAX_TAGS = 4096
 """libtiff's own bound."""
 MAX_VALUES = 65_536
@@ -51,7 +53,7 @@ def tile_pixels(payload: bytes) -> int:
     largest = {TILE_WIDTH: 0, TILE_LENGTH: 0}
     for entry in _entries(payload, order, big):
         tag, kind, values = struct.unpack_from(f"{order}HH{'Q' if big else 'I'}", payload, entry)
-        if values > MAX_VALUES and _is_taken_apart(tag, kind):
+        if values > (1 if tag in SINGLE else MAX_VALUES) and _is_taken_apart(tag, kind):
             raise PayloadTooLarge(
                 f"The TIFF has {values:,} strips, tiles or values of one tag: at most {MAX_VALUES:,}."
             )
