@@ -114,4 +114,4 @@ def test_without_the_extra_one_line_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert line == "error: the package sklearn is not installed: pip install '.[train]'"
+    assert line == "error: the package sklearn is not installed: pip install -e '.[train]' in Mien's sources"
