@@ -12,7 +12,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import MalformedRequest, MienError
-from app.transport import head
+from app.transport import head, polite
 from app.transport.refusal import refusal
 
 LEAST_TAKEN_BYTES = 32_768
@@ -46,6 +46,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._head_bytes = self._ahead_bytes = 0
         self._bytes_without_body = 0  # since the request began or the last part of its body
         self._heard_enough = False
+        self._discarded: polite.Discarded | None = None  # of a body that came after its answer
         self._fault: MienError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
@@ -57,6 +58,8 @@ class ImpatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse, unless it is too much."""
         if self._heard_enough:
+            if self._discarded is not None:
+                self._discarded.count(len(data))
             return
         if self._is_waited_for():
             self._ahead_bytes += len(data)
@@ -95,8 +98,11 @@ class ImpatientProtocol(HttpToolsProtocol):
             return
         before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not before and not self._is_in_work():
-            self._answering, self._ahead_bytes = self.cycle, 0
+        if self.cycle is not before:
+            to_close: Any = polite.PoliteTransport(self.transport, self._close_politely)
+            self.cycle.transport = to_close
+            if not self._is_in_work():
+                self._answering, self._ahead_bytes = self.cycle, 0
 
     def on_body(self, body: bytes) -> None:
         """Note that the body makes progress."""
@@ -142,6 +148,9 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Note which request is next, or start the clock if none has come."""
+        if self._discarded is not None:  # the connection ends with this answer
+            self.server_state.total_requests += 1
+            return
         following = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if following is not None and not self.transport.is_closing():  # else Uvicorn leaves it in the queue
@@ -214,6 +223,21 @@ class ImpatientProtocol(HttpToolsProtocol):
         self.flow.resume_reading()  # what is left unread would reset the connection, and the answer would be lost
         self.cycle = self._answering
         self.cycle.keep_alive = False
+
+    def _close_politely(self) -> None:
+        """Close after an answer; while its client still sends the body, read on and keep nothing.
+
+        Closed with data unread, the system would reset the connection, and the answer would be lost on its way.
+        """
+        if not self._answering.more_body or self.transport.is_closing():
+            self.transport.close()
+            return
+        self._heard_enough, self._discarded = True, polite.Discarded(self.transport)
+        self.pipeline.clear()
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        _stop(self._patience)
+        self._patience = self.loop.call_later(polite.DISCARD_S, self.transport.close)
 
     def _count(self, size_bytes: int, fault: MienError | None) -> None:
         self._head_bytes += size_bytes

@@ -31,6 +31,9 @@ async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S)
     server = await loop.create_server(protocol, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()
+        patience = loop.time() + 2
+        while state.connections and loop.time() < patience:  # those that their clients have closed
+            await asyncio.sleep(0.01)
 
 
 async def finish(writer):

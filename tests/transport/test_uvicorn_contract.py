@@ -36,7 +36,8 @@ HTTP_METHODS = {
     "pause_writing": "", "resume_writing": "",
 }  # fmt: skip
 HTTP_ATTRIBUTES = {
-    "cycle", "flow", "headers", "loop", "parser", "pipeline", "timeout_keep_alive_task", "transport", "url",
+    "cycle", "flow", "headers", "loop", "parser", "pipeline", "server_state", "timeout_keep_alive_task", "transport",
+    "url",
     "ws_protocol_class",
 }  # fmt: skip
 FLOW = {"resume_reading": "", "pause_writing": ""}
