@@ -11,6 +11,7 @@ from training.commands.compare import compare
 from training.commands.detector import app as detector_app
 from training.commands.emotion import app as emotion_app
 from training.commands.search import search
+from training.commands.sets import app as sets_app
 from training.errors import TrainingError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.add_typer(emotion_app, name="emotion")
 app.add_typer(detector_app, name="detector")
 app.add_typer(graph, name="graph")
 app.add_typer(quantize, name="quantize")
+app.add_typer(sets_app, name="sets")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,7 +19,7 @@ HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
 @contextlib.asynccontextmanager
 async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S):
     """Serve an ASGI application and yield its address."""
-    config, state, loop = uvicorn.Config(app, ws="none", lifespan="off"), ServerState(), asyncio.get_running_loop()
+    config, state = uvicorn.Config(app, ws="none", lifespan="off"), ServerState()
     config.load()
 
     def protocol():
@@ -28,11 +28,12 @@ async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S)
             header_timeout_s=header_timeout_s, answer_timeout_s=answer_timeout_s,
         )  # fmt: skip
 
-    server = await loop.create_server(protocol, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()
-        patience = loop.time() + 2
-        while state.connections and loop.time() < patience:  # those that their clients have closed
+        for _ in range(200):  # until those that their clients have closed are gone
+            if not state.connections:
+                break
             await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,188 @@
+"""`python -m training sets ...`: train and measure on several sets of faces together."""
+
+import dataclasses
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from app.runtimes.torch.device import has_native_bf16
+from training.deployed import to_payload
+from training.emotion.by_set import predict_set
+from training.emotion.near_copies import (
+    THRESHOLD,
+    near_copies,
+    read_left_out,
+    summary,
+    without,
+    write_near_copies,
+)
+from training.emotion.pictures import read_textures
+from training.emotion.set_report import fit_temperature_over_sets, set_figures, table
+from training.emotion.set_robustness import set_robustness
+from training.emotion.sets import DEFAULT_SETS, load_set, read_plan
+from training.emotion.soft_labels import make_soft_labels, read_soft_labels, read_teacher, write_soft_labels
+from training.emotion.wide_recipe import WIDE_RECIPES
+from training.emotion.wide_start import describe_start, make_mixture, start_network
+from training.emotion.wide_train import WideTrainer
+from training.errors import DataError, RunError
+from training.files import write_json, write_payload
+from training.plots import plot_reliability
+
+CPU = torch.device("cpu")
+SHOWN = 20
+EVALUATION = "evaluation-by-set.json"
+
+
+class RecipeName(StrEnum):
+    """The keys of WIDE_RECIPES."""
+
+    TEACHER = "teacher"
+    WIDE = "wide"
+
+
+app = typer.Typer(no_args_is_help=True, help="Several sets of faces together, described in one JSON file.")
+
+DataOption = Annotated[Path, typer.Option("--data", help="The folder that the sets' paths are relative to.")]
+SetsOption = Annotated[Path, typer.Option("--sets", help="JSON file with the sets; see docs/training-sets.md.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Rehearsal: so many pictures of each set.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Of the CPU; default: all cores.")]
+
+
+@app.command()
+def train(
+    data: DataOption,
+    run: Annotated[Path, typer.Option("--run", help="Folder of the run; resumed when it holds a checkpoint.")],
+    recipe: Annotated[RecipeName, typer.Option("--recipe", help="All choices but the sets.")],
+    pretrained: Annotated[Path, typer.Option("--pretrained", help="Start weights of the recipe's network.")],
+    soft: Annotated[Path | None, typer.Option("--soft-labels", help="File that `sets soft-labels` wrote.")] = None,
+    leave_out: Annotated[
+        Path | None, typer.Option("--leave-out", help="Train without the near copies that `sets check --out` wrote.")
+    ] = None,
+    sets: SetsOption = DEFAULT_SETS,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Length; default: the recipe's.")] = None,
+    until: Annotated[int | None, typer.Option("--until", min=1, help="Stop after this step; resume later.")] = None,
+    evaluate_every: Annotated[int, typer.Option("--evaluate-every", min=1, help="Steps between rows.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Fixes all randomness.")] = 0,
+    threads: ThreadsOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Train on all sets, those without labels where soft labels are given; write the averaged weights in fp16."""
+    _use(threads)
+    chosen = WIDE_RECIPES[recipe.value]
+    if steps is not None:
+        chosen = dataclasses.replace(chosen, steps=steps)
+    plan, known = read_plan(sets), None if soft is None else read_soft_labels(soft)
+    used = plan.labelled if known is None else plan.sets
+    left_out = set() if leave_out is None else read_left_out(leave_out)
+    train_sets = [without(load_set(each, data, "train", limit), left_out) for each in used]
+    val = {each.name: load_set(each, data, "val", limit) for each in plan.labelled}
+    mixture = make_mixture(chosen, train_sets, known, read_textures(data, plan.textures))
+    about = describe_start(pretrained, known, train_sets)
+    torch.manual_seed(seed)
+    network = start_network(chosen, pretrained, train_sets)
+    trainer = WideTrainer(chosen, network, mixture, val, run, about, seed, has_native_bf16(CPU), typer.echo)
+    trainer.fit(until, evaluate_every)
+    path = run / f"{chosen.network}.safetensors"
+    write_payload(to_payload(trainer.average), path)
+    typer.echo(f"{trainer.step} of {chosen.steps} steps done. Averaged weights: {path}")
+
+
+@app.command("soft-labels")
+def soft_labels(
+    data: DataOption,
+    teacher: Annotated[list[Path], typer.Option("--teacher", help="Weights that `sets train` wrote, or My_model's.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write, .npz.")],
+    weight: Annotated[
+        list[float] | None, typer.Option("--weight", help="For each teacher, in their order; default: all alike.")
+    ] = None,
+    sets: SetsOption = DEFAULT_SETS,
+    threads: ThreadsOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Ask teachers about every training picture and its mirror view, and store their mean."""
+    _use(threads)
+    weights = weight or [1.0] * len(teacher)
+    if len(weights) != len(teacher) or min(weights) <= 0:
+        raise RunError(f"{len(teacher)} teachers need as many weights, all above 0.")
+    teachers = [read_teacher(path, each, has_native_bf16(CPU)) for path, each in zip(teacher, weights, strict=True)]
+    parts = [load_set(each, data, "train", limit) for each in read_plan(sets).sets]
+    made = make_soft_labels(teachers, parts)
+    write_soft_labels(made, out)
+    typer.echo(f"{len(made.keys_N):,} different pictures, {out.stat().st_size / 1e6:.1f} MB: {out}")
+
+
+@app.command()
+def evaluate(
+    data: DataOption,
+    weights: Annotated[Path, typer.Option("--weights", help="My_model's, or a teacher's.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    sets: SetsOption = DEFAULT_SETS,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", min=0.01, help="Default: fitted on all val parts together.")
+    ] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also with the faces blurred, small, badly framed, leaning.")
+    ] = False,
+    threads: ThreadsOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Measure weights on the val part of every set with labels, set by set."""
+    _use(threads)
+    measured = read_teacher(weights)
+    parts = {each.name: load_set(each, data, "val", limit) for each in read_plan(sets).labelled}
+    logits = {name: predict_set(measured.network, each, measured.size_px) for name, each in parts.items()}
+    targets = {name: each.targets_N for name, each in parts.items()}
+    used = temperature or fit_temperature_over_sets(logits, targets)
+    figures = {name: set_figures(logits[name], targets[name], used) for name in parts}
+    result = {
+        "weights_sha256": measured.sha256,
+        "temperature": used,
+        "limit": limit,
+        "data": {name: each.digest for name, each in parts.items()},
+        "sets": {name: dataclasses.asdict(each) for name, each in figures.items()},
+        "robustness": set_robustness(measured.network, parts, measured.size_px) if robustness else {},
+    }
+    write_json(result, out / EVALUATION)
+    for name, each in figures.items():
+        before, after = dataclasses.asdict(each.uncalibrated), dataclasses.asdict(each.calibration)
+        plot_reliability(before, after, out / f"reliability-{name}.png", f"Reliability on {name}, val part")
+    typer.echo(table(figures))
+    typer.echo(f"Temperature {used:.3f}. Written: {out / EVALUATION}")
+
+
+@app.command()
+def check(
+    data: DataOption,
+    sets: SetsOption = DEFAULT_SETS,
+    threshold: Annotated[float, typer.Option("--threshold", help="Lowest correlation of the inner faces.")] = THRESHOLD,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the pairs as JSON instead of failing.")] = None,
+    threads: ThreadsOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Count the pictures of every set, and look for near copies between any train part and any val part."""
+    _use(threads)
+    plan = read_plan(sets)
+    train_sets = [load_set(each, data, "train", limit) for each in plan.sets]
+    val = [load_set(each, data, "val", limit) for each in plan.labelled]
+    for part, found in (("train", train_sets), ("val", val)):
+        for each in found:
+            typer.echo(f"{each.plan.name}, {part}: {len(each):,} pictures")
+    pairs = near_copies(train_sets, val, threshold)
+    for line in (*map(str, pairs[:SHOWN]), *summary(pairs)):
+        typer.echo(line)
+    if out is not None:
+        write_near_copies(pairs, out)
+    elif pairs:
+        raise DataError(
+            f"{len(pairs)} val pictures have a near copy in a train part: write the pairs with --out, and leave them "
+            "out of the training with --leave-out."
+        )
+    typer.echo(f"{len(pairs)} near copies between train and val." + ("" if out is None else f" Written: {out}"))
+
+
+def _use(threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)

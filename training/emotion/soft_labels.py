@@ -1,0 +1,156 @@
+"""What teachers say of every training picture, stored once: a few megabytes, found again by the pictures themselves.
+
+Shape letters: N pictures, K classes.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from app.manifest import INPUT_SIZE_PX, LABELS
+from training.deployed import fill_from_payload, from_payload, read_payload
+from training.emotion.by_set import predict_set
+from training.emotion.fast_forward import answering
+from training.emotion.network import MY_MODEL, make_network
+from training.emotion.pictures import Gray
+from training.emotion.sets import ExpressionSet
+from training.emotion.teacher import FaceMobileNet
+from training.emotion.wide_recipe import TEACHER
+from training.errors import RunError
+from training.files import write_payload
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network and its say.
+
+    Attributes:
+        network: In evaluation mode.
+        size_px: Side of its input.
+        weight: Of its probabilities, beside those of other teachers.
+        sha256: Of its weights file.
+    """
+
+    network: nn.Module
+    size_px: int
+    weight: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """Probabilities by picture.
+
+    Attributes:
+        keys_N: First eight bytes of the SHA-256 of a picture's side and pixels, uint64, ascending.
+        probabilities_NK: float16.
+        about: Which teachers gave them.
+    """
+
+    keys_N: npt.NDArray[np.uint64]
+    probabilities_NK: npt.NDArray[np.float16]
+    about: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of keys and probabilities."""
+        return sha256(self.keys_N.tobytes() + self.probabilities_NK.tobytes()).hexdigest()
+
+    def of(self, each: ExpressionSet) -> Tensor:
+        """Return the probabilities of a set's pictures, float32, shape (N, K); rows sum to 1.
+
+        Raises:
+            RunError: If a picture is not known.
+        """
+        keys_N = picture_keys(each.images_NHW)
+        at_N = np.searchsorted(self.keys_N, keys_N).clip(max=max(0, len(self.keys_N) - 1))
+        unknown = int((self.keys_N[at_N] != keys_N).sum()) if len(self.keys_N) else len(keys_N)
+        if unknown:
+            raise RunError(f"{unknown} pictures of {each.plan.name} have no soft labels: make them again.")
+        found_NK = torch.from_numpy(self.probabilities_NK[at_N].astype(np.float32))
+        return found_NK / found_NK.sum(1, keepdim=True)
+
+
+def picture_keys(images_NHW: Gray) -> npt.NDArray[np.uint64]:
+    """Return each picture's key; the same pixels have the same key in every set."""
+    side = images_NHW.shape[1].to_bytes(4, "little")
+    digests = (sha256(side + picture.tobytes()).digest()[:8] for picture in images_NHW)
+    return np.array([int.from_bytes(digest, "little") for digest in digests], dtype=np.uint64)
+
+
+def read_teacher(path: Path, weight: float = 1.0, bf16: bool = False) -> Teacher:
+    """Read a teacher that `sets train` wrote, or a My_model.
+
+    Args:
+        path: Its weights.
+        weight: See `Teacher`.
+        bf16: Compute in bfloat16.
+
+    Raises:
+        RunError: If the file holds neither.
+    """
+    payload = read_payload(path)
+    is_my_model = any(name.startswith("stages.") for name in from_payload(payload))
+    network = make_network(MY_MODEL) if is_my_model else FaceMobileNet()
+    fill_from_payload(network, payload, str(path))
+    size_px = INPUT_SIZE_PX if is_my_model else TEACHER.size_px
+    network = answering(network.to(memory_format=torch.channels_last).eval(), size_px, bf16)
+    return Teacher(network, size_px, weight, sha256(payload).hexdigest())
+
+
+def ask(teachers: Sequence[Teacher], each: ExpressionSet) -> Tensor:
+    """Return the teachers' weighted mean over each picture and its mirror view: probabilities, shape (N, K)."""
+    total = sum(teacher.weight for teacher in teachers)
+    answer_NK = torch.zeros(len(each), len(LABELS))
+    for teacher in teachers:
+        for mirror in (False, True):
+            logits_NK = predict_set(teacher.network, each, teacher.size_px, mirror=mirror)
+            answer_NK += logits_NK.softmax(1) * (teacher.weight / total / 2)
+    return answer_NK
+
+
+def make_soft_labels(teachers: Sequence[Teacher], sets: Sequence[ExpressionSet]) -> SoftLabels:
+    """Ask the teachers about all pictures of all sets."""
+    keys_N = np.concatenate([picture_keys(each.images_NHW) for each in sets])
+    answers_NK = torch.cat([ask(teachers, each) for each in sets]).numpy().astype(np.float16)
+    keys_N, first_N = np.unique(keys_N, return_index=True)
+    about = {
+        "teachers": [{"sha256": each.sha256, "weight": each.weight} for each in teachers],
+        "sets": {each.plan.name: len(each) for each in sets},
+        "labels": list(LABELS),
+    }
+    return SoftLabels(keys_N, answers_NK[first_N], about)
+
+
+def write_soft_labels(soft: SoftLabels, path: Path) -> None:
+    """Write one compressed file."""
+    buffer = io.BytesIO()
+    about = np.frombuffer(json.dumps(soft.about).encode(), dtype=np.uint8)
+    np.savez_compressed(buffer, keys=soft.keys_N, probabilities=soft.probabilities_NK, about=about)
+    write_payload(buffer.getvalue(), path)
+
+
+def read_soft_labels(path: Path) -> SoftLabels:
+    """Read what `write_soft_labels` wrote; nothing in it is executed.
+
+    Raises:
+        RunError: If it is anything else, or for other labels.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about: dict[str, Any] = json.loads(file["about"].tobytes())
+            soft = SoftLabels(file["keys"], file["probabilities"], about)
+    except Exception as error:  # zip, NumPy and JSON each raise their own errors
+        raise RunError(f"{path} does not hold soft labels ({error}).") from error
+    if about.get("labels") != list(LABELS) or soft.probabilities_NK.shape != (len(soft.keys_N), len(LABELS)):
+        raise RunError(f"{path} holds soft labels for other classes.")
+    return soft
