@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from app.runtimes.torch.my_model import normalize_faces
 from training.emotion.predict import EVALUATION_BATCH, forward_logits
 from training.emotion.sets import ExpressionSet
 from training.emotion.wide_augment import frame
@@ -30,7 +31,7 @@ def predict_set(
     for start in range(0, len(each), EVALUATION_BATCH):
         pictures = each.images_NHW[start : start + EVALUATION_BATCH]
         views = np.stack([frame(picture, each.plan.zoom, size_px, mirror=mirror) for picture in pictures])
-        x_BCHW = torch.from_numpy(views)[:, None].float().div(127.5).sub(1)
+        x_BCHW = normalize_faces(torch.from_numpy(views)[:, None])
         logits.append(forward_logits(model, x_BCHW, bf16))
     return torch.cat(logits)
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from app.manifest import LABELS
+from app.runtimes.torch.my_model import normalize_faces
 from training.emotion.pictures import Gray
 from training.emotion.sets import ExpressionSet
 from training.emotion.wide_augment import Draws, WideAugmentation, fill_black
@@ -85,7 +86,7 @@ class Mixture:
             for at in self._pick(index, count, draws):
                 views.append(self._view(each, at, size_px, draws))
                 picked.append((index, at))
-        x_BCHW = torch.from_numpy(np.stack(views))[:, None].float().div(127.5).sub(1)
+        x_BCHW = normalize_faces(torch.from_numpy(np.stack(views))[:, None])
         known_B = torch.tensor([bool(self.sets[index].targets_N[at] >= 0) for index, at in picked])
         trust_B = torch.tensor([self.sets[index].plan.trust * self.label_weight for index, _ in picked])
         return Batch(

@@ -1,8 +1,9 @@
 """The ways to train My_model, as plain values."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from training.emotion.schedule import warmup_cosine
 
 
 @dataclass(frozen=True)
@@ -106,15 +107,8 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (REPORT, BEST, R
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Return the rate at a step (from 0): constant, or linear warm-up and then a half cosine down to zero.
-
-    References:
-        Loshchilov, Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
-    """
+    """Return the rate at a step (from 0): constant, or see `warmup_cosine`."""
     if recipe.warmup_epochs is None:
         return recipe.learning_rate
-    warmup = recipe.warmup_epochs * steps_per_epoch
-    if step < warmup:
-        return recipe.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, recipe.epochs * steps_per_epoch - warmup)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    warmup_steps = recipe.warmup_epochs * steps_per_epoch
+    return warmup_cosine(recipe.learning_rate, step, warmup_steps, recipe.epochs * steps_per_epoch)

@@ -15,6 +15,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from app.manifest import LABELS
+from app.runtimes.torch.my_model import normalize_faces
 from training.deployed import read_payload
 from training.emotion.sets import ExpressionSet
 from training.emotion.wide_augment import frame
@@ -177,5 +178,5 @@ def first_pictures(sets: Sequence[ExpressionSet], size_px: int, each_set: int = 
     for each in sets:
         index = np.linspace(0, len(each) - 1, min(each_set, len(each))).astype(int)
         views = np.stack([frame(each.images_NHW[at], each.plan.zoom, size_px) for at in index])
-        batches.append(torch.from_numpy(views)[:, None].float().div(127.5).sub(1))
+        batches.append(normalize_faces(torch.from_numpy(views)[:, None]))
     return batches

@@ -1,8 +1,9 @@
 """The choices of a run on several sets, as plain values."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
+
+from training.emotion.schedule import warmup_cosine
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,8 @@ class WideRecipe:
         return self.early_px if early and self.early_px else self.size_px
 
     def rate(self, step: int) -> float:
-        """Return the rate at a step (from 0): linear growth, then half a cosine down to zero.
-
-        References:
-            Loshchilov, Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.
-        """
-        if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        done = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        """Return the rate at a step (from 0); see `warmup_cosine`."""
+        return warmup_cosine(self.learning_rate, step, self.warmup_steps, self.steps)
 
 
 TEACHER = WideRecipe(

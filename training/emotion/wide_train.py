@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from training.emotion.by_set import balanced_accuracy, predict_set
 from training.emotion.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
+from training.emotion.history import HISTORY
 from training.emotion.mixture import Batch, Mixture
 from training.emotion.predict import forward_logits
 from training.emotion.sets import ExpressionSet
@@ -25,7 +26,6 @@ from training.errors import RunError
 from training.files import write_payload
 from training.identity import check_identity
 
-HISTORY = "history.csv"
 NORM_OR_BIAS = 1
 """Number of dimensions of what gets no weight decay."""
 
