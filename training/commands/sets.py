@@ -23,11 +23,17 @@ from training.emotion.pictures import read_textures
 from training.emotion.set_report import fit_temperature_over_sets, set_figures, table
 from training.emotion.set_robustness import set_robustness
 from training.emotion.sets import DEFAULT_SETS, load_set, read_plan
-from training.emotion.soft_labels import make_soft_labels, read_soft_labels, read_teacher, write_soft_labels
+from training.emotion.soft_labels import (
+    fit_mixings,
+    make_soft_labels,
+    read_soft_labels,
+    read_teacher,
+    write_soft_labels,
+)
 from training.emotion.wide_recipe import WIDE_RECIPES
 from training.emotion.wide_start import describe_start, make_mixture, start_network
 from training.emotion.wide_train import WideTrainer
-from training.errors import DataError, RunError
+from training.errors import DataError
 from training.files import write_json, write_payload
 from training.plots import plot_reliability
 
@@ -95,21 +101,23 @@ def soft_labels(
     data: DataOption,
     teacher: Annotated[list[Path], typer.Option("--teacher", help="Weights that `sets train` wrote, or My_model's.")],
     out: Annotated[Path, typer.Option("--out", help="The file to write, .npz.")],
-    weight: Annotated[
-        list[float] | None, typer.Option("--weight", help="For each teacher, in their order; default: all alike.")
-    ] = None,
     sets: SetsOption = DEFAULT_SETS,
     threads: ThreadsOption = None,
     limit: LimitOption = None,
 ) -> None:
-    """Ask teachers about every training picture and its mirror view, and store their mean."""
+    """Ask teachers about every training picture and its mirror view, and store their mean.
+
+    How far each is believed about a set is fitted on the set's val part, and for faces without labels on all of them.
+    """
     _use(threads)
-    weights = weight or [1.0] * len(teacher)
-    if len(weights) != len(teacher) or min(weights) <= 0:
-        raise RunError(f"{len(teacher)} teachers need as many weights, all above 0.")
-    teachers = [read_teacher(path, each, has_native_bf16(CPU)) for path, each in zip(teacher, weights, strict=True)]
-    parts = [load_set(each, data, "train", limit) for each in read_plan(sets).sets]
-    made = make_soft_labels(teachers, parts)
+    teachers = [read_teacher(path, has_native_bf16(CPU)) for path in teacher]
+    plan = read_plan(sets)
+    mixings = fit_mixings(teachers, [load_set(each, data, "val", limit) for each in plan.labelled])
+    for name, mixing in mixings.items():
+        said = zip(mixing.weights, mixing.temperatures, strict=True)
+        parts = "; ".join(f"weight {weight:.2f}, temperature {temperature:.2f}" for weight, temperature in said)
+        typer.echo(f"{name or 'without labels'}: {parts}")
+    made = make_soft_labels(teachers, [load_set(each, data, "train", limit) for each in plan.sets], mixings)
     write_soft_labels(made, out)
     typer.echo(f"{len(made.keys_N):,} different pictures, {out.stat().st_size / 1e6:.1f} MB: {out}")
 

@@ -5,8 +5,8 @@ Shape letters: N pictures, K classes.
 
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from app.manifest import INPUT_SIZE_PX, LABELS
 from training.deployed import fill_from_payload, from_payload, read_payload
 from training.emotion.by_set import predict_set
 from training.emotion.fast_forward import answering
+from training.emotion.mixing import Mixing, equal_mixing, fit_mixing
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.pictures import Gray
 from training.emotion.sets import ExpressionSet
@@ -36,13 +37,11 @@ class Teacher:
     Attributes:
         network: In evaluation mode.
         size_px: Side of its input.
-        weight: Of its probabilities, beside those of other teachers.
         sha256: Of its weights file.
     """
 
     network: nn.Module
     size_px: int
-    weight: float
     sha256: str
 
 
@@ -87,12 +86,11 @@ def picture_keys(images_NHW: Gray) -> npt.NDArray[np.uint64]:
     return np.array([int.from_bytes(digest, "little") for digest in digests], dtype=np.uint64)
 
 
-def read_teacher(path: Path, weight: float = 1.0, bf16: bool = False) -> Teacher:
+def read_teacher(path: Path, bf16: bool = False) -> Teacher:
     """Read a teacher that `sets train` wrote, or a My_model.
 
     Args:
         path: Its weights.
-        weight: See `Teacher`.
         bf16: Compute in bfloat16.
 
     Raises:
@@ -104,31 +102,48 @@ def read_teacher(path: Path, weight: float = 1.0, bf16: bool = False) -> Teacher
     fill_from_payload(network, payload, str(path))
     size_px = INPUT_SIZE_PX if is_my_model else TEACHER.size_px
     network = answering(network.to(memory_format=torch.channels_last).eval(), size_px, bf16)
-    return Teacher(network, size_px, weight, sha256(payload).hexdigest())
+    return Teacher(network, size_px, sha256(payload).hexdigest())
 
 
-def ask(teachers: Sequence[Teacher], each: ExpressionSet) -> Tensor:
-    """Return the teachers' weighted mean over each picture and its mirror view: probabilities, shape (N, K)."""
-    total = sum(teacher.weight for teacher in teachers)
-    answer_NK = torch.zeros(len(each), len(LABELS))
-    for teacher in teachers:
-        for mirror in (False, True):
-            logits_NK = predict_set(teacher.network, each, teacher.size_px, mirror=mirror)
-            answer_NK += logits_NK.softmax(1) * (teacher.weight / total / 2)
-    return answer_NK
+def ask(teacher: Teacher, each: ExpressionSet) -> Tensor:
+    """Return a teacher's logits for each picture and for its mirror view, shape (2, N, K)."""
+    views = [predict_set(teacher.network, each, teacher.size_px, mirror=mirror) for mirror in (False, True)]
+    return torch.stack(views)
 
 
-def make_soft_labels(teachers: Sequence[Teacher], sets: Sequence[ExpressionSet]) -> SoftLabels:
-    """Ask the teachers about all pictures of all sets."""
+def fit_mixings(teachers: Sequence[Teacher], val: Sequence[ExpressionSet]) -> dict[str | None, Mixing]:
+    """Find how far to believe each teacher about each set, by its val part.
+
+    Returns:
+        By name of the set; under None, for sets without labels, what is best for all val parts together.
+    """
+    asked = {each.plan.name: ([ask(teacher, each)[0] for teacher in teachers], each.targets_N) for each in val}
+    found: dict[str | None, Mixing] = {name: fit_mixing([one], len(teachers)) for name, one in asked.items()}
+    found[None] = fit_mixing(list(asked.values()), len(teachers)) if asked else equal_mixing(len(teachers))
+    return found
+
+
+def make_soft_labels(
+    teachers: Sequence[Teacher], sets: Sequence[ExpressionSet], mixings: Mapping[str | None, Mixing]
+) -> SoftLabels:
+    """Ask the teachers about all pictures of all sets: the mean over picture and mirror view.
+
+    Args:
+        teachers: Whom to ask.
+        sets: Train parts.
+        mixings: See `fit_mixings`.
+    """
+    used = {each.plan.name: mixings.get(each.plan.name, mixings[None]) for each in sets}
+    answers = [used[each.plan.name].mix([ask(teacher, each) for teacher in teachers]).mean(0) for each in sets]
     keys_N = np.concatenate([picture_keys(each.images_NHW) for each in sets])
-    answers_NK = torch.cat([ask(teachers, each) for each in sets]).numpy().astype(np.float16)
     keys_N, first_N = np.unique(keys_N, return_index=True)
     about = {
-        "teachers": [{"sha256": each.sha256, "weight": each.weight} for each in teachers],
+        "teachers": [each.sha256 for each in teachers],
+        "mixings": {name: asdict(mixing) for name, mixing in used.items()},
         "sets": {each.plan.name: len(each) for each in sets},
         "labels": list(LABELS),
     }
-    return SoftLabels(keys_N, answers_NK[first_N], about)
+    return SoftLabels(keys_N, torch.cat(answers).numpy().astype(np.float16)[first_N], about)
 
 
 def write_soft_labels(soft: SoftLabels, path: Path) -> None:

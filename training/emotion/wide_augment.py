@@ -41,13 +41,13 @@ class WideAugmentation:
 
     roll_deg: float = 22.0
     lean_deg: float = 45.0
-    lean_share: float = 0.12
+    lean_share: float = 0.18
     zoom: tuple[float, float] = (0.82, 1.25)
     shift: float = 0.08
     gain: float = 1.6
-    small_share: float = 0.2
+    small_share: float = 0.28
     small_px: tuple[int, int] = (16, 40)
-    blur_share: float = 0.2
+    blur_share: float = 0.28
     blur_sigma: tuple[float, float] = (0.008, 0.03)
     jpeg_share: float = 0.15
     noise_share: float = 0.1
