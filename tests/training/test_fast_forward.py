@@ -1,8 +1,8 @@
 import torch
 
 from app.runtimes.torch.my_model import MyModel
-from training.emotion.fast_forward import answering
-from training.emotion.teacher import FaceMobileNet
+from training.sets.fast_forward import answering
+from training.sets.teacher import FaceMobileNet
 
 
 def test_both_networks_answer_as_before() -> None:

@@ -10,10 +10,10 @@ from app.runtimes.torch.my_model import MyModel
 from tests.training.commands import succeed
 from tests.training.test_sets import entry, make_set, noise, plan_file, save
 from training.deployed import to_payload
-from training.emotion.by_set import balanced_accuracy, predict_set
-from training.emotion.set_report import fit_temperature_over_sets, set_figures, table
-from training.emotion.set_robustness import ALL_DISTORTIONS, distorted, set_robustness
-from training.emotion.sets import SetPlan
+from training.sets.plan import SetPlan
+from training.sets.predict import balanced_accuracy, predict_set
+from training.sets.report import fit_temperature_over_sets, set_figures, table
+from training.sets.robustness import ALL_DISTORTIONS, distorted, set_robustness
 
 
 def logits_of(predicted: list[int]) -> torch.Tensor:
@@ -22,7 +22,7 @@ def logits_of(predicted: list[int]) -> torch.Tensor:
 
 def test_figures_by_hand() -> None:
     targets = torch.tensor([0, 0, 0, 0, 1, 1, 2, 4])
-    figures = set_figures(logits_of([0, 0, 0, 4, 1, 4, 2, 4]), targets)
+    figures = set_figures(logits_of([0, 0, 0, 4, 1, 4, 2, 4]), targets, LABELS)
     assert figures.accuracy == 6 / 8
     assert figures.balanced_accuracy == pytest.approx((3 / 4 + 1 / 2 + 1 + 1) / 4)
     angry, surprise, neutral = (figures.classes[label] for label in ("angry", "surprise", "neutral"))
@@ -38,9 +38,9 @@ def test_figures_by_hand() -> None:
 
 def test_the_calibration_error_by_hand() -> None:
     confidence = float(torch.tensor([4.0, 0, 0, 0, 0]).softmax(0)[0])
-    figures = set_figures(logits_of([0, 1, 2, 3]), torch.tensor([0, 1, 2, 4]))
+    figures = set_figures(logits_of([0, 1, 2, 3]), torch.tensor([0, 1, 2, 4]), LABELS)
     assert figures.calibration.ece == pytest.approx(confidence - 0.75)
-    sharper = set_figures(logits_of([0, 1, 2, 3]), torch.tensor([0, 1, 2, 4]), temperature=0.5)
+    sharper = set_figures(logits_of([0, 1, 2, 3]), torch.tensor([0, 1, 2, 4]), LABELS, temperature=0.5)
     assert sharper.calibration.ece > figures.calibration.ece
 
 
@@ -72,7 +72,10 @@ def test_predictions_go_by_the_sets_framing() -> None:
 
 def test_the_table_says_each_set_and_their_mean() -> None:
     right, half = torch.tensor([0, 1, 2, 4]), torch.tensor([0, 1, 4, 2])
-    figures = {"a": set_figures(logits_of([0, 1, 2, 4]), right), "b": set_figures(logits_of([0, 1, 2, 4]), half)}
+    figures = {
+        "a": set_figures(logits_of([0, 1, 2, 4]), right, LABELS),
+        "b": set_figures(logits_of([0, 1, 2, 4]), half, LABELS),
+    }
     lines = table(figures).splitlines()
     assert lines[2].startswith("| a | 4 | 100.0% (")
     assert "| 100.0% | 100.0% | 100.0% | 100.0% |  | 100.0% | 25.0% / 25.0% |" in lines[2]

@@ -8,12 +8,13 @@ import torch
 
 from app.manifest import LABELS
 from tests.training.commands import assert_one_error_line, run, succeed
-from training.emotion.mixture import ABSENT, Mixture, log_prior, shares_to_counts
-from training.emotion.near_copies import near_copies, read_left_out, summary, without, write_near_copies
-from training.emotion.pictures import crop, read_boxes, read_textures
-from training.emotion.sets import ExpressionSet, SetPlan, load_set, read_plan
-from training.emotion.wide_augment import WideAugmentation
 from training.errors import DataError, RunError
+from training.sets.augment import WideAugmentation
+from training.sets.loading import FaceSet, load_set
+from training.sets.mixture import ABSENT, Mixture, log_prior, shares_to_counts
+from training.sets.near_copies import near_copies, read_left_out, summary, without, write_near_copies
+from training.sets.pictures import crop, read_boxes, read_textures
+from training.sets.plan import RunPlan, SetPlan, read_plan
 
 STILL = WideAugmentation(
     roll_deg=0, lean_share=0, zoom=(1, 1), shift=0, gain=1, small_share=0, blur_share=0, jpeg_share=0, noise_share=0,
@@ -22,9 +23,12 @@ STILL = WideAugmentation(
 """Changes nothing but left and right."""
 
 
+EMOTIONS = RunPlan("emotion", LABELS, ())
+
+
 def plan_file(tmp_path: Path, *entries: dict[str, object], **more: object) -> Path:
     path = tmp_path / "sets.json"
-    path.write_text(json.dumps({"sets": entries, **more}))
+    path.write_text(json.dumps({"labels": LABELS, "sets": entries, **more}))
     return path
 
 
@@ -45,12 +49,12 @@ def noise(seed: int, side: int = 64) -> np.ndarray:
 
 def make_set(
     count: int, plan: SetPlan | None = None, labels: tuple[int, ...] = (0, 1, 2, 3, 4), first: int = 0
-) -> ExpressionSet:
+) -> FaceSet:
     targets_N = torch.tensor([labels[at % len(labels)] for at in range(count)])
     labels_NK = torch.nn.functional.one_hot(targets_N.clamp(min=0), 5).float() * (targets_N >= 0)[:, None]
     images = np.stack([noise(first + at) for at in range(count)])
     names = tuple(f"picture {at}" for at in range(count))
-    return ExpressionSet(plan or SetPlan("made", "made", "folders", 1.0), images, targets_N, labels_NK, names)
+    return FaceSet(plan or SetPlan("made", "made", "folders", 1.0), images, targets_N, labels_NK, names)
 
 
 def test_folders_are_read_in_the_order_of_the_labels(tmp_path: Path) -> None:
@@ -58,7 +62,7 @@ def test_folders_are_read_in_the_order_of_the_labels(tmp_path: Path) -> None:
         save(tmp_path / "mine" / "train" / label / "a.png", np.full((64, 64), 10 * k, np.uint8))
     save(tmp_path / "mine" / "train" / "sad" / "b.png", np.full((128, 128), 99, np.uint8))
     (tmp_path / "mine" / "train" / "sad" / ".hidden").write_text("no picture")
-    found = load_set(SetPlan("mine", "mine", "folders", 1.0), tmp_path, "train")
+    found = load_set(SetPlan("mine", "mine", "folders", 1.0), EMOTIONS, tmp_path, "train")
     assert found.targets_N.tolist() == [0, 1, 2, 2, 3, 4]
     assert found.images_NHW.shape == (6, 64, 64)
     assert found.images_NHW[:, 5, 5].tolist() == [0, 10, 20, 99, 30, 40]
@@ -68,26 +72,26 @@ def test_folders_are_read_in_the_order_of_the_labels(tmp_path: Path) -> None:
 
 def test_a_set_may_lack_a_class_but_not_all(tmp_path: Path) -> None:
     save(tmp_path / "mine" / "val" / "happy" / "a.png", noise(0))
-    assert load_set(SetPlan("mine", "mine", "folders", 1.0), tmp_path, "val").classes == (1,)
-    with pytest.raises(DataError, match="needs folders named angry, happy"):
-        load_set(SetPlan("mine", "mine", "folders", 1.0), tmp_path, "train")
+    assert load_set(SetPlan("mine", "mine", "folders", 1.0), EMOTIONS, tmp_path, "val").classes == (1,)
+    with pytest.raises(DataError, match=r"no faces in .* folders named angry, happy"):
+        load_set(SetPlan("mine", "mine", "folders", 1.0), EMOTIONS, tmp_path, "train")
 
 
 def test_what_is_no_square_picture_is_named(tmp_path: Path) -> None:
     save(tmp_path / "mine" / "train" / "happy" / "a.png", np.zeros((64, 60), np.uint8))
     plan = SetPlan("mine", "mine", "folders", 1.0)
     with pytest.raises(DataError, match=r"a\.png is 60x64"):
-        load_set(plan, tmp_path, "train")
+        load_set(plan, EMOTIONS, tmp_path, "train")
     (tmp_path / "mine" / "train" / "happy" / "a.png").write_text("words")
     with pytest.raises(DataError, match=r"a\.png is not a picture"):
-        load_set(plan, tmp_path, "train")
+        load_set(plan, EMOTIONS, tmp_path, "train")
 
 
 def test_fer2013_brings_votes_and_public_test_is_val(fer2013: tuple[Path, Path]) -> None:
     root = fer2013[1].parent
     plan = SetPlan("fer", "fer2013", "fer2013", 1.0)
-    assert load_set(plan, root, "train").images_NHW.shape == (10, 48, 48)
-    assert load_set(plan, root, "val").names[0] == "PublicTest 0"
+    assert load_set(plan, EMOTIONS, root, "train").images_NHW.shape == (10, 48, 48)
+    assert load_set(plan, EMOTIONS, root, "val").names[0] == "PublicTest 0"
 
 
 def test_faces_without_labels_come_from_boxes_and_from_crops(tmp_path: Path) -> None:
@@ -102,11 +106,11 @@ def test_faces_without_labels_come_from_boxes_and_from_crops(tmp_path: Path) -> 
     assert face.shape == (64, 64)
     assert face[32, 32] == 200
     assert face[32, 2] == 0  # surroundings: 62.5 px are shown of a box of 50
-    found = load_set(SetPlan("yolo", "yolo", "boxes", 1.0), tmp_path, "train")
+    found = load_set(SetPlan("yolo", "yolo", "boxes", 1.0), EMOTIONS, tmp_path, "train")
     assert found.targets_N.tolist() == [-1]
     assert found.labels_NK.sum() == 0
     save(tmp_path / "crops" / "train" / "b.png", noise(1))
-    assert load_set(SetPlan("crops", "crops", "pictures", 1.0), tmp_path, "train").names == ("b.png",)
+    assert load_set(SetPlan("crops", "crops", "pictures", 1.0), EMOTIONS, tmp_path, "train").names == ("b.png",)
     labels.write_text("0 0.5\n")
     with pytest.raises(DataError, match=r"a\.txt: '0 0\.5' is not a class and a box"):
         read_boxes(tmp_path / "yolo", "train")
@@ -198,10 +202,10 @@ def test_trust_is_the_labels_weight_and_unlabelled_faces_have_none() -> None:
 
 
 def test_a_missing_class_is_hardly_held_against() -> None:
-    assert log_prior((0, 1, 2, 3, 4)).exp().tolist() == pytest.approx([0.2] * 5)
-    prior = log_prior((0, 1, 2, 3)).exp()
+    assert log_prior((0, 1, 2, 3, 4), 5).exp().tolist() == pytest.approx([0.2] * 5)
+    prior = log_prior((0, 1, 2, 3), 5).exp()
     assert prior[4] / prior[0] == pytest.approx(ABSENT)
-    assert log_prior((-1,)).exp().tolist() == pytest.approx([0.2] * 5)
+    assert log_prior((-1,), 5).exp().tolist() == pytest.approx([0.2] * 5)
 
 
 def test_near_copies_are_found_mirrored_and_brighter_and_nothing_else(tmp_path: Path) -> None:
@@ -210,7 +214,7 @@ def test_near_copies_are_found_mirrored_and_brighter_and_nothing_else(tmp_path: 
     copies[0] = copies[0][:, ::-1]
     copies[1] = (copies[1] * 0.6 + 20).astype(np.uint8)
     val = make_set(6, first=100)
-    with_copies = ExpressionSet(
+    with_copies = FaceSet(
         val.plan, np.concatenate([copies, val.images_NHW[2:]]), val.targets_N, val.labels_NK, val.names
     )
     pairs = near_copies([train], [with_copies])

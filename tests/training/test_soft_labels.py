@@ -10,9 +10,11 @@ from app.runtimes.torch.my_model import MyModel
 from tests.training.commands import succeed
 from tests.training.test_sets import entry, make_set, noise, plan_file, save
 from training.deployed import to_payload
-from training.emotion.by_set import predict_set
-from training.emotion.mixing import Mixing, fit_mixing
-from training.emotion.soft_labels import (
+from training.errors import RunError
+from training.sets.mixing import Mixing, fit_mixing
+from training.sets.predict import predict_set
+from training.sets.recipe import WIDE, WIDE_RECIPES
+from training.sets.soft_labels import (
     SoftLabels,
     Teacher,
     ask,
@@ -23,9 +25,7 @@ from training.emotion.soft_labels import (
     read_teacher,
     write_soft_labels,
 )
-from training.emotion.teacher import FaceMobileNet
-from training.emotion.wide_recipe import WIDE, WIDE_RECIPES
-from training.errors import RunError
+from training.sets.teacher import FaceMobileNet
 
 
 class LeftRight(torch.nn.Module):
@@ -51,10 +51,10 @@ def always_sad() -> torch.nn.Module:
 def test_the_file_gives_back_what_was_stored(tmp_path: Path) -> None:
     sets = [make_set(7), make_set(5, first=4)]  # three pictures are in both
     teacher = Teacher(LeftRight(), 48, "left")
-    made = make_soft_labels([teacher], sets, ALONE)
+    made = make_soft_labels([teacher], sets, ALONE, LABELS)
     assert len(made.keys_N) == 9
     write_soft_labels(made, tmp_path / "soft.npz")
-    read = read_soft_labels(tmp_path / "soft.npz")
+    read = read_soft_labels(tmp_path / "soft.npz", LABELS)
     assert read.sha256 == made.sha256
     assert read.about["teachers"] == ["left"]
     assert read.about["mixings"] == {"made": {"weights": [1.0], "temperatures": [1.0]}}
@@ -66,7 +66,7 @@ def test_the_file_gives_back_what_was_stored(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_was_not_asked_about_is_told() -> None:
-    made = make_soft_labels([Teacher(LeftRight(), 48, "")], [make_set(4)], ALONE)
+    made = make_soft_labels([Teacher(LeftRight(), 48, "")], [make_set(4)], ALONE, LABELS)
     with pytest.raises(RunError, match="2 pictures of made have no soft labels"):
         made.of(make_set(4, first=2))
 
@@ -80,10 +80,10 @@ def test_keys_go_by_pixels_and_side() -> None:
 
 def test_the_mirror_view_counts_half_and_weights_count() -> None:
     each, left_right = make_set(6), Teacher(LeftRight(), 48, "")
-    both = make_soft_labels([left_right], [each], ALONE).of(each)
+    both = make_soft_labels([left_right], [each], ALONE, LABELS).of(each)
     torch.testing.assert_close(both[:, 0], both[:, 1], atol=2e-3, rtol=0)  # what the mirror exchanges evens out
     one_in_four = {None: Mixing((0.25, 0.75), (1.0, 1.0))}
-    mixed = make_soft_labels([left_right, Teacher(always_sad(), 48, "")], [each], one_in_four).of(each)
+    mixed = make_soft_labels([left_right, Teacher(always_sad(), 48, "")], [each], one_in_four, LABELS).of(each)
     torch.testing.assert_close(mixed[:, 2], 0.75 + both[:, 2] / 4, atol=2e-3, rtol=0)
     one_view = predict_set(LeftRight(), each, 48).softmax(1)
     assert (one_view[:, 0] - one_view[:, 1]).abs().max() > 0.1
@@ -130,7 +130,7 @@ def test_another_file_is_no_file_of_soft_labels(tmp_path: Path, change: str) -> 
     if change == "words":
         path.write_text("words")
     with pytest.raises(RunError, match="soft labels"):
-        read_soft_labels(path)
+        read_soft_labels(path, LABELS)
 
 
 def test_the_commands_store_and_learn_from_them(

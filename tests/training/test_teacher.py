@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from tests.training.test_sets import make_set
-from training.emotion.sets import SetPlan
-from training.emotion.teacher import HALVING, WIDTHS, FaceMobileNet, SameConv2d, first_pictures, pretrained_teacher
 from training.errors import RunError
+from training.sets.plan import SetPlan
+from training.sets.teacher import HALVING, WIDTHS, FaceMobileNet, SameConv2d, first_pictures, pretrained_teacher
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from training.emotion.wide_augment import WideAugmentation, black_mask, fill_black, frame
+from training.sets.augment import WideAugmentation, black_mask, fill_black, frame
 
 NO_TEXTURES = np.zeros((0, 64, 64), np.uint8)
 

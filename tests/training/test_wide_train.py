@@ -12,11 +12,11 @@ from app.runtimes.torch.my_model import MyModel
 from tests.training.commands import succeed
 from tests.training.test_sets import entry, make_set, noise, plan_file, save
 from training.deployed import to_payload
-from training.emotion.mixture import Batch, Mixture
-from training.emotion.sets import ExpressionSet
-from training.emotion.wide_recipe import WIDE, WIDE_RECIPES, WideRecipe
-from training.emotion.wide_train import WideTrainer, batch_loss, make_optimizer
 from training.errors import RunError
+from training.sets.loading import FaceSet
+from training.sets.mixture import Batch, Mixture
+from training.sets.recipe import WIDE, WIDE_RECIPES, WideRecipe
+from training.sets.train import WideTrainer, batch_loss, make_optimizer
 
 TINY = dataclasses.replace(
     WIDE, name="tiny", steps=8, batch_size=8, size_px=24, early_px=16, dropout=0.3, warmup_steps=2
@@ -28,7 +28,7 @@ def tiny_network() -> nn.Module:
     return MyModel(widths=(16, 16), dropout=0.3)
 
 
-def trainer(run_dir: Path, recipe: WideRecipe = TINY, train: ExpressionSet | None = None, seed: int = 0) -> WideTrainer:
+def trainer(run_dir: Path, recipe: WideRecipe = TINY, train: FaceSet | None = None, seed: int = 0) -> WideTrainer:
     train = train or make_set(20)
     mixture = Mixture([train], recipe.batch_size)
     about = {"data": train.digest}

@@ -10,8 +10,11 @@ import typer
 
 from app.runtimes.torch.device import has_native_bf16
 from training.deployed import to_payload
-from training.emotion.by_set import predict_set
-from training.emotion.near_copies import (
+from training.errors import DataError
+from training.files import write_json, write_payload
+from training.plots import plot_reliability
+from training.sets.loading import load_parts
+from training.sets.near_copies import (
     THRESHOLD,
     near_copies,
     read_left_out,
@@ -19,23 +22,21 @@ from training.emotion.near_copies import (
     without,
     write_near_copies,
 )
-from training.emotion.pictures import read_textures
-from training.emotion.set_report import fit_temperature_over_sets, set_figures, table
-from training.emotion.set_robustness import set_robustness
-from training.emotion.sets import DEFAULT_SETS, load_set, read_plan
-from training.emotion.soft_labels import (
+from training.sets.pictures import read_textures
+from training.sets.plan import DEFAULT_SETS, read_plan
+from training.sets.predict import predict_set
+from training.sets.recipe import WIDE_RECIPES
+from training.sets.report import fit_temperature_over_sets, set_figures, table
+from training.sets.robustness import set_robustness
+from training.sets.soft_labels import (
     fit_mixings,
     make_soft_labels,
     read_soft_labels,
     read_teacher,
     write_soft_labels,
 )
-from training.emotion.wide_recipe import WIDE_RECIPES
-from training.emotion.wide_start import describe_start, make_mixture, start_network
-from training.emotion.wide_train import WideTrainer
-from training.errors import DataError
-from training.files import write_json, write_payload
-from training.plots import plot_reliability
+from training.sets.start import describe_start, make_mixture, start_network
+from training.sets.train import WideTrainer
 
 CPU = torch.device("cpu")
 SHOWN = 20
@@ -47,6 +48,7 @@ class RecipeName(StrEnum):
 
     TEACHER = "teacher"
     WIDE = "wide"
+    GENDER = "gender"
 
 
 app = typer.Typer(no_args_is_help=True, help="Several sets of faces together, described in one JSON file.")
@@ -80,15 +82,15 @@ def train(
     chosen = WIDE_RECIPES[recipe.value]
     if steps is not None:
         chosen = dataclasses.replace(chosen, steps=steps)
-    plan, known = read_plan(sets), None if soft is None else read_soft_labels(soft)
-    used = plan.labelled if known is None else plan.sets
+    plan = read_plan(sets)
+    known = None if soft is None else read_soft_labels(soft, plan.labels)
     left_out = set() if leave_out is None else read_left_out(leave_out)
-    train_sets = [without(load_set(each, data, "train", limit), left_out) for each in used]
-    val = {each.name: load_set(each, data, "val", limit) for each in plan.labelled}
+    train_sets = [without(each, left_out) for each in load_parts(plan, data, "train", limit, known is not None)]
+    val = {each.plan.name: each for each in load_parts(plan, data, "val", limit)}
     mixture = make_mixture(chosen, train_sets, known, read_textures(data, plan.textures))
     about = describe_start(pretrained, known, train_sets)
     torch.manual_seed(seed)
-    network = start_network(chosen, pretrained, train_sets)
+    network = start_network(chosen, pretrained, train_sets, len(plan.labels))
     trainer = WideTrainer(chosen, network, mixture, val, run, about, seed, has_native_bf16(CPU), typer.echo)
     trainer.fit(until, evaluate_every)
     path = run / f"{chosen.network}.safetensors"
@@ -112,12 +114,12 @@ def soft_labels(
     _use(threads)
     teachers = [read_teacher(path, has_native_bf16(CPU)) for path in teacher]
     plan = read_plan(sets)
-    mixings = fit_mixings(teachers, [load_set(each, data, "val", limit) for each in plan.labelled])
+    mixings = fit_mixings(teachers, load_parts(plan, data, "val", limit))
     for name, mixing in mixings.items():
         said = zip(mixing.weights, mixing.temperatures, strict=True)
         parts = "; ".join(f"weight {weight:.2f}, temperature {temperature:.2f}" for weight, temperature in said)
         typer.echo(f"{name or 'without labels'}: {parts}")
-    made = make_soft_labels(teachers, [load_set(each, data, "train", limit) for each in plan.sets], mixings)
+    made = make_soft_labels(teachers, load_parts(plan, data, "train", limit, all_sets=True), mixings, plan.labels)
     write_soft_labels(made, out)
     typer.echo(f"{len(made.keys_N):,} different pictures, {out.stat().st_size / 1e6:.1f} MB: {out}")
 
@@ -139,12 +141,12 @@ def evaluate(
 ) -> None:
     """Measure weights on the val part of every set with labels, set by set."""
     _use(threads)
-    measured = read_teacher(weights)
-    parts = {each.name: load_set(each, data, "val", limit) for each in read_plan(sets).labelled}
+    measured, plan = read_teacher(weights), read_plan(sets)
+    parts = {each.plan.name: each for each in load_parts(plan, data, "val", limit)}
     logits = {name: predict_set(measured.network, each, measured.size_px) for name, each in parts.items()}
     targets = {name: each.targets_N for name, each in parts.items()}
     used = temperature or fit_temperature_over_sets(logits, targets)
-    figures = {name: set_figures(logits[name], targets[name], used) for name in parts}
+    figures = {name: set_figures(logits[name], targets[name], plan.labels, used) for name in parts}
     result = {
         "weights_sha256": measured.sha256,
         "temperature": used,
@@ -173,8 +175,8 @@ def check(
     """Count the pictures of every set, and look for near copies between any train part and any val part."""
     _use(threads)
     plan = read_plan(sets)
-    train_sets = [load_set(each, data, "train", limit) for each in plan.sets]
-    val = [load_set(each, data, "val", limit) for each in plan.labelled]
+    train_sets = load_parts(plan, data, "train", limit, all_sets=True)
+    val = load_parts(plan, data, "val", limit)
     for part, found in (("train", train_sets), ("val", val)):
         for each in found:
             typer.echo(f"{each.plan.name}, {part}: {len(each):,} pictures")

@@ -20,7 +20,9 @@ BACKBONES: tuple[str, ...] = (MY_MODEL, "resnet18", "vgg11_bn")
 table 1, column A. Both as torchvision builds them, with a first layer for one gray channel."""
 
 
-def make_network(backbone: str, dropout: float = 0.0, pretrained: Path | None = None) -> nn.Module:
+def make_network(
+    backbone: str, dropout: float = 0.0, pretrained: Path | None = None, num_classes: int = len(LABELS)
+) -> nn.Module:
     """Build a network with random weights, or with pretrained ones where they fit.
 
     Args:
@@ -29,20 +31,21 @@ def make_network(backbone: str, dropout: float = 0.0, pretrained: Path | None = 
         pretrained: A state dict (.safetensors, or torchvision's .pth) of the same architecture. Its first layer may
             expect RGB: the weights of the three channels are summed, so it responds to gray as the original does to
             gray in all three. Its last layer may have another number of classes: then it is left out.
+        num_classes: Number of outputs.
 
     Raises:
         RunError: If the file is missing, is not a state dict, or only single layers fit.
     """
-    network = _build(backbone, dropout)
+    network = _build(backbone, dropout, num_classes)
     if pretrained is not None:
         _fill(network, _read(pretrained), pretrained)
     return network
 
 
-def _build(backbone: str, dropout: float) -> nn.Module:
+def _build(backbone: str, dropout: float, num_classes: int) -> nn.Module:
     if backbone == MY_MODEL:
-        return MyModel(dropout=dropout)
-    network: nn.Module = models.get_model(backbone, weights=None, num_classes=len(LABELS))
+        return MyModel(num_classes, dropout=dropout)
+    network: nn.Module = models.get_model(backbone, weights=None, num_classes=num_classes)
     name, first = next((name, each) for name, each in network.named_modules() if isinstance(each, nn.Conv2d))
     gray = nn.Conv2d(1, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None)  # type: ignore[arg-type]  # torch types the sizes as tuples of any length
     network.set_submodule(name, gray)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.emotion.pictures import Gray
 from training.jpeg import compress
+from training.sets.pictures import Gray
 
 BLACK = 12
 """Painted black is 0, and lossy files keep it below this."""

@@ -6,14 +6,12 @@ from torch import Tensor, nn
 
 from app.runtimes.torch.my_model import normalize_faces
 from training.emotion.predict import EVALUATION_BATCH, forward_logits
-from training.emotion.sets import ExpressionSet
-from training.emotion.wide_augment import frame
+from training.sets.augment import frame
+from training.sets.loading import FaceSet
 
 
 @torch.inference_mode()
-def predict_set(
-    model: nn.Module, each: ExpressionSet, size_px: int, bf16: bool = False, mirror: bool = False
-) -> Tensor:
+def predict_set(model: nn.Module, each: FaceSet, size_px: int, bf16: bool = False, mirror: bool = False) -> Tensor:
     """Run a network over a set in the set's own framing, without augmentation.
 
     Args:

@@ -16,18 +16,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from app.manifest import INPUT_SIZE_PX, LABELS
+from app.manifest import INPUT_SIZE_PX
 from training.deployed import fill_from_payload, from_payload, read_payload
-from training.emotion.by_set import predict_set
-from training.emotion.fast_forward import answering
-from training.emotion.mixing import Mixing, equal_mixing, fit_mixing
 from training.emotion.network import MY_MODEL, make_network
-from training.emotion.pictures import Gray
-from training.emotion.sets import ExpressionSet
-from training.emotion.teacher import FaceMobileNet
-from training.emotion.wide_recipe import TEACHER
 from training.errors import RunError
 from training.files import write_payload
+from training.sets.fast_forward import answering
+from training.sets.loading import FaceSet
+from training.sets.mixing import Mixing, equal_mixing, fit_mixing
+from training.sets.pictures import Gray
+from training.sets.predict import predict_set
+from training.sets.recipe import TEACHER
+from training.sets.teacher import FaceMobileNet
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class SoftLabels:
         """Hex digest of keys and probabilities."""
         return sha256(self.keys_N.tobytes() + self.probabilities_NK.tobytes()).hexdigest()
 
-    def of(self, each: ExpressionSet) -> Tensor:
+    def of(self, each: FaceSet) -> Tensor:
         """Return the probabilities of a set's pictures, float32, shape (N, K); rows sum to 1.
 
         Raises:
@@ -97,21 +97,23 @@ def read_teacher(path: Path, bf16: bool = False) -> Teacher:
         RunError: If the file holds neither.
     """
     payload = read_payload(path)
-    is_my_model = any(name.startswith("stages.") for name in from_payload(payload))
-    network = make_network(MY_MODEL) if is_my_model else FaceMobileNet()
+    state = from_payload(payload)
+    is_my_model = any(name.startswith("stages.") for name in state)
+    classes = max(1, len(state.get("classifier.bias", ())))
+    network = make_network(MY_MODEL, num_classes=classes) if is_my_model else FaceMobileNet(classes)
     fill_from_payload(network, payload, str(path))
     size_px = INPUT_SIZE_PX if is_my_model else TEACHER.size_px
     network = answering(network.to(memory_format=torch.channels_last).eval(), size_px, bf16)
     return Teacher(network, size_px, sha256(payload).hexdigest())
 
 
-def ask(teacher: Teacher, each: ExpressionSet) -> Tensor:
+def ask(teacher: Teacher, each: FaceSet) -> Tensor:
     """Return a teacher's logits for each picture and for its mirror view, shape (2, N, K)."""
     views = [predict_set(teacher.network, each, teacher.size_px, mirror=mirror) for mirror in (False, True)]
     return torch.stack(views)
 
 
-def fit_mixings(teachers: Sequence[Teacher], val: Sequence[ExpressionSet]) -> dict[str | None, Mixing]:
+def fit_mixings(teachers: Sequence[Teacher], val: Sequence[FaceSet]) -> dict[str | None, Mixing]:
     """Find how far to believe each teacher about each set, by its val part.
 
     Returns:
@@ -124,7 +126,7 @@ def fit_mixings(teachers: Sequence[Teacher], val: Sequence[ExpressionSet]) -> di
 
 
 def make_soft_labels(
-    teachers: Sequence[Teacher], sets: Sequence[ExpressionSet], mixings: Mapping[str | None, Mixing]
+    teachers: Sequence[Teacher], sets: Sequence[FaceSet], mixings: Mapping[str | None, Mixing], labels: Sequence[str]
 ) -> SoftLabels:
     """Ask the teachers about all pictures of all sets: the mean over picture and mirror view.
 
@@ -132,6 +134,7 @@ def make_soft_labels(
         teachers: Whom to ask.
         sets: Train parts.
         mixings: See `fit_mixings`.
+        labels: Of the run.
     """
     used = {each.plan.name: mixings.get(each.plan.name, mixings[None]) for each in sets}
     answers = [used[each.plan.name].mix([ask(teacher, each) for teacher in teachers]).mean(0) for each in sets]
@@ -141,7 +144,7 @@ def make_soft_labels(
         "teachers": [each.sha256 for each in teachers],
         "mixings": {name: asdict(mixing) for name, mixing in used.items()},
         "sets": {each.plan.name: len(each) for each in sets},
-        "labels": list(LABELS),
+        "labels": list(labels),
     }
     return SoftLabels(keys_N, torch.cat(answers).numpy().astype(np.float16)[first_N], about)
 
@@ -154,8 +157,12 @@ def write_soft_labels(soft: SoftLabels, path: Path) -> None:
     write_payload(buffer.getvalue(), path)
 
 
-def read_soft_labels(path: Path) -> SoftLabels:
+def read_soft_labels(path: Path, labels: Sequence[str]) -> SoftLabels:
     """Read what `write_soft_labels` wrote; nothing in it is executed.
+
+    Args:
+        path: The file.
+        labels: That it must be for.
 
     Raises:
         RunError: If it is anything else, or for other labels.
@@ -166,6 +173,6 @@ def read_soft_labels(path: Path) -> SoftLabels:
             soft = SoftLabels(file["keys"], file["probabilities"], about)
     except Exception as error:  # zip, NumPy and JSON each raise their own errors
         raise RunError(f"{path} does not hold soft labels ({error}).") from error
-    if about.get("labels") != list(LABELS) or soft.probabilities_NK.shape != (len(soft.keys_N), len(LABELS)):
+    if about.get("labels") != list(labels) or soft.probabilities_NK.shape != (len(soft.keys_N), len(labels)):
         raise RunError(f"{path} holds soft labels for other classes.")
     return soft

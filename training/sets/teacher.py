@@ -14,12 +14,11 @@ import torch.nn.functional as F
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from app.manifest import LABELS
 from app.runtimes.torch.my_model import normalize_faces
 from training.deployed import read_payload
-from training.emotion.sets import ExpressionSet
-from training.emotion.wide_augment import frame
 from training.errors import RunError
+from training.sets.augment import frame
+from training.sets.loading import FaceSet
 
 MEANS_BGR = (103.939, 116.779, 123.68)
 """Subtracted from 0..255, as in the network's own training (Caffe's means of ImageNet)."""
@@ -79,6 +78,7 @@ class FaceMobileNet(nn.Module):
     """MobileNet-v1 (width 1) for gray faces, 3.2 million parameters.
 
     Args:
+        num_classes: K.
         dropout: Probability of zeroing a feature before the head, in training.
 
     References:
@@ -87,7 +87,7 @@ class FaceMobileNet(nn.Module):
 
     means: Tensor
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, num_classes: int = 5, dropout: float = 0.0) -> None:
         super().__init__()
         layers: dict[str, nn.Module] = {"conv1": Layer(3, 32, 3, stride=2)}
         channels = 32
@@ -100,7 +100,7 @@ class FaceMobileNet(nn.Module):
         for name, layer in layers.items():
             self.layers.add_module(name, layer)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(channels, len(LABELS))
+        self.classifier = nn.Linear(channels, num_classes)
         self.register_buffer("means", torch.tensor(MEANS_BGR).view(1, 3, 1, 1), persistent=False)
 
     def features(self, x_BCHW: Tensor) -> Tensor:
@@ -110,19 +110,22 @@ class FaceMobileNet(nn.Module):
         return maps_BCHW.mean((2, 3))
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return logits (B, K), in the order of `LABELS`."""
+        """Return logits (B, K), one for each label."""
         logits_BK: Tensor = self.classifier(self.dropout(self.features(x_BCHW)))
         return logits_BK
 
 
-def pretrained_teacher(path: Path, batches: Iterable[Tensor], dropout: float = 0.0) -> FaceMobileNet:
+def pretrained_teacher(
+    path: Path, batches: Iterable[Tensor], num_classes: int = 5, dropout: float = 0.0
+) -> FaceMobileNet:
     """Build the network from the published layers; batch norms are put back without changing its features.
 
     Args:
         path: The safetensors file with `conv1`, `conv_dw_*` and `conv_pw_*`, weights and biases.
         batches: Normalised training pictures (B, 1, H, W), of the size that will be trained on: each norm takes the
             mean and variance of its layer's outputs from them.
-        dropout: See `FaceMobileNet`.
+        num_classes: See `FaceMobileNet`.
+        dropout: The same.
 
     Returns:
         The network in evaluation mode; its head is new.
@@ -130,7 +133,7 @@ def pretrained_teacher(path: Path, batches: Iterable[Tensor], dropout: float = 0
     Raises:
         RunError: If the file does not hold these layers.
     """
-    network = FaceMobileNet(dropout).eval()
+    network = FaceMobileNet(num_classes, dropout).eval()
     state = {name: value.float() for name, value in load(read_payload(path)).items()}
     named = {name: layer for name, layer in network.layers.named_children() if isinstance(layer, Layer)}
     for name, layer in named.items():
@@ -172,7 +175,7 @@ def _measure_norms(network: FaceMobileNet, layers: list[Layer], batches: Iterabl
         layer.norm.bias.data.add_(mean.float())
 
 
-def first_pictures(sets: Sequence[ExpressionSet], size_px: int, each_set: int = 256) -> list[Tensor]:
+def first_pictures(sets: Sequence[FaceSet], size_px: int, each_set: int = 256) -> list[Tensor]:
     """Return normalised pictures spread over the sets, in their own framing, a batch a set: (B, 1, H, W) each."""
     batches: list[Tensor] = []
     for each in sets:

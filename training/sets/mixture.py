@@ -12,12 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from app.manifest import LABELS
 from app.runtimes.torch.my_model import normalize_faces
-from training.emotion.pictures import Gray
-from training.emotion.sets import ExpressionSet
-from training.emotion.wide_augment import Draws, WideAugmentation, fill_black
 from training.errors import RunError
+from training.sets.augment import Draws, WideAugmentation, fill_black
+from training.sets.loading import FaceSet
+from training.sets.pictures import Gray
 
 ABSENT = 1 / 3
 """A set without a class has it this often, beside a class that it holds: its logits are shifted by the logarithm of
@@ -61,7 +60,7 @@ class Mixture:
 
     def __init__(
         self,
-        sets: Sequence[ExpressionSet],
+        sets: Sequence[FaceSet],
         batch_size: int,
         soft: Sequence[Tensor] | None = None,
         label_weight: float = 1.0,
@@ -72,11 +71,11 @@ class Mixture:
         self.counts = shares_to_counts([each.plan.share for each in sets], batch_size)
         self.textures = np.zeros((0, 64, 64), np.uint8) if textures is None else textures
         self.augment = augmentation or WideAugmentation()
-        equal = [torch.full((len(each), len(LABELS)), 1 / len(LABELS)) for each in sets]
+        equal = [torch.full(each.labels_NK.shape, 1 / each.labels_NK.shape[1]) for each in sets]
         self.soft = equal if soft is None else list(soft)
         self.label_weight = 1.0 if soft is None else label_weight
         self.members = [_by_class(each, soft_NK) for each, soft_NK in zip(self.sets, self.soft, strict=True)]
-        self.priors = [log_prior(each.classes) for each in sets]
+        self.priors = [log_prior(each.classes, each.labels_NK.shape[1]) for each in sets]
 
     def draw(self, draws: Draws, size_px: int) -> Batch:
         """Return one batch of pictures of this side; the same generator state gives the same batch."""
@@ -103,7 +102,7 @@ class Mixture:
         chosen = [members[int(draws.integers(len(members)))] for _ in range(count)]
         return [int(each[int(draws.integers(len(each)))]) for each in chosen]
 
-    def _view(self, each: ExpressionSet, at: int, size_px: int, draws: Draws) -> Gray:
+    def _view(self, each: FaceSet, at: int, size_px: int, draws: Draws) -> Gray:
         picture = each.images_NHW[at]
         if each.plan.fill_black:
             picture = fill_black(picture, self.textures, draws)
@@ -127,14 +126,14 @@ def shares_to_counts(shares: Sequence[float], total: int) -> list[int]:
     return counts
 
 
-def log_prior(classes: Sequence[int]) -> Tensor:
-    """Return log shares of the classes when those of a set are drawn equally; see `ABSENT`; shape (K,)."""
-    present = set(classes) & set(range(len(LABELS))) or set(range(len(LABELS)))
-    weights_K = torch.tensor([1.0 if label in present else ABSENT for label in range(len(LABELS))])
+def log_prior(classes: Sequence[int], count: int) -> Tensor:
+    """Return log shares of `count` classes when those of a set are drawn equally; see `ABSENT`; shape (K,)."""
+    present = set(classes) & set(range(count)) or set(range(count))
+    weights_K = torch.tensor([1.0 if label in present else ABSENT for label in range(count)])
     return (weights_K / weights_K.sum()).log()
 
 
-def _by_class(each: ExpressionSet, soft_NK: Tensor) -> list[npt.NDArray[np.int64]]:
+def _by_class(each: FaceSet, soft_NK: Tensor) -> list[npt.NDArray[np.int64]]:
     """Return the positions of each class's pictures; without labels, the teacher's likeliest class counts."""
     class_N = torch.where(each.targets_N >= 0, each.targets_N, soft_NK.argmax(1)).numpy()
     return [np.flatnonzero(class_N == label) for label in np.unique(class_N)]

@@ -4,7 +4,7 @@ Shape letters: N pictures, K classes.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from app.manifest import LABELS
 from training.emotion.evaluate import Calibration, accuracy_interval, report_calibration
 
 Interval = tuple[float, float]
@@ -66,12 +65,12 @@ class SetFigures:
     calibration: Calibration
 
 
-def set_figures(logits_NK: Tensor, targets_N: Tensor, temperature: float = 1.0) -> SetFigures:
+def set_figures(logits_NK: Tensor, targets_N: Tensor, labels: Sequence[str], temperature: float = 1.0) -> SetFigures:
     """Compare logits with labels."""
-    count = len(LABELS)
+    count = len(labels)
     confusion_KK = torch.bincount(targets_N * count + logits_NK.argmax(1), minlength=count * count).view(count, count)
     hits, pictures = int(confusion_KK.diagonal().sum()), len(targets_N)
-    classes = {label: _class_figures(confusion_KK, k) for k, label in enumerate(LABELS)}
+    classes = {label: _class_figures(confusion_KK, k) for k, label in enumerate(labels)}
     recalls = [(each.recall, each.pictures) for each in classes.values() if each.recall is not None]
     balanced = sum(recall for recall, _ in recalls) / len(recalls)
     spread = 1.96 * math.sqrt(sum(recall * (1 - recall) / number for recall, number in recalls)) / len(recalls)
@@ -117,12 +116,13 @@ def fit_temperature_over_sets(logits: Mapping[str, Tensor], targets: Mapping[str
 
 def table(figures: Mapping[str, SetFigures]) -> str:
     """Return a Markdown table, shares in percent, with the mean of the sets below."""
-    head = ["set", "pictures", "accuracy", "balanced", *LABELS, "neutral called / true", "ECE"]
+    labels = list(next(iter(figures.values())).classes)
+    shares = [label for label in labels if label == "neutral"]  # what a network says where it sees nothing
+    head = ["set", "pictures", "accuracy", "balanced", *labels, *(f"{each} called / true" for each in shares), "ECE"]
     rows = [head, ["---"] * len(head)]
     for name, each in figures.items():
         low, high = each.accuracy_interval
-        recalls = [each.classes[label].recall for label in LABELS]
-        neutral = each.classes["neutral"]
+        recalls = [each.classes[label].recall for label in labels]
         rows.append(
             [
                 name,
@@ -130,11 +130,11 @@ def table(figures: Mapping[str, SetFigures]) -> str:
                 f"{each.accuracy:.1%} ({low:.1%} to {high:.1%})",
                 f"{each.balanced_accuracy:.1%}",
                 *("" if recall is None else f"{recall:.1%}" for recall in recalls),
-                f"{neutral.called:.1%} / {neutral.true:.1%}",
+                *(f"{each.classes[label].called:.1%} / {each.classes[label].true:.1%}" for label in shares),
                 f"{each.calibration.ece:.1%}",
             ]
         )
     mean = sum(each.balanced_accuracy for each in figures.values()) / len(figures)
     ece = sum(each.calibration.ece for each in figures.values()) / len(figures)
-    rows.append(["mean", "", "", f"{mean:.1%}", *[""] * (len(LABELS) + 1), f"{ece:.1%}"])
+    rows.append(["mean", "", "", f"{mean:.1%}", *[""] * (len(labels) + len(shares)), f"{ece:.1%}"])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -9,32 +9,33 @@ from torch import nn
 
 from app.weights import sha256_of
 from training.deployed import read_payload
-from training.emotion.mixture import Mixture
 from training.emotion.network import MY_MODEL, make_network
-from training.emotion.pictures import Gray
-from training.emotion.sets import ExpressionSet
-from training.emotion.soft_labels import SoftLabels
-from training.emotion.teacher import first_pictures, pretrained_teacher
-from training.emotion.wide_recipe import WideRecipe
+from training.sets.loading import FaceSet
+from training.sets.mixture import Mixture
+from training.sets.pictures import Gray
+from training.sets.recipe import WideRecipe
+from training.sets.soft_labels import SoftLabels
+from training.sets.teacher import first_pictures, pretrained_teacher
 
 
-def start_network(recipe: WideRecipe, pretrained: Path, sets: Sequence[ExpressionSet]) -> nn.Module:
+def start_network(recipe: WideRecipe, pretrained: Path, sets: Sequence[FaceSet], num_classes: int) -> nn.Module:
     """Return the recipe's network with its start weights.
 
     Args:
         recipe: Which network.
         pretrained: My_model's weights, or the layers of `mobilenet-faces.safetensors`.
         sets: Train parts, from which a teacher's norms are measured.
+        num_classes: Number of labels; a head for another number is left out, and starts at random.
 
     Raises:
         RunError: If the file holds another network.
     """
     if recipe.network == MY_MODEL:
-        return make_network(MY_MODEL, recipe.dropout, pretrained)
-    return pretrained_teacher(pretrained, first_pictures(sets, recipe.size_px), recipe.dropout)
+        return make_network(MY_MODEL, recipe.dropout, pretrained, num_classes)
+    return pretrained_teacher(pretrained, first_pictures(sets, recipe.size_px), num_classes, recipe.dropout)
 
 
-def make_mixture(recipe: WideRecipe, sets: Sequence[ExpressionSet], soft: SoftLabels | None, textures: Gray) -> Mixture:
+def make_mixture(recipe: WideRecipe, sets: Sequence[FaceSet], soft: SoftLabels | None, textures: Gray) -> Mixture:
     """Return the recipe's batches from train parts, with a teacher's soft labels if there are any.
 
     Raises:
@@ -44,7 +45,7 @@ def make_mixture(recipe: WideRecipe, sets: Sequence[ExpressionSet], soft: SoftLa
     return Mixture(sets, recipe.batch_size, probabilities, recipe.label_weight, textures)
 
 
-def describe_start(pretrained: Path, soft: SoftLabels | None, sets: Sequence[ExpressionSet]) -> dict[str, Any]:
+def describe_start(pretrained: Path, soft: SoftLabels | None, sets: Sequence[FaceSet]) -> dict[str, Any]:
     """Return what must be equal for a resumed run to reach the same numbers, beside recipe and seed."""
     return {
         "pretrained": sha256_of(read_payload(pretrained)),

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from training.emotion.pictures import Gray
-from training.emotion.sets import ExpressionSet
 from training.errors import RunError
 from training.files import read_json, write_json
+from training.sets.loading import FaceSet
+from training.sets.pictures import Gray
 
 INNER = 0.6
 """Share of the side around the centre that is compared: the face without hair and surroundings."""
@@ -43,9 +43,7 @@ class NearCopy:
         return f"{self.correlation:.3f}: {self.train_set} train {self.train}, {self.val_set} val {self.val}"
 
 
-def near_copies(
-    train: Sequence[ExpressionSet], val: Sequence[ExpressionSet], threshold: float = THRESHOLD
-) -> list[NearCopy]:
+def near_copies(train: Sequence[FaceSet], val: Sequence[FaceSet], threshold: float = THRESHOLD) -> list[NearCopy]:
     """Compare every val picture with every train picture, of all sets, also mirrored.
 
     Args:
@@ -93,7 +91,7 @@ def read_left_out(path: Path) -> set[tuple[str, str]]:
         raise RunError(f"{path} does not hold the pairs that `sets check --out` writes.") from error
 
 
-def without(each: ExpressionSet, left_out: set[tuple[str, str]]) -> ExpressionSet:
+def without(each: FaceSet, left_out: set[tuple[str, str]]) -> FaceSet:
     """Return a train part without some pictures."""
     kept = [at for at, name in enumerate(each.names) if (each.plan.name, name) not in left_out]
     if len(kept) == len(each):
@@ -108,7 +106,7 @@ def without(each: ExpressionSet, left_out: set[tuple[str, str]]) -> ExpressionSe
     )
 
 
-def inner_faces(each: ExpressionSet, mirror: bool = False) -> npt.NDArray[np.float32]:
+def inner_faces(each: FaceSet, mirror: bool = False) -> npt.NDArray[np.float32]:
     """Return each picture's inner face as a vector of mean 0 and length 1, so that products are correlations."""
     vectors_ND = np.stack([_vector(picture, each.plan.zoom, mirror) for picture in each.images_NHW])
     vectors_ND -= vectors_ND.mean(1, keepdims=True)

@@ -85,4 +85,21 @@ WIDE = WideRecipe(
 )
 """My_model from served weights, on labels and a teacher's probabilities."""
 
-WIDE_RECIPES: dict[str, WideRecipe] = {recipe.name: recipe for recipe in (TEACHER, WIDE)}
+GENDER = WideRecipe(
+    name="gender",
+    network="my_model",
+    size_px=48,
+    steps=1800,
+    batch_size=128,
+    learning_rate=8e-4,
+    head_factor=3.0,
+    weight_decay=0.05,
+    dropout=0.2,
+    ema_decay=0.998,
+    warmup_steps=100,
+    early_px=40,
+    early_share=0.5,
+)
+"""My_model with two outputs, from the layers that tell emotions, on labels alone."""
+
+WIDE_RECIPES: dict[str, WideRecipe] = {recipe.name: recipe for recipe in (TEACHER, WIDE, GENDER)}

@@ -15,16 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.emotion.by_set import balanced_accuracy, predict_set
 from training.emotion.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from training.emotion.history import HISTORY
-from training.emotion.mixture import Batch, Mixture
 from training.emotion.predict import forward_logits
-from training.emotion.sets import ExpressionSet
-from training.emotion.wide_recipe import WideRecipe
 from training.errors import RunError
 from training.files import write_payload
 from training.identity import check_identity
+from training.sets.loading import FaceSet
+from training.sets.mixture import Batch, Mixture
+from training.sets.predict import balanced_accuracy, predict_set
+from training.sets.recipe import WideRecipe
 
 NORM_OR_BIAS = 1
 """Number of dimensions of what gets no weight decay."""
@@ -56,7 +56,7 @@ class WideTrainer:
         recipe: WideRecipe,
         network: nn.Module,
         mixture: Mixture,
-        val: Mapping[str, ExpressionSet],
+        val: Mapping[str, FaceSet],
         run_dir: Path,
         about: Mapping[str, Any],
         seed: int = 0,

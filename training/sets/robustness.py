@@ -10,11 +10,11 @@ import numpy as np
 from torch import nn
 
 from app.manifest import INPUT_SIZE_PX
-from training.emotion.by_set import balanced_accuracy, predict_set
-from training.emotion.pictures import Gray
 from training.emotion.robustness import DISTORTIONS, Distortion
-from training.emotion.sets import ExpressionSet
-from training.emotion.wide_augment import frame
+from training.sets.augment import frame
+from training.sets.loading import FaceSet
+from training.sets.pictures import Gray
+from training.sets.predict import balanced_accuracy, predict_set
 
 ROLL_DEG = 30.0
 
@@ -27,7 +27,7 @@ def lean(picture: Gray, generator: np.random.Generator) -> Gray:
 ALL_DISTORTIONS: dict[str, Distortion] = {**DISTORTIONS, "roll of 30 degrees": lean}
 
 
-def distorted(each: ExpressionSet, distort: Distortion) -> ExpressionSet:
+def distorted(each: FaceSet, distort: Distortion) -> FaceSet:
     """Return a set in its own framing at 48 px, every picture distorted, with the same draws for every network."""
     generator = np.random.default_rng(0)
     framed = (frame(picture, each.plan.zoom, INPUT_SIZE_PX) for picture in each.images_NHW)
@@ -35,7 +35,7 @@ def distorted(each: ExpressionSet, distort: Distortion) -> ExpressionSet:
     return replace(each, images_NHW=images_NHW, plan=replace(each.plan, zoom=1.0))
 
 
-def set_robustness(model: nn.Module, sets: Mapping[str, ExpressionSet], size_px: int) -> dict[str, dict[str, float]]:
+def set_robustness(model: nn.Module, sets: Mapping[str, FaceSet], size_px: int) -> dict[str, dict[str, float]]:
     """Return the balanced accuracy, 0..1, of each set under each distortion, and under none.
 
     Args:
