@@ -43,14 +43,14 @@ def write_emotion_card(name: str, card: ClassifierCard, evaluation: Mapping[str,
         "- FER2013 comes from web search: its labels are noisy, and ages, origins and poses are unevenly represented. "
         "Differences between groups of people were not measured.\n"
         "- Small, turned, covered or badly lit faces are recognised less well.",
-        _data_section(card),
+        data_section(card),
         "## Metrics\n\n" + _emotion_metrics(card, evaluation),
         _classes_section(card.labels, evaluation),
         *_robustness_sections(evaluation),
-        _recipe_section(card),
-        _files_section(card),
+        recipe_section(card),
+        files_section(card),
     ]
-    return _write(sections, weights_dir / f"{name}.md")
+    return write_sections(sections, weights_dir / f"{name}.md")
 
 
 def write_detector_card(name: str, card: DetectorCard, evaluation: Mapping[str, Any], weights_dir: Path) -> Path:
@@ -59,8 +59,8 @@ def write_detector_card(name: str, card: DetectorCard, evaluation: Mapping[str, 
     rows = [
         ("pictures / faces", f"{evaluation['pictures']:,} / {evaluation['faces']:,}"),
         ("input", f"{evaluation['imgsz']} px"),
-        ("AP50", _percent(evaluation["ap50"])),
-        ("AP50-95", _percent(evaluation["ap50_95"])),
+        ("AP50", percent(evaluation["ap50"])),
+        ("AP50-95", percent(evaluation["ap50_95"])),
         ("precision / recall at the best F1", _both(evaluation["precision"], evaluation["recall"])),
         (
             f"precision / recall as served: score {threshold}, NMS {evaluation['iou_threshold']:g}, IoU 0.5",
@@ -80,13 +80,13 @@ def write_detector_card(name: str, card: DetectorCard, evaluation: Mapping[str, 
         "- Faces of few pixels, in profile, covered or in the dark are missed more often; drawings and statues may "
         "be found.\n"
         "- Differences between groups of people were not measured.",
-        _data_section(card),
-        f"## Metrics on the val split\n\n{_table(('figure', 'value'), rows)}\n\n{VAL_CHOSE}",
+        data_section(card),
+        f"## Metrics on the val split\n\n{markdown_table(('figure', 'value'), rows)}\n\n{VAL_CHOSE}",
         *_photos_section(weights_dir),
-        _recipe_section(card),
-        _files_section(card),
+        recipe_section(card),
+        files_section(card),
     ]
-    return _write(sections, weights_dir / f"{name}.md")
+    return write_sections(sections, weights_dir / f"{name}.md")
 
 
 def write_imported_card(name: str, card: DetectorCard, weights_dir: Path) -> Path:
@@ -95,18 +95,18 @@ def write_imported_card(name: str, card: DetectorCard, weights_dir: Path) -> Pat
         f"# Imported face detector\n\nYOLOv8n with {len(card.labels)} class (`{card.labels[0]}`) and "
         f"{card.parameters:,} parameters, letterboxed to {card.input_size_px} pixels. Defaults: score at least "
         f"{card.score_threshold:g}, NMS at IoU {card.iou_threshold:g}. Nothing was measured here.",
-        _data_section(card),
-        _recipe_section(card),
-        _files_section(card),
+        data_section(card),
+        recipe_section(card),
+        files_section(card),
     ]
-    return _write(sections, weights_dir / f"{name}.md")
+    return write_sections(sections, weights_dir / f"{name}.md")
 
 
 def update_files_section(name: str, card: NetworkCard, weights_dir: Path) -> None:
     """Write the last section of an earlier card anew, after a graph was added."""
     path = weights_dir / f"{name}.md"
     earlier = path.read_text().partition(f"\n\n{FILES_HEADING}")[0].rstrip() if path.is_file() else f"# {name}"
-    _write([earlier, _files_section(card)], path)
+    write_sections([earlier, files_section(card)], path)
 
 
 def _photos_section(weights_dir: Path) -> Iterable[str]:
@@ -121,7 +121,7 @@ def _sizes(by_size: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             what = "faces of all sizes" if name == "all" else f"faces {name} px"
             yield (
                 f"AP50 of the served detector, all scores, {what}",
-                f"{_percent(size['ap50'])} ({size['faces']:,} faces)",
+                f"{percent(size['ap50'])} ({size['faces']:,} faces)",
             )
 
 
@@ -129,19 +129,19 @@ def _emotion_metrics(card: ClassifierCard, evaluation: Mapping[str, Any]) -> str
     rows: list[Sequence[str]] = []
     for name, split in evaluation["splits"].items():
         ferplus = split["ferplus_accuracy"]
-        against = "-" if ferplus is None else f"{_percent(ferplus)} ({split['ferplus_pictures']:,} pictures)"
+        against = "-" if ferplus is None else f"{percent(ferplus)} ({split['ferplus_pictures']:,} pictures)"
         before, after = split["uncalibrated"], split["calibrated"]
         low, high = accuracy_interval(split["accuracy"], split["pictures"])
         rows.append(
             (
-                name, f"{split['pictures']:,}", _percent(split["accuracy"]), f"{low * 100:.2f} to {_percent(high)}",
-                _percent(split["macro_f1"]), against,
-                f"{_percent(before['ece'])} -> {_percent(after['ece'])}", f"{after['brier']:.4f}",
+                name, f"{split['pictures']:,}", percent(split["accuracy"]), f"{low * 100:.2f} to {percent(high)}",
+                percent(split["macro_f1"]), against,
+                f"{percent(before['ece'])} -> {percent(after['ece'])}", f"{after['brier']:.4f}",
             )
         )  # fmt: skip
     head = ("split", "pictures", "accuracy", "its 95 % interval", "macro-F1", "accuracy against the FER+ majority",
             "ECE before -> after the temperature", "Brier score")  # fmt: skip
-    return f"{_table(head, rows)}\n\n{_chosen(card.training)}"
+    return f"{markdown_table(head, rows)}\n\n{_chosen(card.training)}"
 
 
 def _chosen(training: Mapping[str, Any]) -> str:
@@ -168,13 +168,15 @@ def _classes_section(labels: Sequence[str], evaluation: Mapping[str, Any]) -> st
     split = evaluation["splits"][name]
     classes = split["per_class"]
     figures = [
-        (label, *(_percent(classes[label][key]) for key in ("precision", "recall", "f1")), classes[label]["pictures"])
+        (label, *(percent(classes[label][key]) for key in ("precision", "recall", "f1")), classes[label]["pictures"])
         for label in labels
     ]
     confusion = [(label, *row) for label, row in zip(labels, split["confusion"], strict=True)]
+    by_class = markdown_table(("emotion", "precision", "recall", "F1", "pictures"), figures)
+    counts = markdown_table(("", *labels), confusion)
     return (
-        f"### By emotion, {name}\n\n{_table(('emotion', 'precision', 'recall', 'F1', 'pictures'), figures)}\n\n"
-        f"Confusion in pictures, true emotion by row, predicted by column:\n\n{_table(('', *labels), confusion)}"
+        f"### By emotion, {name}\n\n{by_class}\n\n"
+        f"Confusion in pictures, true emotion by row, predicted by column:\n\n{counts}"
     )
 
 
@@ -185,19 +187,22 @@ def _robustness_sections(evaluation: Mapping[str, Any]) -> Iterable[str]:
     if names:
         as_they_are = [evaluation["splits"][name]["accuracy"] for name in names]
         distorted = [(what, [robustness[name][what] for name in names]) for what in robustness[names[0]]]
-        rows = [(what, *map(_percent, shares)) for what, shares in [("as they are", as_they_are), *distorted]]
-        yield f"### Robustness: accuracy under distortions\n\n{_table(('pictures', *names), rows)}"
+        rows = [(what, *map(percent, shares)) for what, shares in [("as they are", as_they_are), *distorted]]
+        yield f"### Robustness: accuracy under distortions\n\n{markdown_table(('pictures', *names), rows)}"
 
 
-def _data_section(card: NetworkCard) -> str:
+def data_section(card: NetworkCard) -> str:
+    """List the data sets with their terms."""
     return "## Data and its terms\n\n" + "\n".join(f"- {each}." for each in card.data)
 
 
-def _recipe_section(card: NetworkCard) -> str:
+def recipe_section(card: NetworkCard) -> str:
+    """Show what the training says of itself."""
     return f"## Training\n\n```json\n{json.dumps(card.training, indent=2)}\n```"
 
 
-def _files_section(card: NetworkCard) -> str:
+def files_section(card: NetworkCard) -> str:
+    """List the files with their hashes, and say what the graphs were compared with."""
     artifacts = card.artifacts
     rows: list[Sequence[object]] = [(artifacts.state.file, "tensors, safetensors, float16", artifacts.state.sha256)]
     graphs = (
@@ -210,7 +215,7 @@ def _files_section(card: NetworkCard) -> str:
     named = [(f"`{file}`" if file else "", what, f"`{sha256}`") for file, what, sha256 in rows]
     figures = "".join(_figures(files, what) for files, what in graphs if files is not None)
     return (
-        f"{FILES_HEADING}\n\n{_table(('file', 'what', 'sha256'), named)}{figures}\n\n"
+        f"{FILES_HEADING}\n\n{markdown_table(('file', 'what', 'sha256'), named)}{figures}\n\n"
         f"Licence of the weights: {card.licence}. {LICENCE_NOTE}"
     )
 
@@ -220,19 +225,22 @@ def _figures(files: GraphFiles, what: str) -> str:
     return f"\n\nCompared when it was written, {what}:\n\n```json\n{json.dumps(files.metrics, indent=2)}\n```"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share of 1 in percent, with two digits."""
     return f"{share:.2%}"
 
 
 def _both(first: float, second: float) -> str:
-    return f"{_percent(first)} / {_percent(second)}"
+    return f"{percent(first)} / {percent(second)}"
 
 
-def _write(sections: Sequence[str], path: Path) -> Path:
+def write_sections(sections: Sequence[str], path: Path) -> Path:
+    """Write a card; return its path."""
     write_payload(("\n\n".join(sections) + "\n").encode(), path)
     return path

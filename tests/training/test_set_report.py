@@ -76,7 +76,7 @@ def test_the_table_says_each_set_and_their_mean() -> None:
         "a": set_figures(logits_of([0, 1, 2, 4]), right, LABELS),
         "b": set_figures(logits_of([0, 1, 2, 4]), half, LABELS),
     }
-    lines = table(figures).splitlines()
+    lines = table(figures, ("a", "b")).splitlines()
     assert lines[2].startswith("| a | 4 | 100.0% (")
     assert "| 100.0% | 100.0% | 100.0% | 100.0% |  | 100.0% | 25.0% / 25.0% |" in lines[2]
     assert lines[-1].startswith("| mean |  |  | 75.0% |")

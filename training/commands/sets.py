@@ -9,11 +9,21 @@ import torch
 import typer
 
 from app.runtimes.torch.device import has_native_bf16
+from training.commands.options import WEIGHTS_DIR, WeightsDirOption
+from training.commands.set_export import (
+    EVALUATION,
+    DataOption,
+    LimitOption,
+    SetsOption,
+    ThreadsOption,
+    export,
+    use_threads,
+)
 from training.deployed import to_payload
 from training.errors import DataError
 from training.files import write_json, write_payload
 from training.plots import plot_reliability
-from training.sets.loading import load_parts
+from training.sets.loading import FaceSet, load_parts, load_set
 from training.sets.near_copies import (
     THRESHOLD,
     near_copies,
@@ -23,7 +33,7 @@ from training.sets.near_copies import (
     write_near_copies,
 )
 from training.sets.pictures import read_textures
-from training.sets.plan import DEFAULT_SETS, read_plan
+from training.sets.plan import DEFAULT_SETS, RunPlan, read_plan
 from training.sets.predict import predict_set
 from training.sets.recipe import WIDE_RECIPES
 from training.sets.report import fit_temperature_over_sets, set_figures, table
@@ -40,7 +50,6 @@ from training.sets.train import WideTrainer
 
 CPU = torch.device("cpu")
 SHOWN = 20
-EVALUATION = "evaluation-by-set.json"
 
 
 class RecipeName(StrEnum):
@@ -52,11 +61,6 @@ class RecipeName(StrEnum):
 
 
 app = typer.Typer(no_args_is_help=True, help="Several sets of faces together, described in one JSON file.")
-
-DataOption = Annotated[Path, typer.Option("--data", help="The folder that the sets' paths are relative to.")]
-SetsOption = Annotated[Path, typer.Option("--sets", help="JSON file with the sets; see docs/training-sets.md.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Rehearsal: so many pictures of each set.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Of the CPU; default: all cores.")]
 
 
 @app.command()
@@ -78,7 +82,7 @@ def train(
     limit: LimitOption = None,
 ) -> None:
     """Train on all sets, those without labels where soft labels are given; write the averaged weights in fp16."""
-    _use(threads)
+    use_threads(threads)
     chosen = WIDE_RECIPES[recipe.value]
     if steps is not None:
         chosen = dataclasses.replace(chosen, steps=steps)
@@ -111,7 +115,7 @@ def soft_labels(
 
     How far each is believed about a set is fitted on the set's val part, and for faces without labels on all of them.
     """
-    _use(threads)
+    use_threads(threads)
     teachers = [read_teacher(path, has_native_bf16(CPU)) for path in teacher]
     plan = read_plan(sets)
     mixings = fit_mixings(teachers, load_parts(plan, data, "val", limit))
@@ -136,17 +140,33 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also with the faces blurred, small, badly framed, leaning.")
     ] = False,
+    find_faces: Annotated[
+        bool,
+        typer.Option("--find-faces", help="The pictures hold surroundings: find the face and crop it as the server."),
+    ] = False,
+    weights_dir: WeightsDirOption = WEIGHTS_DIR,
+    final: Annotated[
+        bool, typer.Option("--final", help="Also PrivateTest: once, when nothing is chosen any more.")
+    ] = False,
     threads: ThreadsOption = None,
     limit: LimitOption = None,
 ) -> None:
     """Measure weights on the val part of every set with labels, set by set."""
-    _use(threads)
+    use_threads(threads)
     measured, plan = read_teacher(weights), read_plan(sets)
-    parts = {each.plan.name: each for each in load_parts(plan, data, "val", limit)}
+    if find_faces:
+        parts = _load_found(plan, data, weights_dir, limit)
+    else:
+        parts = {each.plan.name: each for each in load_parts(plan, data, "val", limit)}
     logits = {name: predict_set(measured.network, each, measured.size_px) for name, each in parts.items()}
     targets = {name: each.targets_N for name, each in parts.items()}
     used = temperature or fit_temperature_over_sets(logits, targets)
-    figures = {name: set_figures(logits[name], targets[name], plan.labels, used) for name in parts}
+    for described in plan.labelled if final else ():
+        if described.form == "fer2013":
+            tested = load_set(described, plan, data, "test", limit)
+            logits[f"{described.name} test"] = predict_set(measured.network, tested, measured.size_px)
+            targets[f"{described.name} test"] = tested.targets_N
+    figures = {name: set_figures(logits[name], targets[name], plan.labels, used) for name in logits}
     result = {
         "weights_sha256": measured.sha256,
         "temperature": used,
@@ -158,8 +178,8 @@ def evaluate(
     write_json(result, out / EVALUATION)
     for name, each in figures.items():
         before, after = dataclasses.asdict(each.uncalibrated), dataclasses.asdict(each.calibration)
-        plot_reliability(before, after, out / f"reliability-{name}.png", f"Reliability on {name}, val part")
-    typer.echo(table(figures))
+        plot_reliability(before, after, out / f"reliability-{name.replace(' ', '-')}.png", f"Reliability on {name}")
+    typer.echo(table(figures, tuple(parts)))
     typer.echo(f"Temperature {used:.3f}. Written: {out / EVALUATION}")
 
 
@@ -173,7 +193,7 @@ def check(
     limit: LimitOption = None,
 ) -> None:
     """Count the pictures of every set, and look for near copies between any train part and any val part."""
-    _use(threads)
+    use_threads(threads)
     plan = read_plan(sets)
     train_sets = load_parts(plan, data, "train", limit, all_sets=True)
     val = load_parts(plan, data, "val", limit)
@@ -193,6 +213,15 @@ def check(
     typer.echo(f"{len(pairs)} near copies between train and val." + ("" if out is None else f" Written: {out}"))
 
 
-def _use(threads: int | None) -> None:
-    if threads is not None:
-        torch.set_num_threads(threads)
+def _load_found(plan: RunPlan, data: Path, weights_dir: Path, limit: int | None) -> dict[str, FaceSet]:
+    from training.sets.found import FaceFinder, load_found  # imports ultralytics, which takes seconds
+
+    finder, parts = FaceFinder(weights_dir, plan.attribute), {}
+    for each in plan.labelled:
+        parts[each.name], missed = load_found(each, plan, data, "val", finder, limit)
+        number = len(parts[each.name])
+        typer.echo(f"{each.name}: a face found in {number} of {number + missed} pictures")
+    return parts
+
+
+app.command()(export)

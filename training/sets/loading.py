@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from app.manifest import LABELS
-from training.emotion.data import TRAINING_SPLIT, VALIDATION_SPLIT, load_fer2013
+from training.emotion.data import TEST_SPLIT, TRAINING_SPLIT, VALIDATION_SPLIT, load_fer2013
 from training.emotion.targets import soft_targets
 from training.errors import DataError, RunError
 from training.gender.utkface import utkface_files
@@ -20,10 +20,11 @@ from training.sets.pictures import Gray, read_boxes, read_square
 from training.sets.plan import RunPlan, SetPlan
 
 T = TypeVar("T")
-Part = Literal["train", "val"]
+Part = Literal["train", "val", "test"]
 
 FERPLUS_WEIGHT = 0.35
 UNKNOWN = -1
+FER2013_PARTS: dict[Part, str] = {"train": TRAINING_SPLIT, "val": VALIDATION_SPLIT, "test": TEST_SPLIT}
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class FaceSet:
     def __len__(self) -> int:
         return len(self.images_NHW)
 
+    def spread(self, count: int) -> "FaceSet":
+        """Return at most so many pictures, spread evenly."""
+        at = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        names = tuple(self.names[index] for index in at)
+        return FaceSet(self.plan, self.images_NHW[at], self.targets_N[at], self.labels_NK[at], names)
+
     @property
     def classes(self) -> tuple[int, ...]:
         """The labels that occur, as positions; (-1,) for a set without labels."""
@@ -59,13 +66,13 @@ class FaceSet:
 
 
 def load_set(each: SetPlan, plan: RunPlan, root: Path, part: Part, limit: int | None = None) -> FaceSet:
-    """Read one part of a set; FER2013's val is PublicTest.
+    """Read one part of a set; FER2013's val is PublicTest, its test PrivateTest.
 
     Args:
         each: What to read.
         plan: Whose labels.
         root: The folder of all data.
-        part: `train` or `val`.
+        part: `train`, `val` or `test`, which few sets have.
         limit: For rehearsals: so many pictures, spread over the set.
 
     Raises:
@@ -77,7 +84,7 @@ def load_set(each: SetPlan, plan: RunPlan, root: Path, part: Part, limit: int | 
     if each.form == "boxes":
         found = [(name, face, UNKNOWN) for name, face in read_boxes(folder, part, limit)]
     else:
-        files = _spread(_FILES[each.form](folder / part, plan.labels), limit)
+        files = spread(list_files(each, plan, folder / part), limit)
         found = [(str(file.relative_to(folder / part)), read_square(file), label) for file, label in files]
     if not found:
         named = f" in folders named {', '.join(plan.labels)}" if each.form == "folders" else ""
@@ -97,7 +104,7 @@ def load_parts(
 def _load_fer2013(each: SetPlan, labels: Sequence[str], folder: Path, part: Part, limit: int | None) -> FaceSet:
     if tuple(labels) != LABELS:
         raise RunError(f"Set {each.name}: FER2013 has the labels {', '.join(LABELS)}, in this order.")
-    usage = TRAINING_SPLIT if part == "train" else VALIDATION_SPLIT
+    usage = FER2013_PARTS[part]
     split = load_fer2013(folder, (usage,), limit)[usage]
     names = tuple(f"{usage} {number}" for number in range(len(split)))
     labels_NK = soft_targets(split, FERPLUS_WEIGHT)
@@ -119,7 +126,18 @@ _FILES: dict[str, Callable[[Path, Sequence[str]], list[tuple[Path, int]]]] = {
 }
 
 
-def _spread(files: list[T], limit: int | None) -> list[T]:
+def list_files(each: SetPlan, plan: RunPlan, folder: Path) -> list[tuple[Path, int]]:
+    """Return a part's files, one face each, with the position of their label, or -1.
+
+    Raises:
+        RunError: If the set's form has no such files.
+    """
+    if each.form not in _FILES:
+        raise RunError(f"Set {each.name}: the form {each.form} has no files of one face each.")
+    return _FILES[each.form](folder, plan.labels)
+
+
+def spread(files: list[T], limit: int | None) -> list[T]:
     """Return `limit` of them, spread evenly."""
     if limit is None or limit >= len(files):
         return files

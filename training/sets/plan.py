@@ -13,6 +13,9 @@ from training.errors import RunError
 from training.files import read_json
 
 Form = Literal["fer2013", "folders", "utkface", "boxes", "pictures"]
+KEYS = {"attribute", "labels", "network", "card", "sets", "textures"}
+"""Of the file; `card` names a file beside it."""
+
 DEFAULT_SETS = Path(__file__).parent.parent / "emotion" / "sets.json"
 
 
@@ -31,6 +34,7 @@ class SetPlan:
             surroundings away, below 1 adds a margin.
         trust: Estimated share of right labels, 0..1.
         fill_black: Whether all but the face was painted black, which training then fills.
+        terms: What it is and under which terms it may be used, for the model card.
     """
 
     name: str
@@ -40,6 +44,7 @@ class SetPlan:
     zoom: float = 1.0
     trust: float = 1.0
     fill_black: bool = False
+    terms: str = ""
 
     def __post_init__(self) -> None:
         if self.form not in get_args(Form):
@@ -61,12 +66,16 @@ class RunPlan:
         attribute: What the network says of a face, such as `emotion`.
         labels: Its answers, in the order of the outputs.
         sets: Of faces.
+        network: Its name when it is served, and of its files.
+        text: The model card's first sections, in Markdown.
         textures: Glob pattern of pictures without faces, to fill black with; empty for none.
     """
 
     attribute: str
     labels: tuple[str, ...]
     sets: tuple[SetPlan, ...]
+    network: str = ""
+    text: str = ""
     textures: str = ""
 
     @property
@@ -84,14 +93,16 @@ def read_plan(path: Path = DEFAULT_SETS) -> RunPlan:
     content = read_json(path)
     entries = content.get("sets")
     labels = content.get("labels")
-    if not isinstance(entries, list) or not entries or not set(content) <= {"attribute", "labels", "sets", "textures"}:
-        raise RunError(f'{path} needs "sets", a list of at least one, and may have "attribute", "labels", "textures".')
+    if not isinstance(entries, list) or not entries or not set(content) <= KEYS:
+        raise RunError(f'{path} needs "sets", a list of at least one, and may have {", ".join(sorted(KEYS))}.')
     if labels is None or not isinstance(labels, list) or len(set(map(str, labels))) < 2:
         raise RunError(f'{path} needs "labels", a list of at least two different ones.')
     plan = RunPlan(
         attribute=str(content.get("attribute", EMOTION)),
         labels=tuple(map(str, labels)),
         sets=tuple(_read_entry(entry, path) for entry in entries),
+        network=str(content.get("network", "")),
+        text=_read_text(path.parent / str(content["card"])) if "card" in content else "",
         textures=str(content.get("textures", "")),
     )
     names = [each.name for each in plan.sets]
@@ -109,3 +120,10 @@ def _read_entry(entry: Any, path: Path) -> SetPlan:
         return SetPlan(**entry)
     except TypeError as error:
         raise RunError(f"{path}: set {entry['name']} has a value of the wrong type ({error}).") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise RunError(f"The card's text {path} cannot be read ({error.strerror}).") from error

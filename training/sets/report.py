@@ -114,8 +114,8 @@ def fit_temperature_over_sets(logits: Mapping[str, Tensor], targets: Mapping[str
     return math.exp(float(minimize_scalar(loss, bounds=(math.log(0.1), math.log(10.0)), method="bounded").x))
 
 
-def table(figures: Mapping[str, SetFigures]) -> str:
-    """Return a Markdown table, shares in percent, with the mean of the sets below."""
+def table(figures: Mapping[str, SetFigures], averaged: Sequence[str]) -> str:
+    """Return a Markdown table, shares in percent, with the mean of the named sets below."""
     labels = list(next(iter(figures.values())).classes)
     shares = [label for label in labels if label == "neutral"]  # what a network says where it sees nothing
     head = ["set", "pictures", "accuracy", "balanced", *labels, *(f"{each} called / true" for each in shares), "ECE"]
@@ -134,7 +134,7 @@ def table(figures: Mapping[str, SetFigures]) -> str:
                 f"{each.calibration.ece:.1%}",
             ]
         )
-    mean = sum(each.balanced_accuracy for each in figures.values()) / len(figures)
-    ece = sum(each.calibration.ece for each in figures.values()) / len(figures)
+    mean = sum(figures[name].balanced_accuracy for name in averaged) / len(averaged)
+    ece = sum(figures[name].calibration.ece for name in averaged) / len(averaged)
     rows.append(["mean", "", "", f"{mean:.1%}", *[""] * (len(labels) + len(shares)), f"{ece:.1%}"])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

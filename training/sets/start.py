@@ -50,6 +50,6 @@ def describe_start(pretrained: Path, soft: SoftLabels | None, sets: Sequence[Fac
     return {
         "pretrained": sha256_of(read_payload(pretrained)),
         "soft_labels": None if soft is None else soft.sha256,
-        "sets": [asdict(each.plan) for each in sets],
+        "sets": [{name: value for name, value in asdict(each.plan).items() if name != "terms"} for each in sets],
         "data": [each.digest for each in sets],
     }

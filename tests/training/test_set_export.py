@@ -1,0 +1,74 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.manifest import ClassifierCard, CropRule
+from app.runtimes.torch.my_model import MyModel
+from tests.training.commands import assert_one_error_line, run, succeed
+from tests.training.test_sets import noise, save
+from training.deployed import to_payload
+from training.manifest_entry import read_entry
+from training.sets.plan import read_plan
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def gender(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny UTKFace, its description, and a run of one step, measured."""
+    folder = tmp_path_factory.mktemp("gender")
+    for part in ("train", "val"):
+        for number in range(8):
+            save(folder / "utkface" / part / f"{20 + number}_{number % 2}_0_{number}.png", noise(number))
+    described = {
+        "attribute": "gender", "labels": ["female", "male"], "network": "mine", "card": "card.md",
+        "sets": [{"name": "utk", "form": "utkface", "path": "utkface", "share": 1, "terms": "UTKFace: for research"}],
+    }  # fmt: skip
+    (folder / "sets.json").write_text(json.dumps(described))
+    (folder / "card.md").write_text("# Mine\n\n## Limits\n\n- Made of noise.\n")
+    torch.manual_seed(0)
+    (folder / "start.safetensors").write_bytes(to_payload(MyModel().state_dict()))
+    data = ("--data", folder, "--sets", folder / "sets.json", "--threads", 1)
+    start = ("--recipe", "gender", "--pretrained", folder / "start.safetensors", "--steps", 1)
+    succeed("sets", "train", *data, "--run", folder / "run", *start)
+    succeed("sets", "evaluate", *data, "--weights", folder / "run" / "my_model.safetensors", "--out", folder / "run")
+    return folder
+
+
+def test_a_run_becomes_a_served_network_with_its_card(gender: Path, tmp_path: Path) -> None:
+    data = ("--data", gender, "--sets", gender / "sets.json")
+    rule = ("--margin", 0.1, "--shift-y", 0)
+    succeed("sets", "export", *data, "--run", gender / "run", "--weights-dir", tmp_path, *rule)
+    name, card = read_entry(tmp_path, ClassifierCard, "gender")
+    assert (name, card.labels, card.crop) == ("mine", ("female", "male"), CropRule(margin=0.1, shift_y=0))
+    assert card.data == ("UTKFace: for research",)
+    assert card.training["step"] == 1
+    assert card.training["shares"] == {"utk": 1}
+    assert set(card.metrics) == {"utk"}
+    assert card.parameters == sum(value.numel() for value in MyModel(2).parameters())
+    text = (tmp_path / "mine.md").read_text()
+    assert text.startswith("# Mine\n\n## Limits\n\n- Made of noise.\n\n## What it is")
+    assert "### By label, utk" in text
+    assert card.artifacts.openvino is not None
+
+
+def test_figures_of_other_weights_are_not_exported(
+    gender: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "run"
+    other.mkdir()
+    (other / "my_model.safetensors").write_bytes(to_payload(MyModel(2).state_dict()))
+    (other / "evaluation-by-set.json").write_bytes((gender / "run" / "evaluation-by-set.json").read_bytes())
+    data = ("--data", gender, "--sets", gender / "sets.json", "--weights-dir", tmp_path)
+    assert run("sets", "export", *data, "--run", other) == 1
+    assert_one_error_line(capsys, "does not hold the figures of")
+
+
+def test_both_descriptions_name_a_network_and_the_terms_of_every_set() -> None:
+    for attribute, network in (("emotion", "my_model"), ("gender", "my_model-gender")):
+        plan = read_plan(Path("training") / attribute / "sets.json")
+        assert (plan.attribute, plan.network) == (attribute, network)
+        assert plan.text.startswith("# My_model")
+        assert all(each.terms for each in plan.sets)

@@ -1,0 +1,94 @@
+"""The model card of a network that was trained on several sets."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.manifest import ClassifierCard
+from training.model_card import data_section, files_section, markdown_table, percent, recipe_section, write_sections
+
+
+def write_set_card(
+    name: str, card: ClassifierCard, text: str, evaluation: Mapping[str, Any], weights_dir: Path
+) -> Path:
+    """Write `<name>.md` beside the weights; return its path.
+
+    Args:
+        name: Of the network.
+        card: Its entry.
+        text: What the card begins with: title, intended use, limits.
+        evaluation: evaluation-by-set.json of the same weights.
+        weights_dir: Where to write.
+    """
+    about = (
+        f"A residual CNN with squeeze-and-excitation and {card.parameters:,} parameters. It sees a gray face of "
+        f"{card.input_size_px}x{card.input_size_px} pixels, a square of {1 + card.crop.margin:g} times the longer side "
+        f"of the detector's box, shifted by {card.crop.shift_y:g} of its side (positive: down), and answers with a "
+        f"probability for each of: {', '.join(card.labels)}. Logits are divided by the temperature "
+        f"{card.temperature:.4f} before the softmax: one for all sets, fitted on their val parts, each set counting "
+        "alike."
+    )
+    sections = [
+        text,
+        f"## What it is\n\n{about}",
+        data_section(card),
+        f"## Metrics, set by set\n\n{_by_set(evaluation)}\n\nThe val parts chose the recipe and fitted the "
+        "temperature, so that their figures are slightly optimistic; parts named `test` chose nothing. Intervals are "
+        "of 95 %.",
+        *(_classes(set_name, each) for set_name, each in evaluation["sets"].items()),
+        *_robustness(evaluation["robustness"]),
+        recipe_section(card),
+        files_section(card),
+    ]
+    return write_sections(sections, weights_dir / f"{name}.md")
+
+
+def _by_set(evaluation: Mapping[str, Any]) -> str:
+    head = ("set", "pictures", "accuracy", "its interval", "balanced", "its interval", "ECE before -> after")
+    rows = [
+        (
+            name,
+            f"{each['pictures']:,}",
+            percent(each["accuracy"]),
+            _interval(each["accuracy_interval"]),
+            percent(each["balanced_accuracy"]),
+            _interval(each["balanced_interval"]),
+            f"{percent(each['uncalibrated']['ece'])} -> {percent(each['calibration']['ece'])}",
+        )
+        for name, each in evaluation["sets"].items()
+    ]
+    return markdown_table(head, rows)
+
+
+def _classes(name: str, figures: Mapping[str, Any]) -> str:
+    """Show each label's figures: what it is worth when it is said, and how often it is said."""
+    head = ("label", "recall", "its interval", "precision", "called", "true", "pictures")
+    rows = [
+        (
+            label,
+            _share(each["recall"]),
+            "-" if each["recall_interval"] is None else _interval(each["recall_interval"]),
+            _share(each["precision"]),
+            percent(each["called"]),
+            percent(each["true"]),
+            f"{each['pictures']:,}",
+        )
+        for label, each in figures["classes"].items()
+    ]
+    return f"### By label, {name}\n\n{markdown_table(head, rows)}"
+
+
+def _robustness(robustness: Mapping[str, Mapping[str, float]]) -> Iterable[str]:
+    if robustness:
+        kinds = list(next(iter(robustness.values())))
+        rows = [(kind, *(percent(each[kind]) for each in robustness.values())) for kind in kinds]
+        table = markdown_table(("faces distorted by", *robustness), rows)
+        yield f"### Robustness: balanced accuracy under distortions\n\n{table}"
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else percent(share)
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0] * 100:.1f} to {interval[1] * 100:.1f}%"
