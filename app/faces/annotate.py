@@ -1,8 +1,11 @@
 """Draws boxes and labels on a picture."""
 
+import io
+
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from app.errors import PayloadTooLarge
 from app.faces.types import Face, ImageFaces
 from app.manifest import EMOTION
 from app.pictures.types import Image
@@ -16,6 +19,9 @@ COLOURS: dict[str, str] = {
 }
 """Bright on any picture, each readable under dark letters; the page uses the same."""
 INK = "#12191b"
+
+JPEG_QUALITY, JPEG_MAX_SIDE_PX = 85, 65_500
+"""The largest side is libjpeg's."""
 
 
 def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
@@ -33,6 +39,19 @@ def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
     for face in reversed(found.faces):
         _draw_face(draw, face, picture.size)
     return picture
+
+
+def draw_jpeg(image: Image, found: ImageFaces) -> bytes:
+    """Draw as `annotate_image`, and return the picture as a JPEG file.
+
+    Raises:
+        PayloadTooLarge: If a side is longer than a JPEG's may be.
+    """
+    if max(image.shape) > JPEG_MAX_SIDE_PX:
+        raise PayloadTooLarge(f"Annotated pictures are JPEGs, of at most {JPEG_MAX_SIDE_PX:,} pixels per side.")
+    buffer = io.BytesIO()
+    annotate_image(image, found).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
 
 
 def _draw_face(draw: ImageDraw.ImageDraw, face: Face, size: tuple[int, int]) -> None:

@@ -173,6 +173,14 @@ class Hold:
         if amount:  # Nothing more is always within a share.
             self.amount += self._budget.take(self._client, amount).amount
 
+    def adjust(self, amount: int) -> None:
+        """Take more or give some back, so that this much is held; raises as `Budget.take`."""
+        if amount >= self.amount:
+            self.add(amount - self.amount)
+            return
+        surplus, self.amount = self.amount - amount, amount
+        self._budget.give(self._client, surplus)
+
     def count_while_alive(self, thing: object, amount: int) -> None:
         """Pass some on to a thing: it counts for exactly as long as that is in memory, whoever keeps it there.
 

@@ -85,6 +85,10 @@ class Decoder:
 
         return await self._admitted(decode, client, deadline)
 
+    async def run(self, work: Callable[[], Result], client: str = LOCAL) -> Result:
+        """Run what else takes long for a picture that is held already, such as drawing, in the client's turn."""
+        return await self._on_a_thread(lambda _: work(), self._admission.pixels.empty(client), client)
+
     def stop(self) -> None:
         """Abandon what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
         self._stopped = True

@@ -33,6 +33,7 @@ class Engine:
 
     Attributes:
         admission: Who gets how much of what is limited here and around it.
+        draw: Runs what draws on a picture, in a decoding thread and in the client's turn.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Engine:
             pixels=max(limits.max_pixels_held, limits.max_pixels),
         )
         self._decoder = Decoder(limits.decode_threads, limits.max_pixels, self.admission)
+        self.draw = self._decoder.run
         self._batcher: MicroBatcher[Job, Result] | None = None
         self._draining = False
 
     async def start(self) -> None:
-        """Load both networks and run them once; only then is the engine ready. No effect if already started.
+        """Load both networks and run them once; then the engine is ready. No effect if already started.
 
         Raises:
             MienError: If the device or the weights cannot be used.
@@ -97,12 +99,12 @@ class Engine:
 
     @property
     def in_flight(self) -> int:
-        """Pictures in progress now."""
+        """Pictures in progress."""
         return self.admission.pictures_in_work
 
     @property
     def pixels_held(self) -> int:
-        """Pixels of all decoded pictures now in memory; one that is being decoded counts for what that takes."""
+        """Pixels of the pictures in memory; one that is being decoded counts for what that takes."""
         return self.admission.pixels.held
 
     @property
@@ -169,8 +171,7 @@ class Engine:
         """
         async with self._place(deadline, client) as until:
             picture, _ = await self._decode(payload, until, client)
-            [answers] = await self._classify([picture.image], [None])
-        return answers
+            return (await self._classify([picture.image], [None]))[0]
 
     async def _search(
         self, payload: bytes, options: DetectOptions, until: float, client: str
@@ -240,8 +241,7 @@ class Engine:
         """Decode a picture, and return how many seconds that took."""
         started = time.perf_counter()
         picture = await self._decoder.decode(payload, until, long_side_px, client)
-        decode_s = time.perf_counter() - started
-        self._observer.decoded(decode_s)
+        self._observer.decoded(decode_s := time.perf_counter() - started)
         return picture, decode_s
 
     async def _submit(self, job: Job) -> Result:

@@ -102,3 +102,22 @@ class FrameRate:
             return False
         self._tokens -= 1
         return True
+
+
+class Pace:
+    """Says how long to wait before the next item is taken, so that no more than so many are a second.
+
+    Args:
+        per_second: Items a second in the long run; above 0.
+        burst: So many may come at once.
+    """
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._step_s, self._ahead_s = 1 / per_second, (burst - 1) / per_second
+        self._due_s = float("-inf")
+
+    def wait_s(self, at_s: float) -> float:
+        """Return how long an item that comes now has to wait; it counts, and the next one comes after that."""
+        wait_s = max(0.0, self._due_s - self._ahead_s - at_s)
+        self._due_s = max(self._due_s, at_s) + self._step_s
+        return wait_s

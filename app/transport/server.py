@@ -20,8 +20,9 @@ from app.api.stream.session import SEND_TIMEOUT_S
 from app.api.stream.sessions import Streams
 from app.config import Settings
 from app.serving.engine import Engine
+from app.transport.frame_counts import FrameCounts
 from app.transport.http import ImpatientProtocol
-from app.transport.websocket import ImpatientWebSocketProtocol
+from app.transport.websocket import MAX_FRAMES_PER_S, ImpatientWebSocketProtocol
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that ask to stop: Ctrl-C, a supervisor, a terminal that was closed."""
@@ -151,6 +152,13 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
     protocol: Any = functools.partial(
         ImpatientProtocol, header_timeout_s=settings.header_timeout_s, answer_timeout_s=SEND_TIMEOUT_S
     )
+    usual_frames_per_s = settings.stream_max_sessions * settings.stream_max_frames_per_second
+    stream_protocol: Any = functools.partial(
+        ImpatientWebSocketProtocol,
+        body_bytes=engine.admission.body_bytes,
+        message_timeout_s=settings.upload_timeout_s,
+        frame_counts=FrameCounts(max(MAX_FRAMES_PER_S, 2 * usual_frames_per_s)),
+    )
     config = uvicorn.Config(
         api,
         host=settings.host,
@@ -161,7 +169,7 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
         server_header=False,
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
-        ws=ImpatientWebSocketProtocol,
+        ws=stream_protocol,
         ws_max_size=2 * settings.stream_max_frame_bytes,  # a slightly too large frame is answered; a far larger one cut
         ws_ping_interval=settings.stream_ping_s,
         ws_ping_timeout=settings.stream_ping_s,

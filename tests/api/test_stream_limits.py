@@ -7,6 +7,7 @@ import time
 import pytest
 from uvicorn.protocols.utils import ClientDisconnected
 
+from app.api.stream.intake import TEXTS_AT_ONCE, TEXTS_PER_S
 from tests.api.streams import URL, GatedPipeline, closing, let_it_read, open_streams, picture, serve
 
 
@@ -243,3 +244,80 @@ def test_a_client_who_leaves_while_the_stream_opens_is_no_error(gated, caplog, s
     assert len(told) == sent
     assert "unexpected" not in caplog.text
     assert open_streams(client) == 0
+
+
+def test_many_settings_are_read_at_a_bounded_pace():
+    with serve() as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        began = time.monotonic()
+        for _ in range(TEXTS_AT_ONCE + 5):
+            session.send_text(json.dumps({"type": "session.update", "max_faces": 1}))
+        for _ in range(TEXTS_AT_ONCE + 5):
+            assert session.receive_json()["type"] == "session.updated"
+        assert time.monotonic() - began >= 4 / TEXTS_PER_S
+
+
+def test_frames_count_as_bytes_held_until_they_are_answered(gated):
+    client, pipeline = gated
+    budget, frame = client.app.state.services.engine.admission.body_bytes, picture()
+    with client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_bytes(frame)
+        assert pipeline.entered.acquire(timeout=30)
+        session.send_bytes(frame)
+        let_it_read(client)
+        assert budget.held == 2 * len(frame)
+        pipeline.gate.release(2)
+        session.receive_json(), session.receive_json()
+    assert budget.held == 0
+
+
+def test_a_frame_for_which_there_is_no_memory_is_told_so_and_costs_only_itself(gated):
+    client, pipeline = gated
+    budget = client.app.state.services.engine.admission.body_bytes
+    with client.websocket_connect(URL) as session:
+        session.receive_json()
+        with budget.take("another", budget.capacity - len(picture()) + 1):
+            session.send_bytes(picture())
+            assert session.receive_json()["code"] == "overloaded"
+        pipeline.gate.release()
+        session.send_bytes(picture())
+        assert session.receive_json()["type"] == "frame.result"
+
+
+def test_an_annotated_frame_counts_until_its_client_has_taken_it():
+    sent, taken, told = asyncio.Event(), asyncio.Event(), []
+    with serve() as client:
+        budget = client.app.state.services.engine.admission.body_bytes
+        asked = [
+            {"type": "websocket.connect"},
+            {"type": "websocket.receive", "text": '{"type": "session.update", "annotate": true}'},
+            {"type": "websocket.receive", "bytes": picture()},
+        ]
+        scope = {
+            "type": "websocket", "path": URL, "raw_path": URL.encode(), "query_string": b"", "headers": [], "state": {},
+            "subprotocols": [], "scheme": "ws", "server": ("a", 80), "client": ("b", 1), "extensions": {},
+        }  # fmt: skip
+
+        async def receive():
+            return asked.pop(0) if asked else await asyncio.Future()
+
+        async def send(message):
+            told.append(message)
+            if message.get("bytes") is not None:
+                sent.set()
+                await taken.wait()
+
+        async def stream_until_unread():
+            stream = asyncio.create_task(client.app(scope, receive, send))
+            await sent.wait()
+            unread = budget.held, len(told[-1]["bytes"]), len(picture())
+            taken.set()
+            stream.cancel()
+            await asyncio.gather(stream, return_exceptions=True)
+            return unread
+
+        held, jpeg_bytes, frame_bytes = client.portal.call(stream_until_unread)
+        assert held == jpeg_bytes + frame_bytes
+        del told[:]
+        assert budget.held == 0

@@ -23,6 +23,7 @@ class ThreadServer:
 
     Attributes:
         server: The last one that was started.
+        engine: Its engine.
         thread: What runs it.
         address: Where it is, since the first start.
     """
@@ -39,8 +40,8 @@ class ThreadServer:
         self.stop()
 
     def start(self) -> None:
-        engine = Engine(self._make_pipeline, EngineLimits())
-        self.server = make_server(self._settings, create_app(self._settings, engine), engine)
+        self.engine = Engine(self._make_pipeline, EngineLimits())
+        self.server = make_server(self._settings, create_app(self._settings, self.engine), self.engine)
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         patience = time.monotonic() + START_S

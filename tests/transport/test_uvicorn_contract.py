@@ -48,13 +48,17 @@ CYCLE = {
 PARSER = ("feed_data", "get_http_version", "get_method", "set_dangerous_leniencies", "should_upgrade")
 
 WEBSOCKET_METHODS = {
-    "data_received": "data", "handle_events": "", "shutdown": "", "on_task_complete": "task",
+    "connection_lost": "exc", "data_received": "data", "handle_cont": "event", "send_receive_event_to_app": "",
+    "receive": "", "send": "message", "shutdown": "", "on_task_complete": "task",
 }  # fmt: skip
 WEBSOCKET_ATTRIBUTES = {
-    "close_sent", "conn", "frames", "handshake_complete", "handshake_initiated", "loop", "queue", "transport",
+    "close_sent", "conn", "curr_msg_data_type", "frames", "handshake_complete", "handshake_initiated", "loop", "queue",
+    "read_paused", "transport", "writable",
 }  # fmt: skip
+WEBSOCKET_ATTRIBUTES_LATER = {"scope"}
+"""Those that it has once the request is read."""
 CONNECTION = {"data_to_send": "", "fail": "code reason"}
-CONNECTION_ATTRIBUTES = ("events", "reader")
+CONNECTION_ATTRIBUTES = ("reader",)
 
 SERVER_METHODS = {"handle_exit": "sig frame", "on_tick": "counter", "shutdown": "sockets", "capture_signals": ""}
 SERVER_ATTRIBUTES = {"config", "force_exit", "lifespan", "server_state", "should_exit", "started"}
@@ -198,7 +202,7 @@ def shared_with_base(cls):
     ("cls", "methods", "attributes"),
     [
         (ImpatientProtocol, HTTP_METHODS, HTTP_ATTRIBUTES),
-        (ImpatientWebSocketProtocol, WEBSOCKET_METHODS, WEBSOCKET_ATTRIBUTES),
+        (ImpatientWebSocketProtocol, WEBSOCKET_METHODS, WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER),
         (DrainingServer, SERVER_METHODS, SERVER_ATTRIBUTES),
     ],
 )

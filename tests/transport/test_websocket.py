@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from app.transport.http import MAX_AHEAD_BYTES
-from app.transport.websocket import MAX_FRAMES_PER_S, POLICY_VIOLATION
+from app.transport.websocket import (
+    INVALID_DATA,
+    MAX_CONTROL_PER_S,
+    MAX_FRAMES_PER_S,
+    MESSAGE_TOO_BIG,
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    UNCOUNTED_BYTES,
+)
 from tests.support.pictures import encode
 from tests.support.thread_server import ThreadServer
 from tests.transport.support import CONTINUATION, MASK, OPENING, PING, PONG, UPGRADE, connected, rest_of
@@ -36,22 +44,133 @@ def test_a_flood_of_frames_ends_its_session_and_holds_up_nobody(server, first, f
         rest_of(connection)  # it ends; whoever goes on sending may see a reset instead of the reason
 
 
-def test_one_frame_too_many_is_told_why(server):
+def read_until(connection, words):
+    received = b""
+    while words not in received:
+        part = connection.recv(65536)
+        assert part, received
+        received += part
+
+
+def close_of(connection):
+    """Return the code and the words of the close frame at the end of what comes."""
+    rest = rest_of(connection)
+    start = rest.rindex(b"\x88")
+    return int.from_bytes(rest[start + 2 : start + 4], "big"), rest[start + 4 :].decode()
+
+
+@contextlib.contextmanager
+def streaming(server):
     with connected(server, UPGRADE + b"\r\n") as connection:
-        assert b" 101 " in connection.recv(65536)
-        connection.sendall(PONG * (MAX_FRAMES_PER_S + 1))
-        assert POLICY_VIOLATION.to_bytes(2, "big") + b"More than 1,000 frames in a second." in rest_of(connection)
+        read_until(connection, b"session.created")
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (PONG * (MAX_CONTROL_PER_S + 1), f"More than {MAX_CONTROL_PER_S} pings and pongs in a second."),
+        (OPENING + CONTINUATION * MAX_FRAMES_PER_S, "More than 1,000 frames in a second."),
+    ],
+    ids=["pongs", "fragments"],
+)
+def test_one_frame_too_many_is_told_why(server, sent, reason):
+    with streaming(server) as connection:
+        connection.sendall(sent)
+        assert close_of(connection) == (POLICY_VIOLATION, reason)
+
+
+def test_frames_are_counted_over_all_streams_of_a_client():
+    """So few and slow streams are allowed here that a client has 1,000 frames in all."""
+    with (
+        ThreadServer(stream_max_sessions=2, stream_max_frames_per_second=1) as server,
+        streaming(server) as first,
+        streaming(server) as second,
+    ):
+        first.sendall(OPENING + CONTINUATION * (MAX_FRAMES_PER_S - 100))
+        second.sendall(OPENING + CONTINUATION * (MAX_FRAMES_PER_S - 100))
+        assert "over all your streams" in close_of(second)[1]
 
 
 def test_as_many_frames_as_are_allowed_are_heard(server):
-    with connected(server, UPGRADE + b"\r\n") as connection:
-        assert b" 101 " in connection.recv(65536)
+    with streaming(server) as connection:
         for _ in range(3):
-            connection.sendall(PONG * (MAX_FRAMES_PER_S // 4))
+            connection.sendall(PONG * (MAX_CONTROL_PER_S // 4))
         connection.sendall(b"\x81\x82" + MASK + b"{}")  # no message that it knows: it says so, and goes on
-        answer = b""
-        while b"session.error" not in answer:
-            answer += connection.recv(65536)
+        read_until(connection, b"session.error")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [(b"\xff\xfe", INVALID_DATA), (b"a" * 70_000, MESSAGE_TOO_BIG)], ids=["not UTF-8", "too long"]
+)
+def test_text_that_is_none_ends_the_session_without_a_traceback(server, caplog, text, code):
+    length = bytes([0x80 | len(text)]) if len(text) < 126 else b"\xff" + len(text).to_bytes(8, "big")
+    with streaming(server) as connection:
+        connection.sendall(b"\x81" + length + MASK + text)
+        assert close_of(connection)[0] == code
+    assert "Traceback" not in caplog.text
+    assert "UTF-8 sequence" not in caplog.text
+
+
+def unfinished(size, announced):
+    return b"\x82\xff" + announced.to_bytes(8, "big") + MASK + bytes(size)
+
+
+def wait_until(what, patience_s=30):
+    patience = time.monotonic() + patience_s
+    while not what():
+        assert time.monotonic() < patience
+        time.sleep(0.02)
+
+
+def test_an_unfinished_message_counts_as_bytes_held_until_its_client_leaves(server):
+    budget = server.engine.admission.body_bytes
+    with streaming(server) as connection:
+        connection.sendall(unfinished(1_000_000, 2_000_000))
+        wait_until(lambda: budget.held >= 1_000_000)
+        connection.sendall(bytes(500_000))
+        wait_until(lambda: budget.held >= 1_500_000)
+    wait_until(lambda: budget.held == 0)
+
+
+def test_a_message_that_was_answered_counts_no_more(server):
+    budget = server.engine.admission.body_bytes
+    frame = encode(np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8), "PNG")
+    assert len(frame) > UNCOUNTED_BYTES
+    with streaming(server) as connection:
+        connection.sendall(unfinished(0, len(frame)) + frame)
+        read_until(connection, b"frame.result")
+        wait_until(lambda: budget.held == 0)
+
+
+def test_unfinished_messages_beyond_the_share_end_their_session_and_leave_room_for_others():
+    with ThreadServer(max_body_bytes_held=4_000_000, max_request_bytes=3_000_000) as server:
+        budget = server.engine.admission.body_bytes
+        with streaming(server) as first, streaming(server) as second:
+            first.sendall(unfinished(2_500_000, 5_000_000))
+            wait_until(lambda: budget.held >= 2_500_000)
+            second.sendall(unfinished(2_500_000, 5_000_000))
+            assert close_of(second)[0] == TRY_AGAIN_LATER
+            assert budget.held <= budget.capacity * 7 / 8
+
+
+def test_a_message_that_never_ends_ends_its_session():
+    with ThreadServer(upload_timeout_s=0.5) as server, streaming(server) as connection:
+        connection.sendall(unfinished(100, 200))
+        assert close_of(connection) == (POLICY_VIOLATION, "A message was not complete after 0.5 s.")
+
+
+def test_fragments_are_joined_whatever_comes_between(server):
+    frame = encode(np.zeros((40, 40, 3), np.uint8), "PNG")
+    parts = [frame[start : start + 10] for start in range(0, len(frame), 10)]
+    sent = b"\x02" + bytes([0x80 | len(parts[0])]) + MASK + parts[0] + PING
+    for part in parts[1:]:
+        sent += b"\x00" + bytes([0x80 | len(part)]) + MASK + part
+    with streaming(server) as connection:
+        for start in range(0, len(sent), 7):
+            connection.sendall(sent[start : start + 7])
+        connection.sendall(CONTINUATION.replace(b"\x00\x80", b"\x80\x80", 1))
+        read_until(connection, b"frame.result")
 
 
 @pytest.mark.parametrize(
@@ -95,14 +214,6 @@ def test_frames_before_the_answer_to_the_handshake_end_the_connection(server, ca
         rest_of(connection)
     assert httpx.get(f"{server.address}/livez").status_code == 200
     assert "Fatal error" not in caplog.text
-
-
-def read_until(connection, words):
-    received = b""
-    while words not in received:
-        part = connection.recv(65536)
-        assert part, received
-        received += part
 
 
 def test_what_comes_after_the_close_is_not_kept():

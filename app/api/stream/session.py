@@ -1,44 +1,38 @@
 """WS /detect/stream: frames in, faces out; docs/api.md describes the protocol."""
 
 import asyncio
-import io
 import logging
 import uuid
 from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
 from app.api.deps import Services, ServicesDep
 from app.api.guards.client import client_of
+from app.api.stream.intake import Intake
 from app.api.stream.messages import (
     FrameDropped,
     FrameError,
-    FrameResult,
     SessionCreated,
-    SessionError,
     SessionLimits,
-    SessionUpdated,
-    StreamSettings,
     frame_result,
-    parse_update,
     problem_fields,
 )
 from app.api.stream.sessions import GOING_AWAY, Ending
 from app.api.wire.problems import log_failure
 from app.api.wire.schemas import model_names
-from app.errors import InvalidRequest, MienError, PayloadTooLarge
-from app.faces.annotate import annotate_image
+from app.errors import MienError
+from app.faces.annotate import draw_jpeg
 from app.faces.types import ImageFaces
 from app.pictures.types import Image
-from app.serving.frames import Dropped, Frame, FrameQueue, FrameRate
+from app.serving.frames import Dropped, Frame, FrameQueue
 from app.tracks.follow import LiveFaces
 
 SEND_TIMEOUT_S = 30.0
 """A client that takes nothing for so long is given up."""
-
-JPEG_QUALITY, JPEG_MAX_SIDE_PX = 85, 65_500
-"""The largest side is libjpeg's."""
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -72,11 +66,8 @@ class StreamSession:
         self.session_id, self.client = uuid.uuid4().hex, client_of(websocket.scope)
         self._websocket, self._engine, self._limits = websocket, services.engine, services.streams.limits
         self._metrics = services.metrics
-        self._can_smooth = self._limits.tracking and self._limits.smoothing_s > 0
-        self._settings = StreamSettings(smoothing=self._can_smooth)
         self._queue: FrameQueue[BaseModel] = FrameQueue()
-        self._rate = FrameRate(self._limits.max_frames_per_second)
-        self._received = 0
+        self._intake = Intake(websocket, services, self._queue)
         self._live: LiveFaces | None = None
         self._reader: asyncio.Task[Ending | None] | None = None
         self._stopping = False
@@ -90,7 +81,7 @@ class StreamSession:
         async with asyncio.TaskGroup() as group:
             await self._send(self._created())
             writer = group.create_task(self._write())
-            self._reader = group.create_task(self._read())
+            self._reader = group.create_task(self._intake.read())
             if self._stopping:
                 self._reader.cancel()
             await asyncio.wait({self._reader})
@@ -116,74 +107,35 @@ class StreamSession:
             idle_timeout_s=self._limits.idle_timeout_s,
         )
         names = model_names(self._engine.manifest)
-        return SessionCreated(session_id=self.session_id, limits=limits, settings=self._settings, model=names)
-
-    async def _read(self) -> Ending | None:
-        """Take messages until there is a reason to end, which is returned; None if the client has left."""
-        loop = asyncio.get_running_loop()
-        patience = loop.time() + self._limits.idle_timeout_s
-        while True:
-            try:
-                async with asyncio.timeout_at(patience):
-                    message = await self._websocket.receive()
-            except TimeoutError:
-                return Ending(1008, f"No frame for {self._limits.idle_timeout_s:g} s.")
-            if message["type"] == "websocket.disconnect":
-                return None
-            payload = message.get("bytes")
-            if payload is None:
-                await self._queue.put(self._take_text(message.get("text") or ""))
-                continue
-            if (ending := await self._take_frame(payload)) is not None:
-                return ending
-            patience = (
-                loop.time() + self._limits.idle_timeout_s
-            )  # only a frame renews it: text would keep a place for ever
-
-    async def _take_frame(self, payload: bytes) -> Ending | None:
-        seq, at_s = self._received, asyncio.get_running_loop().time()
-        self._received += 1
-        if len(payload) > self._limits.max_frame_bytes:
-            message = f"The frame has {len(payload):,} bytes; at most {self._limits.max_frame_bytes:,} are read."
-            await self._queue.put(FrameError(seq=seq, **problem_fields(PayloadTooLarge(message))))
-            return Ending(1009, message)
-        within_rate = self._rate.admits(at_s)
-        await self._queue.put(Frame(seq, payload, at_s) if within_rate else Dropped(seq, "rate"))
-        return None
-
-    def _take_text(self, text: str) -> SessionUpdated | SessionError:
-        try:
-            settings = parse_update(text, self._settings)
-            if self._received:
-                raise InvalidRequest("Settings can be changed only before the first frame; open a new session.")
-            if settings.smoothing and not self._can_smooth:
-                raise InvalidRequest("Smoothing is switched off on this server.")
-        except InvalidRequest as error:
-            return SessionError(**problem_fields(error))
-        self._settings = settings
-        return SessionUpdated(settings=settings)
+        return SessionCreated(session_id=self.session_id, limits=limits, settings=self._intake.settings, model=names)
 
     async def _write(self) -> None:
         """Answer what is waiting, one by one, so that a session never holds more than one place in the engine."""
         while (item := await self._queue.get()) is not None:
             if isinstance(item, Frame):
                 await self._answer(item)
-            elif isinstance(item, Dropped):
+                del item  # its bytes are counted while it is kept
+                continue
+            if isinstance(item, Dropped):
                 self._metrics.stream_frame("dropped")
                 await self._send(FrameDropped(seq=item.seq, reason=item.reason))
             else:
                 await self._send(item)
+            await asyncio.sleep(0)  # many in a row must not hold up others
 
     async def _answer(self, frame: Frame) -> None:
         try:
-            asked = (frame.payload, self._settings.to_options(), self._engine.deadline(), self.client)
+            asked = (frame.payload, self._intake.settings.to_options(), self._engine.deadline(), self.client)
             image = None
-            if self._settings.annotate:
+            if self._intake.settings.annotate:
                 found, image = await self._engine.detect_and_keep(*asked)
             else:
                 found = await self._engine.detect(*asked)
-            result, picture = await asyncio.to_thread(self._finish, frame, found, image)
+            found = await asyncio.to_thread(self._follow, frame, found)
+            drawn = None if image is None else await self._draw(image, found)
             image = None  # the client may take its time to read, and the picture's memory is counted
+            names = model_names(self._engine.manifest)
+            result = frame_result(frame.seq, found, names, annotated=drawn is not None)
         except MienError as error:
             log_failure(error)
             await self._refuse(frame, error)
@@ -194,22 +146,31 @@ class StreamSession:
         else:
             self._metrics.stream_frame("answered")
             await self._send(result)
-            if picture is not None:
-                await self._send(picture)
+            if drawn is not None:
+                await self._send(drawn.jpeg)
 
     async def _refuse(self, frame: Frame, error: MienError) -> None:
         self._metrics.stream_frame("failed")
         self._metrics.rejected(error.code)
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
-    def _finish(self, frame: Frame, found: ImageFaces, image: Image | None) -> tuple[FrameResult, bytes | None]:
-        """Track the faces and draw them; on a thread, since crowds and pictures take milliseconds."""
+    def _follow(self, frame: Frame, found: ImageFaces) -> ImageFaces:
+        """Follow the faces; on a thread, since crowds take milliseconds."""
         if self._live is None:
-            self._live = LiveFaces(self._limits.tracking, self._limits.smoothing_s if self._settings.smoothing else 0.0)
-        found = self._live.follow(found, frame.at_s)
-        picture = None if image is None else _draw(image, found)
-        names = model_names(self._engine.manifest)
-        return frame_result(frame.seq, found, names, annotated=picture is not None), picture
+            smoothing_s = self._limits.smoothing_s if self._intake.settings.smoothing else 0.0
+            self._live = LiveFaces(self._limits.tracking, smoothing_s)
+        return self._live.follow(found, frame.at_s)
+
+    async def _draw(self, image: Image, found: ImageFaces) -> "_Drawn":
+        """Draw the faces on a decoding thread, and count the result until the client has taken it.
+
+        Raises:
+            Overloaded: If there is no memory for it.
+        """
+        drawn = _Drawn(await self._engine.draw(partial(draw_jpeg, image, found), self.client))
+        held = self._engine.admission.body_bytes.take(self.client, len(drawn.jpeg))
+        held.count_while_alive(drawn, held.amount)
+        return drawn
 
     async def _send(self, message: BaseModel | bytes) -> None:
         """Send a message.
@@ -231,9 +192,12 @@ class StreamSession:
                 raise WebSocketDisconnect(1006) from error
 
 
-def _draw(image: Image, found: ImageFaces) -> bytes:
-    if max(image.shape) > JPEG_MAX_SIDE_PX:
-        raise PayloadTooLarge(f"Annotated pictures are JPEGs, of at most {JPEG_MAX_SIDE_PX:,} pixels per side.")
-    buffer = io.BytesIO()
-    annotate_image(image, found).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
+@dataclass(frozen=True)
+class _Drawn:
+    """An annotated picture, whose bytes are counted while it is kept.
+
+    Attributes:
+        jpeg: The file.
+    """
+
+    jpeg: bytes
