@@ -181,4 +181,4 @@ def _watch(engine: Engine, streams: Streams, counted: Metrics) -> None:
     counted.watch("stream_sessions", "Open streams", lambda: streams.open)
     counted.watch("ready", "1 if requests are served", lambda: engine.ready)
     counted.watch("pictures_in_work", "Pictures being decoded, waiting or in the networks", lambda: engine.in_flight)
-    counted.watch("pixels_held", "Pixels of all decoded pictures in memory", lambda: engine.pixels_held)
+    counted.watch("pixels_held", "Pixels of all decoded pictures in memory", lambda: engine.admission.pixels.held)

@@ -88,24 +88,17 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether a request would be served."""
-        batcher = self._batcher
-        return not self._draining and batcher is not None and batcher.started.done() and self.alive
+        return not self._draining and self._batcher is not None and self._batcher.started.done() and self.alive
 
     @property
     def alive(self) -> bool:
         """Whether the inference thread works or has yet to start; a server that is not alive must be restarted."""
-        batcher = self._batcher
-        return batcher is None or (batcher.alive and batcher.running_s < self.limits.stall_after_s)
+        return self._batcher is None or (self._batcher.alive and self._batcher.running_s < self.limits.stall_after_s)
 
     @property
     def in_flight(self) -> int:
         """Pictures in progress."""
         return self.admission.pictures_in_work
-
-    @property
-    def pixels_held(self) -> int:
-        """Pixels of the pictures in memory; one that is being decoded counts for what that takes."""
-        return self.admission.pixels.held
 
     @property
     def manifest(self) -> Manifest:
@@ -126,7 +119,12 @@ class Engine:
         return asyncio.get_running_loop().time() + self.limits.deadline_s
 
     async def detect(
-        self, payload: bytes, options: DetectOptions, deadline: float | None = None, client: str = LOCAL
+        self,
+        payload: bytes,
+        options: DetectOptions,
+        deadline: float | None = None,
+        client: str = LOCAL,
+        look: Callable[[Image], None] | None = None,
     ) -> ImageFaces:
         """Decode a picture, find its faces and classify them.
 
@@ -138,16 +136,17 @@ class Engine:
             options: The caller's choice.
             deadline: In the event loop's time; pictures of one request share one. Default: `deadline()`.
             client: Whose picture it is; clients get fair shares of the work.
+            look: Called on the event loop with the picture that is searched.
 
         Returns:
-            Faces in pixels of the original. `timings_ms` has the stage `detail` if any were cropped at full size.
+            Faces in pixels of the original. `timings_ms` has `detail` if any were cropped at full size.
 
         Raises:
             MienError: BadPayload, UnsupportedMedia, PayloadTooLarge, Overloaded, OutOfMemory, NotReady,
                 DeadlineExceeded or InferenceFailed.
         """
         async with self._place(deadline, client) as until:
-            found, small = await self._search(payload, options, until, client)
+            found, small = await self._search(payload, options, until, client, look or (lambda _: None))
             return await self._sharpen(payload, found, small, until, client) if small else found
 
     async def detect_and_keep(
@@ -174,13 +173,14 @@ class Engine:
             return (await self._classify([picture.image], [None]))[0]
 
     async def _search(
-        self, payload: bytes, options: DetectOptions, until: float, client: str
+        self, payload: bytes, options: DetectOptions, until: float, client: str, look: Callable[[Image], None]
     ) -> tuple[ImageFaces, list[int]]:
         """Find the faces, and return which of them to classify again, from the full-size picture.
 
         Nothing here outlives the call: nobody may hold reduced pixels while waiting for the full-size picture.
         """
         picture, decode_s = await self._decode(payload, until, client, least_long_side_px(self.manifest))
+        look(picture.image)
         found = await self._find(picture, options_in(picture, options), decode_s)
         small = short_of_detail(found, picture, self.manifest.crop_rules)
         return in_original_pixels(found, picture), small

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from app.faces.types import Detection, Face, ImageFaces
+from app.tracks.cuts import CutDetector, Gray
 from app.tracks.smoothing import ProbabilitySmoother
 from app.tracks.tracker import LOST_S, FaceTracker
 
@@ -18,20 +19,30 @@ class LiveFaces:
     def __init__(self, tracking: bool, smoothing_s: float) -> None:
         self._tracker = FaceTracker() if tracking else None
         self._smoother = ProbabilitySmoother(smoothing_s, LOST_S) if tracking and smoothing_s > 0 else None
+        self._cuts = CutDetector()
         self._side_px = 0
 
-    def follow(self, found: ImageFaces, at_s: float) -> ImageFaces:
-        """Take the answer for the next frame.
+    def forget(self) -> None:
+        """Begin anew, as at a cut: all faces that come are new, with ids never used before."""
+        self._cuts = CutDetector()
+        if self._tracker is not None:
+            self._tracker.forget()
+
+    def follow(self, found: ImageFaces, at_s: float, small: Gray | None = None) -> ImageFaces:
+        """Take the answer for the next frame; at a cut all faces are new.
 
         Args:
             found: What was found in the frame alone.
             at_s: When it was taken, in seconds.
+            small: A small gray copy of it, from `app.tracks.cuts.small_gray`; without one no cut is seen.
 
         Returns:
             The same faces in the same order with their ids, and with smoothed probabilities beside the raw ones.
         """
         if self._tracker is None:
             return found
+        if small is not None and self._cuts.is_cut(small, found):
+            self._tracker.forget()
         if self._smoother is not None:
             self._smoother.forget_unseen(at_s)
         ids = self._tracker.track(self._in_pixels_of_the_first(found), at_s)

@@ -36,9 +36,13 @@ class FaceTracker:
     """
 
     def __init__(self) -> None:
-        self._tracks = Tracks.begin(np.zeros(0, np.int64), np.zeros((0, 4)))
+        self.forget()
         self._at_s: float | None = None
         self._given = 0
+
+    def forget(self) -> None:
+        """Take all faces that come for new ones."""
+        self._tracks = Tracks.begin(np.zeros(0, np.int64), np.zeros((0, 4)))
 
     def track(self, detections: Sequence[Detection], at_s: float) -> list[int]:
         """Take the next frame.

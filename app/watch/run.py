@@ -8,6 +8,7 @@ from typing import Protocol
 from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.types import Image
+from app.tracks.cuts import small_gray
 from app.tracks.follow import LiveFaces
 from app.watch.newest import newest_frames
 from app.watch.rows import RowWriter
@@ -62,7 +63,7 @@ def watch(
     with closing(newest_frames(source) if source.live else iter(source)) as frames:
         for frame in frames:
             [found] = detector.detect([frame.image], [options])
-            found = live.follow(found, frame.time_s)
+            found = live.follow(found, frame.time_s, small_gray(frame.image))
             rows.write(progress.frames, frame, found.faces)
             if video is not None:
                 video.write(annotate_image(frame.image, found), frame.time_s)

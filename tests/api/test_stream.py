@@ -204,3 +204,22 @@ def test_an_unexpected_failure_leaks_nothing_and_the_session_lives_on():
             assert (error["seq"], error["status"], error["code"]) == (seq, 500, "internal_error")
             assert session_id in error["detail"]
             assert "wide" not in error["detail"]
+
+
+def test_all_faces_are_new_after_a_reset_and_at_a_cut():
+    grid = np.kron(np.random.default_rng(0).integers(0, 256, (9, 16), dtype=np.uint8), np.ones((8, 8), np.uint8))
+    other = np.rot90(grid, 2)
+    frames = [encode(np.repeat(each[:, :, None], 3, axis=2)) for each in (grid, grid, grid, other, other)]
+    with serve() as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        ids = []
+        for number, frame in enumerate(frames):
+            if number == 2:
+                session.send_json({"type": "session.reset"})
+                assert session.receive_json() == {"type": "session.was_reset"}
+            session.send_bytes(frame)
+            [face] = session.receive_json()["faces"]
+            ids.append(face["track_id"])
+        assert ids == [1, 1, 2, 3, 3]
+        session.send_json({"type": "session.reset", "now": True})
+        assert session.receive_json()["type"] == "session.error"

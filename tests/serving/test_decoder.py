@@ -208,7 +208,7 @@ def test_many_pictures_share_little_memory():
 
     class Watching(FakePipeline):
         def classify(self, images, boxes):
-            most.append(engine.pixels_held)
+            most.append(engine.admission.pixels.held)
             return super().classify(images, boxes)
 
     engine = Engine(Watching, EngineLimits(max_pixels=64 * 48, max_pixels_held=2 * 64 * 48))

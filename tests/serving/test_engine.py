@@ -112,7 +112,7 @@ def test_a_picture_that_is_kept_to_draw_on_is_decoded_once_and_in_full():
         assert len(decoded) == 1
         assert (found.width, found.height) == (image.shape[1], image.shape[0]) == (3840, 64)
         assert found.faces[0].answers == emotion(digest_probabilities(image))
-        assert engine.pixels_held == 3840 * 64
+        assert engine.admission.pixels.held == 3840 * 64
         with pytest.raises((Overloaded, DeadlineExceeded)):
             await engine.detect(payload, DetectOptions(), asyncio.get_running_loop().time() + 0.05)
         del image

@@ -1,6 +1,6 @@
 """Photos that ship inside packages; none is downloaded."""
 
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image as Pillow
@@ -19,7 +19,10 @@ def photo_path(name: str) -> Path:
         "coffee": ("skimage", "data/coffee.png"),
         "rocket": ("skimage", "data/rocket.jpg"),
     }[name]
-    return Path(str(files(package))) / inside
+    spec = find_spec(package)  # importing ultralytics would change Pillow for all tests of the process
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / inside
 
 
 ASTRONAUT_SIDE_PX = 512

@@ -10,9 +10,11 @@ from app.api.guards.client import client_of
 from app.api.stream.messages import (
     FrameError,
     SessionError,
+    SessionReset,
     SessionUpdated,
+    SessionWasReset,
     StreamSettings,
-    parse_update,
+    parse_text,
     problem_fields,
 )
 from app.api.stream.sessions import Ending
@@ -101,9 +103,12 @@ class Intake:
         self._metrics.rejected(error.code)
         await self._queue.put(FrameError(seq=seq, **problem_fields(error)))
 
-    def _take_text(self, text: str) -> SessionUpdated | SessionError:
+    def _take_text(self, text: str) -> SessionUpdated | SessionWasReset | SessionError:
         try:
-            settings = parse_update(text, self.settings)
+            message = parse_text(text)
+            if isinstance(message, SessionReset):
+                return SessionWasReset()
+            settings = self.settings.model_copy(update=message.model_dump(exclude_unset=True, exclude={"type"}))
             if self._received:
                 raise InvalidRequest("Settings can be changed only before the first frame; open a new session.")
             if settings.smoothing and not self.can_smooth:

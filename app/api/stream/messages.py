@@ -1,8 +1,8 @@
 """The messages of WS /detect/stream as pydantic models; docs/api.md describes the protocol."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.api.wire.problems import first_fault
 from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, OptionFields, Share, face_out
@@ -24,6 +24,20 @@ class SessionUpdate(StreamSettings):
     """A client's changes; settings left out stay as they are."""
 
     type: Literal["session.update"]
+
+
+class SessionReset(BaseModel):
+    """A client's word that the next frame has nothing to do with those before, as after a seek in a film."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["session.reset"]
+
+
+class SessionWasReset(BaseModel):
+    """All faces from now on are new."""
+
+    type: Literal["session.was_reset"] = "session.was_reset"
 
 
 class SessionLimits(BaseModel):
@@ -100,21 +114,24 @@ class FrameResult(BaseModel):
     annotated: bool = Field(description="Whether the next message is the annotated picture.")
 
 
-def parse_update(text: str, current: StreamSettings) -> StreamSettings:
+Text = Annotated[SessionUpdate | SessionReset, Field(discriminator="type")]
+_TEXT: TypeAdapter[SessionUpdate | SessionReset] = TypeAdapter(Text)
+
+
+def parse_text(text: str) -> SessionUpdate | SessionReset:
     """Parse a text message from the client.
 
     Raises:
-        InvalidRequest: If it is not a session.update, or a setting is unknown or out of range.
+        InvalidRequest: If it is no message of the client's, or a setting is unknown or out of range.
     """
     if len(text) > MAX_TEXT_CHARACTERS:
         raise InvalidRequest(
             f"A text message has at most {MAX_TEXT_CHARACTERS} characters; frames go as binary messages."
         )
     try:
-        update = SessionUpdate.model_validate_json(text, strict=True)
+        return _TEXT.validate_json(text, strict=True)
     except ValidationError as error:
-        raise first_fault(error, "session.update") from error
-    return current.model_copy(update=update.model_dump(exclude_unset=True, exclude={"type"}))
+        raise first_fault(error, "session.update or session.reset") from error
 
 
 def problem_fields(error: MienError) -> dict[str, str | int]:

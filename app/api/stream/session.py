@@ -18,6 +18,7 @@ from app.api.stream.messages import (
     FrameError,
     SessionCreated,
     SessionLimits,
+    SessionWasReset,
     frame_result,
     problem_fields,
 )
@@ -29,6 +30,7 @@ from app.faces.annotate import draw_jpeg
 from app.faces.types import ImageFaces
 from app.pictures.types import Image
 from app.serving.frames import Dropped, Frame, FrameQueue
+from app.tracks.cuts import Gray, small_gray
 from app.tracks.follow import LiveFaces
 
 SEND_TIMEOUT_S = 30.0
@@ -120,18 +122,22 @@ class StreamSession:
                 self._metrics.stream_frame("dropped")
                 await self._send(FrameDropped(seq=item.seq, reason=item.reason))
             else:
+                if isinstance(item, SessionWasReset) and self._live is not None:
+                    self._live.forget()
                 await self._send(item)
             await asyncio.sleep(0)  # many in a row must not hold up others
 
     async def _answer(self, frame: Frame) -> None:
         try:
             asked = (frame.payload, self._intake.settings.to_options(), self._engine.deadline(), self.client)
-            image = None
+            image: Image | None = None
+            seen: list[Gray] = []
             if self._intake.settings.annotate:
                 found, image = await self._engine.detect_and_keep(*asked)
             else:
-                found = await self._engine.detect(*asked)
-            found = await asyncio.to_thread(self._follow, frame, found)
+                found = await self._engine.detect(*asked, look=lambda searched: seen.append(small_gray(searched)))
+            small = seen[0] if image is None else small_gray(image)
+            found = await asyncio.to_thread(self._follow, frame, found, small)
             drawn = None if image is None else await self._draw(image, found)
             image = None  # the client may take its time to read, and the picture's memory is counted
             names = model_names(self._engine.manifest)
@@ -154,12 +160,12 @@ class StreamSession:
         self._metrics.rejected(error.code)
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
-    def _follow(self, frame: Frame, found: ImageFaces) -> ImageFaces:
+    def _follow(self, frame: Frame, found: ImageFaces, small: Gray) -> ImageFaces:
         """Follow the faces; on a thread, since crowds take milliseconds."""
         if self._live is None:
             smoothing_s = self._limits.smoothing_s if self._intake.settings.smoothing else 0.0
             self._live = LiveFaces(self._limits.tracking, smoothing_s)
-        return self._live.follow(found, frame.at_s)
+        return self._live.follow(found, frame.at_s, small)
 
     async def _draw(self, image: Image, found: ImageFaces) -> "_Drawn":
         """Draw the faces on a decoding thread, and count the result until the client has taken it.
