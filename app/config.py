@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from limits import parse_many
@@ -17,6 +17,9 @@ COMMENT = re.compile(r"(^|\s)#.*")
 
 KEY = re.compile(r"[\x21-\x7e]+")
 """A string that a header can carry (RFC 9110, section 5.5), without spaces."""
+
+HOST = re.compile(r"[0-9A-Za-z._%:-]{1,253}", re.ASCII)
+"""Characters of names and of IP addresses, IPv6 and its zones included."""
 
 OF_COMPOSE = frozenset({"MIEN_PUBLISH", "MIEN_GPU_PUBLISH"})
 """Variables that only docker-compose.yml reads."""
@@ -98,6 +101,20 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="Lines for people, or JSON for machines.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_line_ends(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Strip what files with Windows' line ends leave behind; what is empty then, counts as unset, except a key."""
+        bare = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+        return {name: value for name, value in bare.items() if value != "" or name.startswith("api_keys")}
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if not HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is no address: write a name or an IP address, without a scheme, port or path")
+        return host
 
     @field_validator("rate_limit")
     @classmethod

@@ -4,6 +4,7 @@ MienError
 ├── BadPayload            400  the bytes are not a whole picture
 ├── MalformedRequest      400  this is not HTTP, or no request to open a stream
 ├── Unauthorized          401  no API key, or a wrong one
+├── NotAcceptable         406  the answer cannot be given in the form that is asked for
 ├── UploadTimeout         408  the body did not arrive in time
 ├── PayloadTooLarge       413  too many bytes, pixels or files
 ├── UriTooLong            414  the path and the query are too long
@@ -60,6 +61,14 @@ class Unauthorized(MienError):
     status = 401
     code = "unauthorized"
     title = "An API key is needed"
+
+
+class NotAcceptable(MienError):
+    """The answer cannot be given in any of the media types that the request accepts."""
+
+    status = 406
+    code = "not_acceptable"
+    title = "The answer has no such form"
 
 
 class UploadTimeout(MienError):

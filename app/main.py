@@ -22,9 +22,9 @@ from app.api.guards.slash import SlashMiddleware
 from app.api.guards.uploads import UploadsMiddleware
 from app.api.stream import session as stream
 from app.api.stream.sessions import StreamLimits, Streams
-from app.api.wire.body import BodyLimits
 from app.api.wire.problems import ProblemMiddleware, install_problem_handlers
 from app.api.wire.schemas import model_names
+from app.api.wire.uploads import BodyLimits
 from app.config import Settings
 from app.metrics import Metrics
 from app.serving.admission import Admission
@@ -41,10 +41,18 @@ ROUTERS = (detect.router, stream.router, health.router, models.router, metrics.r
 STALL_S_PER_PICTURE = 8.0
 """A large batch counts as hung only after so long. A crowd of 300 faces takes 0.6 to 2 s on two cores."""
 
+JSON_BYTES, JSON_BYTES_BESIDES = 3, 65_536
+"""Half so many bytes of JSON for each byte of a picture: base64 takes 4/3, escapes and line ends some more."""
+
 DESCRIPTION = """Finds the faces in a picture and says how likely each shows one of five expressions:
 angry, happy, sad, surprise or neutral.
 
-A facial expression is not a reading of a person's inner state. No picture is stored or logged."""
+A facial expression is not a reading of a person's inner state. No picture is stored or logged.
+
+**Live pictures:** the WebSocket `/detect/stream`, which OpenAPI cannot describe. A binary message is one encoded
+picture, a frame; each is answered in order by a JSON message `frame.result`, `frame.error` or `frame.dropped`. Before
+the first frame, `{"type": "session.update", "annotate": true}` and the like choose settings. All messages and close
+codes stand in the project's `docs/api.md`, section "Live"."""
 
 
 def load_pipeline(settings: Settings) -> "Pipeline":
@@ -132,12 +140,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    body_limits = BodyLimits(settings.max_image_bytes, settings.max_request_bytes)
+    body_limits = BodyLimits(
+        settings.max_image_bytes,
+        settings.max_request_bytes,
+        min(JSON_BYTES * settings.max_request_bytes // 2 + JSON_BYTES_BESIDES, engine.admission.body_bytes.largest),
+    )
     api.state.services = Services(engine, body_limits, counted, streams)
     source.source_archive()  # read now, so that it is the source of the running code
     for router in ROUTERS:
         api.include_router(router)
-    page.install_page(api)
+    page.install_page(api, behind_proxies=settings.trusted_proxies is not None)
     install_problem_handlers(api)
     _add_middleware(api, settings, engine, counted)
     return api

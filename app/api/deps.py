@@ -7,7 +7,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from app.api.stream.sessions import Streams
-from app.api.wire.body import BodyLimits
+from app.api.wire.uploads import BodyLimits
 from app.metrics import Metrics
 from app.serving.engine import Engine
 

@@ -1,155 +1,157 @@
 """POST /detect, /detect/batch and /classify."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
 from app.api.deps import Services, ServicesDep
+from app.api.described import (
+    BATCH_BODY,
+    CLASSIFY_BODY,
+    DETECT_ANSWER,
+    MAX_BATCH_FILES,
+    MAX_CLASSIFY_FILES,
+    PROBLEMS,
+    SINGLE_BODY,
+    TABLE_ANSWER,
+)
+from app.api.drawn import detect_and_draw
 from app.api.guards.client import client_of
-from app.api.wire.body import check_size, read_many, read_single
+from app.api.wire.accept import CSV, JPEG, JSON, PNG, accepted
+from app.api.wire.body import read_many, read_single
 from app.api.wire.disconnect import unless_client_leaves
-from app.api.wire.problems import first_fault, log_failure, problem_of, problem_responses, request_id_of
+from app.api.wire.names import refuse_unknown
+from app.api.wire.problems import first_fault, log_failure, problem_of, request_id_of
 from app.api.wire.schemas import (
     ClassifyBatchOut,
-    ClassifyOut,
+    ClassifyEntry,
     DetectBatchOut,
+    DetectEntry,
     DetectOut,
     ErrorOut,
     OptionFields,
+    QueryOptions,
     detect_out,
     emotion_fields,
     model_names,
 )
-from app.errors import InvalidRequest, MienError, Overloaded
+from app.api.wire.table import MEDIA_TYPE, table_of
+from app.api.wire.uploads import Upload
+from app.errors import MienError, Overloaded
 from app.faces.types import DetectOptions
-from app.pictures.open import FORMATS
 
 QUEUE_SHARE = 4
 """The files of one request take at most a quarter of the queue at a time, so that one client cannot fill it."""
 
-MAX_BATCH_FILES, MAX_CLASSIFY_FILES = 32, 64
-
 BUSY = 503
 
-Answer = TypeVar("Answer")
+OPTIONS = frozenset(OptionFields.model_fields)
 
-PROBLEMS = problem_responses(
-    {
-        400: "The body or the picture is empty, truncated or damaged.",
-        401: "An API key is needed.",
-        408: "The body did not arrive in time.",
-        413: "Too many bytes, pixels or files.",
-        414: "The path and the query are too long.",
-        415: "Not a picture format that is read here.",
-        422: "A field or an option is missing, unknown or out of range.",
-        431: "The headers are too long, or too many.",
-        429: "This client asks too often; Retry-After says when to come back.",
-        500: "The networks failed.",
-        503: "The server is busy, starting or stopping; Retry-After says when to come back.",
-        504: "The answer took too long.",
-    }
-)
-OPTION_SCHEMA: dict[str, Any] = OptionFields.model_json_schema()["properties"]
-BINARY = {"type": "string", "format": "binary"}
-
-
-def _form_schema(name: str, file_schema: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    properties = {name: file_schema, **options}
-    return {"multipart/form-data": {"schema": {"type": "object", "required": [name], "properties": properties}}}
-
-
-SINGLE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            **_form_schema("file", BINARY, OPTION_SCHEMA),
-            **{f"image/{each.lower()}": {"schema": BINARY} for each in FORMATS},
-        },
-    }
-}
-BATCH_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": _form_schema(
-            "files", {"type": "array", "items": BINARY, "maxItems": MAX_BATCH_FILES}, OPTION_SCHEMA
-        ),
-    }
-}
-CLASSIFY_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": _form_schema("files", {"type": "array", "items": BINARY, "maxItems": MAX_CLASSIFY_FILES}, {}),
-    }
-}
+Answer = TypeVar("Answer", DetectEntry, ClassifyEntry)
+Anything = TypeVar("Anything")
 
 router = APIRouter(tags=["inference"], responses=PROBLEMS)
 
 
-@router.post("/detect", openapi_extra=SINGLE_BODY)
-async def detect(request: Request, services: ServicesDep, query: Annotated[OptionFields, Query()]) -> DetectOut:
-    """Find the faces of one picture and the emotion of each: form field `file`, or the picture as the whole body."""
-    form = await read_single(request, services.body_limits)
-    options = _merge_options(query, form.fields)
-    client = client_of(request.scope)
-    found = await unless_client_leaves(request, services.engine.detect(form.payloads[0], options, client=client))
-    return detect_out(found, model_names(services.engine.manifest))
+@router.post(
+    "/detect",
+    response_model=DetectOut,
+    summary="Faces and expressions of one picture",
+    responses=DETECT_ANSWER,
+    openapi_extra=SINGLE_BODY,
+)
+async def detect(
+    request: Request, services: ServicesDep, query: Annotated[QueryOptions, Query()]
+) -> DetectOut | Response:
+    """Find the faces of one picture and the emotion of each.
+
+    Send it as form field `file`, as `image` in JSON (base64), or as the whole body. With `Accept: image/jpeg` or
+    `image/png` the answer is the picture with boxes and labels, with `text/csv` a table.
+    """
+    media_type = accepted(request, (JSON, JPEG, PNG, CSV))
+    body = await read_single(request, services.body_limits, OPTIONS)
+    options = _merge_options(query, body.options)
+    client, engine, [upload] = client_of(request.scope), services.engine, body.uploads
+    if media_type in (JPEG, PNG):
+        drawing = detect_and_draw(engine, upload.payload, options, client, media_type)
+        return Response(await unless_client_leaves(request, drawing), media_type=media_type)
+    found = await unless_client_leaves(request, engine.detect(upload.payload, options, client=client))
+    answer = detect_out(found, model_names(engine.manifest))
+    if media_type == CSV:
+        return _table([DetectEntry(**answer.model_dump(), file=upload.file)])
+    return answer
 
 
-@router.post("/detect/batch", openapi_extra=BATCH_BODY)
+@router.post(
+    "/detect/batch",
+    response_model=DetectBatchOut,
+    summary="Faces and expressions of up to 32 pictures",
+    responses=TABLE_ANSWER,
+    openapi_extra=BATCH_BODY,
+)
 async def detect_batch(
-    request: Request, services: ServicesDep, query: Annotated[OptionFields, Query()]
-) -> DetectBatchOut:
-    """Find the faces of up to 32 pictures (form field `files`); a bad file costs only its own entry."""
-    form = await read_many(request, services.body_limits, MAX_BATCH_FILES)
-    options = _merge_options(query, form.fields)
+    request: Request, services: ServicesDep, query: Annotated[QueryOptions, Query()]
+) -> DetectBatchOut | Response:
+    """Find the faces of 1 to 32 pictures: form fields `files`, or `images` in JSON; a bad one costs only its entry."""
+    media_type = accepted(request, (JSON, CSV))
+    body = await read_many(request, services.body_limits, MAX_BATCH_FILES, OPTIONS)
+    options = _merge_options(query, body.options)
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
     client = client_of(request.scope)
 
-    async def answer(payload: bytes) -> DetectOut:
-        check_size(payload, services.body_limits)
-        return detect_out(await services.engine.detect(payload, options, deadline, client), names)
+    async def answer(upload: Upload) -> DetectEntry:
+        payload = upload.usable(services.body_limits)
+        found = detect_out(await services.engine.detect(payload, options, deadline, client), names)
+        return DetectEntry(**found.model_dump(), file=upload.file)
 
-    return DetectBatchOut(results=await _each(form.payloads, answer, request, services))
+    results = await _each(body.uploads, answer, request, services)
+    return _table(results) if media_type == CSV else DetectBatchOut(results=results)
 
 
-@router.post("/classify", openapi_extra=CLASSIFY_BODY)
-async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut:
-    """Classify 1 to 64 pictures that are already faces (form field `files`), without detection or margin."""
-    _refuse_unknown(request.query_params.keys())
-    form = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES)
-    _refuse_unknown(form.fields.keys())
+@router.post(
+    "/classify",
+    response_model=ClassifyBatchOut,
+    summary="Expressions of pictures that are faces already",
+    responses=TABLE_ANSWER,
+    openapi_extra=CLASSIFY_BODY,
+)
+async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut | Response:
+    """Classify 1 to 64 pictures that are already faces, without detection or margin; sent as to `/detect/batch`."""
+    media_type = accepted(request, (JSON, CSV))
+    refuse_unknown(request.query_params.keys(), ())
+    body = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES, ())
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
     client = client_of(request.scope)
 
-    async def answer(payload: bytes) -> ClassifyOut:
-        check_size(payload, services.body_limits)
+    async def answer(upload: Upload) -> ClassifyEntry:
+        payload = upload.usable(services.body_limits)
         fields = emotion_fields(await services.engine.classify(payload, deadline, client))
-        return ClassifyOut(**fields.model_dump(), model=names)
+        return ClassifyEntry(**fields.model_dump(), model=names, file=upload.file)
 
-    return ClassifyBatchOut(results=await _each(form.payloads, answer, request, services))
+    results = await _each(body.uploads, answer, request, services)
+    return _table(results) if media_type == CSV else ClassifyBatchOut(results=results)
 
 
-def _merge_options(query: OptionFields, fields: dict[str, str]) -> DetectOptions:
-    """Merge the options of the query and the form; the form's win."""
+def _merge_options(query: OptionFields, given: Mapping[str, Any]) -> DetectOptions:
+    """Merge the options of the query and the body; the body's win."""
     try:
-        merged = OptionFields.model_validate({**query.model_dump(exclude_unset=True), **fields})
+        merged = OptionFields.model_validate({**query.model_dump(exclude_unset=True), **given})
     except ValidationError as error:
         raise first_fault(error, "body") from error
     return merged.to_options()
 
 
-def _refuse_unknown(names: Any) -> None:
-    for name in names:
-        raise InvalidRequest(f"Unknown option {name!r}: /classify takes only the field 'files'.")
+def _table(entries: Sequence[DetectEntry | ClassifyEntry | ErrorOut]) -> Response:
+    return Response(table_of(entries), headers={"Content-Type": MEDIA_TYPE})
 
 
 async def _each(
-    payloads: Sequence[bytes], answer: Callable[[bytes], Awaitable[Answer]], request: Request, services: Services
+    uploads: Sequence[Upload], answer: Callable[[Upload], Awaitable[Answer]], request: Request, services: Services
 ) -> list[Answer | ErrorOut]:
-    """Answer every payload in order; a `MienError` fails only its own entry.
+    """Answer every file in order; a `MienError` fails only its own entry.
 
     Raises:
         MienError: One with status 503, if the server could take none of them: the whole request is worth retrying
@@ -159,15 +161,15 @@ async def _each(
     request_id = request_id_of(request)
     failures: dict[str, MienError] = {}
 
-    async def one(payload: bytes) -> Answer | ErrorOut:
+    async def one(upload: Upload) -> Answer | ErrorOut:
         async with gate:
             try:
-                return await answer(payload)
+                return await answer(upload)
             except MienError as error:
                 failures.setdefault(error.code, error.with_traceback(None))  # which would hold the picture
-                return ErrorOut(error=problem_of(error, request_id))
+                return ErrorOut(error=problem_of(error, request_id), file=upload.file)
 
-    results = await unless_client_leaves(request, _all_of(one(payload) for payload in payloads))
+    results = await unless_client_leaves(request, _all_of(one(upload) for upload in uploads))
     if all(isinstance(each, ErrorOut) and each.error.status == BUSY for each in results):
         if len(failures) == 1:
             raise failures.popitem()[1]
@@ -180,7 +182,7 @@ async def _each(
     return results
 
 
-async def _all_of(work: Iterable[Coroutine[Any, Any, Answer]]) -> list[Answer]:
+async def _all_of(work: Iterable[Coroutine[Any, Any, Anything]]) -> list[Anything]:
     """Run all concurrently; if one raises or this call is cancelled, all are cancelled."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(each) for each in work]

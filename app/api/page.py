@@ -4,6 +4,7 @@ These are plain routes of Starlette: FastAPI's would take the query apart, which
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -15,15 +16,23 @@ from app.api.pagefiles import FOLDERS, PageFile, page_files
 INDEX = {"name": "Mien", "docs": "/docs", "models": "/models", "licence": "AGPL-3.0-or-later", "source": "/source"}
 DESCRIPTION_HEADERS = {"Cache-Control": "no-cache"}
 
+PREFIX, MAX_PREFIX_CHARACTERS, MAX_PREFIXES = re.compile(r"(?:/[\w.~-]+)+", re.ASCII), 200, 8
+"""Of a path that a proxy strips; so many descriptions are kept."""
 
-def install_page(api: FastAPI) -> None:
-    """Add the page, its files and the documentation to the application."""
+
+def install_page(api: FastAPI, behind_proxies: bool) -> None:
+    """Add the page, its files and the documentation to the application.
+
+    Args:
+        api: The application.
+        behind_proxies: Whether any proxies are trusted.
+    """
     page_files()  # read now, so that no request waits for the disk
     endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
         "/": index,
         "/docs": docs,
         "/docs/": to_docs,
-        "/openapi.json": description_of(api),
+        "/openapi.json": description_of(api, behind_proxies),
         **{f"{folder}/{{path:path}}": page_file for folder in FOLDERS},
     }
     for path, endpoint in endpoints.items():
@@ -59,15 +68,36 @@ async def page_file(request: Request) -> Response:
     return file.answer(request)
 
 
-def description_of(api: FastAPI) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of /openapi.json; the description is written once, when it is first asked for."""
-    written: list[PageFile] = []
+def description_of(api: FastAPI, behind_proxies: bool) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of /openapi.json; the description is written once for each prefix that proxies put before it.
+
+    Args:
+        api: What is described.
+        behind_proxies: Whether any proxies are trusted.
+    """
+    written: dict[str, PageFile] = {}
 
     @needs(key=False, rate=False)
     async def describe(request: Request) -> Response:
-        if not written:
-            body = json.dumps(api.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
-            written.append(PageFile.of(body, "application/json", DESCRIPTION_HEADERS))
-        return written[0].answer(request)
+        prefix = prefix_of(request, behind_proxies)
+        if prefix not in written:
+            if len(written) == MAX_PREFIXES:
+                written.clear()
+            servers = {"servers": [{"url": prefix}]} if prefix else {}
+            body = json.dumps({**api.openapi(), **servers}, ensure_ascii=False, separators=(",", ":")).encode()
+            written[prefix] = PageFile.of(body, "application/json", DESCRIPTION_HEADERS)
+        return written[prefix].answer(request)
 
     return describe
+
+
+def prefix_of(request: Request, behind_proxies: bool) -> str:
+    """Return the path below which a proxy offers this service: `root_path`, or what a trusted proxy says.
+
+    Uvicorn takes a client's address from X-Forwarded-For only if the proxy is trusted, and then gives it port 0, which
+    no connection has.
+    """
+    trusted = behind_proxies and request.client is not None and request.client.port == 0
+    said = request.headers.get("x-forwarded-prefix", "") if trusted else ""
+    prefix: str = said.strip().rstrip("/") or request.scope.get("root_path", "")
+    return prefix if len(prefix) <= MAX_PREFIX_CHARACTERS and PREFIX.fullmatch(prefix) else ""

@@ -1,100 +1,92 @@
-"""Reads request bodies under a byte limit: a raw picture, or a multipart form of pictures and options.
+"""Reads request bodies under a byte limit: a raw picture, a multipart form, or JSON with pictures as base64.
 
-Nothing is written to disk: Starlette's parser would spool large files to a temporary folder.
+Nothing is written to disk, and nothing holds the event loop for long: bodies are taken apart as they arrive, in slices.
 """
 
+import asyncio
 import io
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Collection, Mapping
+from typing import Any
 
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from app.api.wire.base64_text import FETCHES_NOTHING
+from app.api.wire.form import FormReader
+from app.api.wire.json_text import JsonReader
+from app.api.wire.names import HOW_TO_SEND, options_given, refuse_unknown, without_extras
+from app.api.wire.uploads import Body, BodyLimits, Upload
 from app.errors import BadPayload, ClientGone, InvalidRequest, PayloadTooLarge, UnsupportedMedia
 
-FORM = "multipart/form-data"
+FORM, JSON = "multipart/form-data", "application/json"
 MAX_LENGTH_DIGITS = 18
-MAX_FIELDS = 16
-CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
-"""Of the texts in a form; Java's clients name the last. Others take minutes for a megabyte or make lone surrogates."""
+
+SLICE_BYTES = 262_144
+"""So much is taken apart at a time, a millisecond or two; then others have their turn."""
+
+ONE, MANY = "image", "images"
+"""The keys of pictures in JSON."""
 
 
-@dataclass(frozen=True)
-class BodyLimits:
-    """Byte limits of a request.
+async def read_single(request: Request, limits: BodyLimits, known: Collection[str]) -> Body:
+    """Read one picture: the form field `file`, `image` in JSON, or the whole body of any other media type.
 
-    Attributes:
-        max_image_bytes: Largest picture file.
-        max_request_bytes: Largest body.
-    """
-
-    max_image_bytes: int
-    max_request_bytes: int
-
-
-@dataclass(frozen=True)
-class Form:
-    """A parsed body.
-
-    Attributes:
-        payloads: The picture files in order.
-        fields: The other fields, each with its last value.
-    """
-
-    payloads: list[bytes]
-    fields: dict[str, str] = field(default_factory=dict)
-
-
-class _InMemoryParser(MultiPartParser):
-    """Starlette's parser, but files stay in memory; the body limit bounds their size."""
-
-    spool_max_size = 2**62
-
-
-async def read_single(request: Request, limits: BodyLimits) -> Form:
-    """Read one picture: the multipart field `file`, or the whole body of any other media type.
+    Args:
+        request: Its body has not been read.
+        limits: Of its size.
+        known: Names of the options that it may have besides.
 
     Raises:
-        BadPayload: If the body is empty or the form is broken.
+        BadPayload: If the body is empty, or the form, the JSON or the base64 is broken.
         PayloadTooLarge: If a limit is exceeded.
-        UnsupportedMedia: If the form is in a charset other than UTF-8, ASCII or ISO-8859-1.
-        InvalidRequest: If there is not exactly one `file`.
+        UnsupportedMedia: If the body or a part is coded, or the form is in a charset that is not read.
+        InvalidRequest: If there is not exactly one picture, or an option is unknown.
     """
-    if not _is_form(request):
-        return Form([await _read_raw(request, limits)])
-    form = await _read_form(request, limits, "file", max_files=1)
-    check_size(form.payloads[0], limits)
-    return form
+    media_type = _media_type(request)
+    if media_type == FORM:
+        body = await _read_form(request, limits, "file", 1, known)
+    elif media_type == JSON:
+        body = await _read_json(request, limits, ONE, 1, known)
+    else:
+        return Body([Upload(await _read_raw(request, limits))])
+    body.uploads[0].usable(limits)
+    return body
 
 
-async def read_many(request: Request, limits: BodyLimits, max_files: int) -> Form:
-    """Read several pictures from the multipart field `files`. Their sizes are not checked: each has its own slot.
+async def read_many(request: Request, limits: BodyLimits, max_files: int, known: Collection[str]) -> Body:
+    """Read several pictures: the form fields `files`, or `images` in JSON.
+
+    Their sizes and faults are not looked at: each has its own place in the answer.
+
+    Args:
+        request: As in `read_single`.
+        limits: As in `read_single`.
+        max_files: Most pictures.
+        known: As in `read_single`.
 
     Raises:
-        BadPayload: If the form is broken.
-        PayloadTooLarge: If the body is too large or there are too many files.
-        UnsupportedMedia: If the body is no multipart form, or in a charset other than UTF-8, ASCII or ISO-8859-1.
-        InvalidRequest: If there is no `files`.
+        MienError: As `read_single`; UnsupportedMedia also if the body is neither a form nor JSON.
     """
-    if not _is_form(request):
-        raise UnsupportedMedia("Send a multipart/form-data body with one or more pictures in the field 'files'.")
-    return await _read_form(request, limits, "files", max_files)
+    media_type = _media_type(request)
+    if media_type == FORM:
+        return await _read_form(request, limits, "files", max_files, known)
+    if media_type == JSON:
+        return await _read_json(request, limits, MANY, max_files, known)
+    raise UnsupportedMedia(
+        "Send a multipart/form-data body with one or more pictures in the field 'files', or application/json with "
+        "their base64 in 'images'."
+    )
 
 
-def check_size(payload: bytes, limits: BodyLimits) -> None:
-    """Refuse a picture file that is too large.
+def _media_type(request: Request) -> str:
+    """Return the body's media type.
 
     Raises:
-        PayloadTooLarge: If it is.
+        UnsupportedMedia: If the body is compressed.
     """
-    if len(payload) > limits.max_image_bytes:
-        raise PayloadTooLarge(f"The file has {len(payload):,} bytes; at most {limits.max_image_bytes:,} are read.")
-
-
-def _is_form(request: Request) -> bool:
-    return request.headers.get("content-type", "").lower().startswith(FORM)
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedMedia(f"The body has the Content-Encoding {coding[:32]!r}: send it uncompressed.")
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _read_raw(request: Request, limits: BodyLimits) -> bytes:
@@ -104,7 +96,54 @@ async def _read_raw(request: Request, limits: BodyLimits) -> bytes:
     payload = buffer.getvalue()
     if not payload:
         raise BadPayload("The body is empty: send a picture, or a multipart form with the field 'file'.")
+    if payload[:64].lstrip()[:1] == b"{":  # as no picture begins
+        raise UnsupportedMedia("The body looks like JSON: send it with Content-Type: application/json.")
     return payload
+
+
+async def _read_form(request: Request, limits: BodyLimits, name: str, max_files: int, known: Collection[str]) -> Body:
+    reader = FormReader(request.headers["content-type"], name, max_files)
+    async for piece in _slices(request, limits.max_request_bytes):
+        reader.feed(piece)
+    body = reader.finish()
+    return Body(body.uploads, options_given(without_extras(body.options, known)))
+
+
+async def _read_json(request: Request, limits: BodyLimits, name: str, max_files: int, known: Collection[str]) -> Body:
+    reader = JsonReader(limits.max_image_bytes)
+    async for piece in _slices(request, limits.max_json_bytes):
+        reader.feed(piece)
+    value = reader.finish()
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"The JSON must be an object. {HOW_TO_SEND}")
+    refuse_unknown(value, {name, ONE, *known})
+    uploads = [reader.upload(text) for text in _texts(value, name, max_files)]
+    if sum(len(each.payload) for each in uploads) > limits.max_request_bytes:
+        raise PayloadTooLarge(f"The pictures together are larger than {limits.max_request_bytes:,} bytes.")
+    return Body(uploads, options_given({key: each for key, each in value.items() if key in known}))
+
+
+def _texts(value: Mapping[str, Any], name: str, max_files: int) -> list[str]:
+    """Return the pictures of a request, still as text; where several are taken, one may come by itself."""
+    if name != ONE and ONE in value and name in value:
+        raise InvalidRequest(f"The JSON has both {ONE!r} and {name!r}: give one of them.")
+    texts = [value[ONE]] if ONE in value else value.get(name)
+    if not texts:
+        raise InvalidRequest(f"The JSON has no {name!r}. {HOW_TO_SEND}")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise InvalidRequest(f"A picture in JSON is a text: base64, or a data: address. {FETCHES_NOTHING}")
+    if len(texts) > max_files:
+        raise PayloadTooLarge(f"At most {max_files} pictures are read in one request.")
+    return texts
+
+
+async def _slices(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """Stream the body in small pieces, and let others have their turn between them."""
+    async for part in _bounded(request, limit):
+        for start in range(0, len(part), SLICE_BYTES):
+            if start:
+                await asyncio.sleep(0)
+            yield part[start : start + SLICE_BYTES] if len(part) > SLICE_BYTES else part
 
 
 async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
@@ -122,45 +161,3 @@ async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
             yield part
     except ClientDisconnect as error:
         raise ClientGone("The client left before the body was complete.") from error
-
-
-async def _read_form(request: Request, limits: BodyLimits, name: str, max_files: int) -> Form:
-    headers = Headers(raw=request.headers.raw)
-    _, options = parse_options_header(headers["content-type"])
-    if options.get(b"charset", b"utf-8").lower() not in CHARSETS:
-        raise UnsupportedMedia("A multipart form must be in UTF-8, ASCII or ISO-8859-1: leave its charset away.")
-    stream = _bounded(request, limits.max_request_bytes)
-    parser = _InMemoryParser(headers, stream, max_files=max_files, max_fields=MAX_FIELDS)
-    try:
-        parsed = await parser.parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many files"):
-            most = "one file is" if max_files == 1 else f"{max_files} files are"
-            raise PayloadTooLarge(
-                f"At most {most} read in one request; options are fields without a filename."
-            ) from error
-        raise BadPayload(f"The multipart form is broken: {error.message}") from error
-    except (KeyError, UnicodeDecodeError, ValueError) as error:
-        raise BadPayload("The multipart form is broken: its header or a field cannot be read.") from error
-    try:
-        return await _sort_fields(parsed, name)
-    finally:
-        await parsed.close()
-
-
-async def _sort_fields(parsed: FormData, name: str) -> Form:
-    payloads: list[bytes] = []
-    fields: dict[str, str] = {}
-    for key, value in parsed.multi_items():
-        if isinstance(value, UploadFile):
-            if key != name:
-                raise InvalidRequest(f"Unknown file field {key!r}: pictures go into {name!r}.")
-            payloads.append(await value.read())
-            await value.close()  # Its buffer would be a second copy.
-        elif key == name:
-            raise InvalidRequest(f"The field {name!r} must be a file, not text.")
-        else:
-            fields[key] = value
-    if not payloads:
-        raise InvalidRequest(f"The form has no file in the field {name!r}.")
-    return Form(payloads, fields)

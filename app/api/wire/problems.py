@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.wire.names import FOREIGN_PATHS, HOW_TO_SEND
 from app.errors import InvalidRequest, MienError, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
@@ -156,11 +157,13 @@ def _shortened(path: str) -> str:
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     phrase = HTTPStatus(error.status_code).phrase
+    hint = f" {HOW_TO_SEND}" if request.scope["path"] in FOREIGN_PATHS else ""
+    what = f"{request.method} {_shortened(request.scope['path'])}: {error.detail}."
     problem = Problem(
         title=phrase,
         status=error.status_code,
         code=phrase.lower().replace(" ", "_"),
-        detail=f"{request.method} {_shortened(request.scope['path'])}: {error.detail}. The routes are listed at /docs.",
+        detail=f"{what}{hint} The routes are listed at /docs.",
         request_id=request_id_of(request),
     )
     return _respond(request, problem, error.headers)

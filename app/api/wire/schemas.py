@@ -1,10 +1,11 @@
 """The wire format as pydantic models; the only place that shapes JSON."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.api.wire.names import options_given, refuse_unknown
 from app.api.wire.problems import Problem
 from app.faces.types import Answer, DetectOptions, Face, ImageFaces
 from app.manifest import EMOTION, Manifest
@@ -28,6 +29,16 @@ class OptionFields(BaseModel):
     def to_options(self) -> DetectOptions:
         """Convert to plain values for the engine."""
         return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold)
+
+
+class QueryOptions(OptionFields):
+    """Options as query parameters; an empty one means the default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, given: Any) -> Any:
+        refuse_unknown(given, cls.model_fields)
+        return options_given(given)
 
 
 class Box(BaseModel):
@@ -84,7 +95,21 @@ class ClassifyOut(EmotionFields):
     model: ModelNames
 
 
-class ErrorOut(BaseModel):
+class BatchEntry(BaseModel):
+    """What all entries of a batch have."""
+
+    file: str | None = Field(default=None, description="The file's name as it was sent, if it was.")
+
+
+class DetectEntry(DetectOut, BatchEntry):
+    """The faces of one file of a batch."""
+
+
+class ClassifyEntry(ClassifyOut, BatchEntry):
+    """The emotion of one file of a batch."""
+
+
+class ErrorOut(BatchEntry):
     """A file of a batch that could not be answered."""
 
     error: Problem
@@ -93,13 +118,13 @@ class ErrorOut(BaseModel):
 class DetectBatchOut(BaseModel):
     """One entry per file, in request order."""
 
-    results: list[DetectOut | ErrorOut]
+    results: list[DetectEntry | ErrorOut]
 
 
 class ClassifyBatchOut(BaseModel):
     """One entry per file, in request order."""
 
-    results: list[ClassifyOut | ErrorOut]
+    results: list[ClassifyEntry | ErrorOut]
 
 
 def model_names(manifest: Manifest) -> ModelNames:

@@ -1,0 +1,75 @@
+"""A picture with its faces drawn in, as an answer."""
+
+import asyncio
+import io
+import time
+
+from app.api.wire.accept import JPEG
+from app.errors import PayloadTooLarge
+from app.faces.annotate import annotate_image
+from app.faces.types import DetectOptions, ImageFaces
+from app.pictures.types import Image
+from app.serving.engine import Engine
+
+JPEG_QUALITY, JPEG_MAX_SIDE_PX = 90, 65_500
+"""The largest side is libjpeg's."""
+
+PNG_COMPRESSION = 1
+"""Of zlib: higher levels take several times as long for a few per cent."""
+
+WEIGHT = 7 / 3
+"""Memory of a pixel that is drawn and encoded, in pixels of 3 bytes: Pillow's 4 bytes, and at most 3 of the file."""
+
+
+async def detect_and_draw(
+    engine: Engine, payload: bytes, options: DetectOptions, client: str, media_type: str
+) -> bytes:
+    """Find the faces of a picture, searched in full, and draw them; both count as work of the client.
+
+    Args:
+        engine: Finds them, and has the budgets.
+        payload: The whole file.
+        options: The caller's choice.
+        client: Whose picture it is.
+        media_type: `JPEG` or `PNG`.
+
+    Returns:
+        The picture as a file.
+
+    Raises:
+        MienError: As `Engine.detect`; PayloadTooLarge if a JPEG cannot be so large.
+    """
+    deadline = engine.deadline()
+    found, image = await engine.detect_and_keep(payload, options, deadline, client)
+    if media_type == JPEG and max(image.shape) > JPEG_MAX_SIDE_PX:
+        raise PayloadTooLarge(f"A JPEG has at most {JPEG_MAX_SIDE_PX:,} pixels per side: accept image/png.")
+    admission = engine.admission
+    size = image.shape[0] * image.shape[1]
+    room = admission.pixels.empty(client)
+    try:
+        room.add(max(0, min(round(WEIGHT * size), admission.pixels.largest - size)))
+        thread = await admission.decoders.wait(client, until=deadline)
+    except BaseException:
+        room.release()
+        raise
+    began = time.monotonic()
+
+    def draw() -> bytes:
+        try:
+            return _draw(image, found, media_type)
+        finally:
+            room.release()
+            thread.release(cost=1e3 * (time.monotonic() - began))
+
+    drawing = asyncio.get_running_loop().run_in_executor(None, draw)
+    return await asyncio.shield(drawing)  # what has been handed over runs, and gives back its room
+
+
+def _draw(image: Image, found: ImageFaces, media_type: str) -> bytes:
+    buffer = io.BytesIO()
+    picture = annotate_image(image, found)
+    if media_type == JPEG:
+        picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    else:
+        picture.save(buffer, "PNG", compress_level=PNG_COMPRESSION)
+    return buffer.getvalue()

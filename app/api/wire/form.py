@@ -1,0 +1,108 @@
+"""Pictures and options of a multipart form."""
+
+import io
+import re
+
+from app.api.wire.multipart import MultipartParser, Sink
+from app.api.wire.part_head import PartHead, options_of
+from app.api.wire.uploads import Body, Upload
+from app.errors import BadPayload, InvalidRequest, PayloadTooLarge, UnsupportedMedia
+
+CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
+"""Of the texts in a form; Java's clients name the last. Others take minutes for a megabyte or make lone surrogates."""
+
+MAX_FIELDS, MAX_FIELD_BYTES = 32, 1_048_576
+"""Options and what frameworks add, such as tokens and the state of a page."""
+
+_ADDRESS = re.compile(rb"(?:data|https?|ftp|file):", re.IGNORECASE)
+_INDEX = re.compile(r"\[\d{0,9}\]\Z")
+
+
+class FormReader:
+    """Collects the pictures and the fields of one form.
+
+    Args:
+        content_type: The request's.
+        name: The field of the pictures; `name[]` and `name[0]`, as PHP and axios write it, are the same.
+        max_files: Most pictures.
+
+    Raises:
+        UnsupportedMedia: If the form is in a charset other than UTF-8, ASCII or ISO-8859-1.
+        BadPayload: If it names no boundary.
+    """
+
+    def __init__(self, content_type: str, name: str, max_files: int) -> None:
+        options = options_of(content_type.encode("iso-8859-1"))
+        if options.get(b"charset", b"utf-8").lower() not in CHARSETS:
+            raise UnsupportedMedia("A multipart form must be in UTF-8, ASCII or ISO-8859-1: leave its charset away.")
+        self._name, self._max_files = name, max_files
+        self._files: list[tuple[PartHead, io.BytesIO]] = []
+        self._fields: list[tuple[str, bytearray]] = []
+        self._parser = MultipartParser(options.get(b"boundary", b""), self._begin)
+        self.feed = self._parser.feed
+
+    def finish(self) -> Body:
+        """Return what was in the form.
+
+        Raises:
+            BadPayload: If the form is not complete.
+            InvalidRequest: If it has no picture.
+        """
+        self._parser.finish()
+        if not self._files:
+            raise InvalidRequest(f"The form has no file in the field {self._name!r}.")
+        fields = {name: _text(value) for name, value in self._fields}
+        return Body([self._upload(head, content) for head, content in self._files], fields)
+
+    def _begin(self, head: PartHead) -> Sink:
+        if _INDEX.sub("", head.name) == self._name:
+            return self._begin_file(head)
+        if head.filename:
+            raise InvalidRequest(f"Unknown file field {head.name[:64]!r}: pictures go into {self._name!r}.")
+        if head.filename is not None:
+            return len  # the browser's way of saying that no file was chosen there
+        if len(self._fields) == MAX_FIELDS:
+            raise BadPayload(f"The form has more than {MAX_FIELDS} fields besides its files.")
+        value = bytearray()
+        self._fields.append((head.name, value))
+
+        def extend(piece: bytes) -> None:
+            if len(value) + len(piece) > MAX_FIELD_BYTES:
+                raise BadPayload(f"The field {head.name[:64]!r} is longer than {MAX_FIELD_BYTES:,} bytes.")
+            value.extend(piece)
+
+        return extend
+
+    def _begin_file(self, head: PartHead) -> Sink:
+        first = self._files[0][0].name if self._files else head.name
+        if _way_of(head.name) != _way_of(first):
+            raise InvalidRequest(
+                f"The files are named in two ways, {first!r} and {head.name!r}, so that their order is unclear: "
+                f"name them all {self._name!r}, or all {self._name + '[]'!r}, or all {self._name + '[0]'!r} and so on."
+            )
+        if len(self._files) == self._max_files:
+            most = "one file is" if self._max_files == 1 else f"{self._max_files} files are"
+            raise PayloadTooLarge(f"At most {most} read in one request.")
+        content = io.BytesIO()  # its value is taken out without a copy
+        self._files.append((head, content))
+        return content.write
+
+    def _upload(self, head: PartHead, content: io.BytesIO) -> Upload:
+        payload = content.getvalue()
+        if head.filename is None and _ADDRESS.match(payload):
+            wanted = f"The field {self._name!r} holds an address: send the picture's own bytes there."
+            return Upload(b"", fault=InvalidRequest(wanted))
+        return Upload(payload, head.filename or None)
+
+
+def _way_of(name: str) -> str:
+    """Return how a field is named: plainly, with [], or with a number."""
+    found = _INDEX.search(name)
+    return "" if found is None else "[]" if found[0] == "[]" else "[0]"
+
+
+def _text(value: bytearray) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("iso-8859-1")
