@@ -1,6 +1,5 @@
 """Pictures and options of a multipart form."""
 
-import io
 import re
 
 from app.api.wire.multipart import MultipartParser, Sink
@@ -13,6 +12,9 @@ CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
 
 MAX_FIELDS, MAX_FIELD_BYTES = 32, 1_048_576
 """Options and what frameworks add, such as tokens and the state of a page."""
+
+SMALL_BYTES = 4_096
+"""Pieces below it are put together at once, larger ones when the form is complete: growing a buffer costs more."""
 
 _ADDRESS = re.compile(rb"(?:data|https?|ftp|file):", re.IGNORECASE)
 _INDEX = re.compile(r"\[\d{0,9}\]\Z")
@@ -36,7 +38,7 @@ class FormReader:
         if options.get(b"charset", b"utf-8").lower() not in CHARSETS:
             raise UnsupportedMedia("A multipart form must be in UTF-8, ASCII or ISO-8859-1: leave its charset away.")
         self._name, self._max_files = name, max_files
-        self._files: list[tuple[PartHead, io.BytesIO]] = []
+        self._files: list[tuple[PartHead, list[bytes]]] = []
         self._fields: list[tuple[str, bytearray]] = []
         self._parser = MultipartParser(options.get(b"boundary", b""), self._begin)
         self.feed = self._parser.feed
@@ -83,12 +85,20 @@ class FormReader:
         if len(self._files) == self._max_files:
             most = "one file is" if self._max_files == 1 else f"{self._max_files} files are"
             raise PayloadTooLarge(f"At most {most} read in one request.")
-        content = io.BytesIO()  # its value is taken out without a copy
+        content: list[bytes] = []
         self._files.append((head, content))
-        return content.write
 
-    def _upload(self, head: PartHead, content: io.BytesIO) -> Upload:
-        payload = content.getvalue()
+        def add(piece: bytes) -> None:
+            if content and len(content[-1]) < SMALL_BYTES:  # many pieces of a few bytes would take far more memory
+                content[-1] += piece
+            else:
+                content.append(piece)
+
+        return add
+
+    def _upload(self, head: PartHead, content: list[bytes]) -> Upload:
+        payload = b"".join(content)
+        content.clear()
         if head.filename is None and _ADDRESS.match(payload):
             wanted = f"The field {self._name!r} holds an address: send the picture's own bytes there."
             return Upload(b"", fault=InvalidRequest(wanted))
