@@ -51,7 +51,7 @@ def serve(
     settings = _settings(host=host, port=port, device=device)
     configure_logging(settings.log_level, settings.log_format)
     if told := why_not_to_listen(settings.host, settings.port):
-        raise _fail(told if "MIEN_HOST" in told else f"MIEN_HOST={settings.host}, MIEN_PORT={settings.port}: {told}")
+        raise _fail(told if "MIEN_HOST" in told else f"{told} In the environment: MIEN_PORT or MIEN_HOST.")
     metrics = Metrics()
     engine = make_engine(settings, metrics)
     try:

@@ -71,6 +71,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded():
     [line] = done.stderr.strip().splitlines()
     assert line.startswith("mien: Cannot listen on 127.0.0.1")
     assert "--port" in line
+    assert "MIEN_HOST" in line
 
 
 @pytest.mark.parametrize("name", ["my_model.bin", "yolov8n-face.xml"])
