@@ -1,8 +1,8 @@
 """`python -m benchmarks`: measures Mien, the usual way and its peers side by side on this machine.
 
 Writes results.json and results.png to a folder and prints tables. `python -m benchmarks memory` adds a long measurement
-to them, and `python -m benchmarks page` turns them into docs/benchmarks.md. `benchmarks.soak`, `benchmarks.storm` and
-`benchmarks.stream` are separate commands.
+to them, and `python -m benchmarks page` turns them into docs/benchmarks.md. `benchmarks.soak`, `benchmarks.storm`,
+`benchmarks.stream` and `benchmarks.attacks` are separate commands.
 """
 
 import shutil

@@ -96,12 +96,24 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
     began = time.perf_counter()
     writer.write(request)
     await writer.drain()
+    status, fields, body = await read_answer(reader)
+    wait_s = float(fields["retry-after"]) if "retry-after" in fields else None
+    return Answer(number, began, time.perf_counter(), status, body, wait_s)
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Read one answer.
+
+    Returns:
+        Its status, its headers by their names in lower case, and its body.
+
+    Raises:
+        ConnectionError: If it is not whole, or no HTTP/1.1 with a content length.
+    """
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         status_line, *lines = head.strip().split("\r\n")
         fields = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        status, body = int(status_line.split(" ")[1]), await reader.readexactly(int(fields["content-length"]))
-        wait_s = float(fields["retry-after"]) if "retry-after" in fields else None
+        return int(status_line.split(" ")[1]), fields, await reader.readexactly(int(fields["content-length"]))
     except (asyncio.IncompleteReadError, IndexError, KeyError, ValueError) as error:
         raise ConnectionError(f"Not a whole HTTP/1.1 answer: {error}") from error
-    return Answer(number, began, time.perf_counter(), status, body, wait_s)

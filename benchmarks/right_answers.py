@@ -40,6 +40,11 @@ def distance(one: Sequence[Face], other: Sequence[Face]) -> tuple[float, float]:
     )
 
 
+def is_close(apart: tuple[float, float], precision: Precision) -> bool:
+    """Whether a distance is no more than what the arithmetic of another batch size changes."""
+    return apart[0] <= BOX_PX and apart[1] <= PROBABILITY[precision]
+
+
 def judge(lone: Sequence[list[Face]], answers: Sequence[Answer], precision: Precision) -> RightAnswers:
     """Compare the answers of clients that each asked about one picture.
 
@@ -53,7 +58,7 @@ def judge(lone: Sequence[list[Face]], answers: Sequence[Answer], precision: Prec
         apart = (math.inf, math.inf)
         if answer.status == HTTPStatus.OK:
             apart = distance(lone[answer.client], faces_of(answer.body))
-        wrong += not (apart[0] <= BOX_PX and apart[1] <= PROBABILITY[precision])
+        wrong += not is_close(apart, precision)
         if math.isfinite(apart[0]):
             box_px, probability = max(box_px, apart[0]), max(probability, apart[1])
     return RightAnswers(
@@ -70,17 +75,26 @@ def alone(server: RunningServer, pictures: Sequence[bytes]) -> list[list[Face]]:
     """Send one picture after the other.
 
     Raises:
-        RuntimeError: If two pictures, or two faces of one, have answers so close that mixing them up would not show.
+        RuntimeError: As `check_distinct`.
     """
     answers: list[Answer] = []
     asyncio.run(ask_all(server.port, [[post("/detect", each) for each in pictures]], answers.append))
     lone = [faces_of(answer.body) for answer in answers]
+    check_distinct(lone)
+    return lone
+
+
+def check_distinct(lone: Sequence[list[Face]]) -> None:
+    """Make sure that mixed-up answers would be seen.
+
+    Raises:
+        RuntimeError: If two pictures, or two faces of one, have answers so close that they would not be.
+    """
     if not all(lone) or any(distance(*pair)[0] <= 2 * BOX_PX for pair in itertools.combinations(lone, 2)):
         raise RuntimeError("Two of the pictures have the same answer, so that a mixed-up one would not be seen.")
     inside = (pair for faces in lone for pair in itertools.combinations(faces, 2))
     if any(_largest(one[1], other[1]) <= 2 * max(PROBABILITY.values()) for one, other in inside):
         raise RuntimeError("Two faces of a picture have the same emotion, so that mixed-up ones would not be seen.")
-    return lone
 
 
 def measure_right_answers(pictures: Sequence[bytes], requests: int, precision: Precision) -> RightAnswers:

@@ -1,6 +1,7 @@
 """Starts a server on a free port of this machine, waits until it is ready, and ends it with its children."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -109,6 +110,17 @@ def running(kind: ServerKind, environment: Mapping[str, str] | None = None) -> I
                 ) from error
         finally:
             _end(process)
+
+
+@contextmanager
+def soft_limit_of_files(most: int) -> Iterator[None]:
+    """Let this process, and what it starts meanwhile, open so many files, as most systems do; they may raise it."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, before[1]), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def _free_port() -> int:

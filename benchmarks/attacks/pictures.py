@@ -1,0 +1,97 @@
+"""Attacks by files: small or broken up, and dear to whoever opens them without care."""
+
+from PIL import Image as Pillow
+
+from benchmarks.attacks import files
+from benchmarks.attacks.catalogue import attack
+from benchmarks.attacks.target import Client, Target, flood
+from benchmarks.http_client import post
+from benchmarks.pictures import crowd, jpeg
+
+COMMENT, UNKNOWN = 0xFE, 0x42
+FORM = "multipart/form-data; boundary=attack"
+CLASSIFIED, BATCH = 64, 32
+"""Most files in a request to /classify, and to /detect/batch."""
+
+
+def _posts(target: Target, made: list[bytes], clients: int) -> list[Client]:
+    return flood(target, [post("/detect", each, "application/octet-stream") for each in made], clients)
+
+
+@attack(6)
+def exif_fractions(target: Target) -> list[Client]:
+    """8 clients send a PNG, WebP, TIFF and AVIF whose orientation is 2.4 million fractions."""
+    exif = files.exif_of_many(files.RATIONAL)
+    made = [files.with_exif(name, exif) for name in ("PNG", "WEBP", "AVIF")]
+    return _posts(target, [*made, files.tiff_of_many(files.RATIONAL)], 8)
+
+
+@attack(6)
+def exif_numbers(target: Target) -> list[Client]:
+    """8 clients send a PNG, WebP and TIFF whose orientation is 4.9 million numbers, and a JPEG of 300 such."""
+    exif = files.exif_of_many(files.LONG)
+    made = [files.with_exif(name, exif) for name in ("PNG", "WEBP")]
+    return _posts(target, [*made, files.tiff_of_many(files.LONG), files.jpeg_of_exif_segments()], 8)
+
+
+@attack(7)
+def crumbs(target: Target) -> list[Client]:
+    """10 clients send GIFs of tiny comments or extensions, a PNG, WebP and JPEG of empty chunks; 20 MB each."""
+    gifs = [files.gif_of_crumbs(COMMENT), files.gif_of_crumbs(UNKNOWN)]
+    return _posts(target, [*gifs, files.png_of_crumbs(), files.webp_of_crumbs(), files.jpeg_of_crumbs()], 10)
+
+
+@attack(8)
+def transparent_giants(target: Target) -> list[Client]:
+    """4 clients send transparent pictures of 50 megapixels."""
+    png = files.large_png(files.WIDTH, files.HEIGHT, 6)
+    return _posts(target, [png, files.large("WEBP", "RGBA", lossless=True, quality=0, method=0)], 4)
+
+
+@attack(9)
+def classify_giants(target: Target) -> list[Client]:
+    """4 clients have 64 WebPs of 50 megapixels and a few bytes classified, in each request."""
+    webp = files.large("WEBP", "RGBA", lossless=True, quality=0, method=0)
+    return flood(target, [post("/classify", files.form_of([webp] * CLASSIFIED), FORM)], 4)
+
+
+@attack(9)
+def batches_of_giants(target: Target) -> list[Client]:
+    """4 clients have 32 WebPs of 50 megapixels searched, in each request."""
+    webp = files.large("WEBP", "RGB", lossless=True, quality=0, method=0)
+    return flood(target, [post("/detect/batch", files.form_of([webp] * BATCH), FORM)], 4)
+
+
+@attack(9)
+def tiny_giants(target: Target) -> list[Client]:
+    """100 clients send a WebP of 50 megapixels and a few bytes."""
+    return _posts(target, [files.large("WEBP", "RGBA", lossless=True, quality=0, method=0)], 100)
+
+
+@attack(9)
+def crowds(target: Target) -> list[Client]:
+    """20 clients send pictures of 288 faces."""
+    half = crowd(144)
+    whole = Pillow.new("RGB", (half.width, 2 * half.height))
+    whole.paste(half, (0, 0))
+    whole.paste(half, (0, half.height))
+    return _posts(target, [jpeg(whole)], 20)
+
+
+@attack(12)
+def heavy_formats(target: Target) -> list[Client]:
+    """16 clients send 50 megapixels as they take most memory: WebP, a PNG one pixel wide, CMYK, a TIFF of 32 bits."""
+    made = [
+        files.large("WEBP", "RGBA", lossless=True, quality=0, method=0),
+        files.large_png(1, files.WIDTH * files.HEIGHT, 0),
+        files.large("JPEG", "CMYK"),
+        files.large("TIFF", "I", compression="tiff_adobe_deflate"),
+    ]
+    return _posts(target, made, 16)
+
+
+@attack(12)
+def damaged_giants(target: Target) -> list[Client]:
+    """16 clients send 50 megapixels that break off in the middle."""
+    png, cmyk = files.large_png(files.WIDTH, files.HEIGHT, 2), files.large("JPEG", "CMYK")
+    return _posts(target, [png[: len(png) // 2], cmyk[: len(cmyk) // 2]], 16)
