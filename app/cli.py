@@ -43,6 +43,7 @@ def serve(
     from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
+    from app.transport.descriptors import raise_limit
     from app.transport.listen import why_not_to_listen
     from app.transport.server import end_by_signal, make_server
 
@@ -52,6 +53,7 @@ def serve(
     configure_logging(settings.log_level, settings.log_format)
     if told := why_not_to_listen(settings.host, settings.port):
         raise _fail(told if "MIEN_HOST" in told else f"{told} In the environment: MIEN_PORT or MIEN_HOST.")
+    raise_limit()
     metrics = Metrics()
     engine = make_engine(settings, metrics)
     try:

@@ -79,6 +79,16 @@ class Settings(BaseSettings):
     trusted_proxies: str | None = Field(
         default=None, description="Comma-separated addresses whose X-Forwarded-For is believed."
     )
+    allowed_hosts: str | None = Field(
+        default=None,
+        description="Comma-separated names that requests may be for, or *; default on a loopback address: its own.",
+    )
+    max_connections: int = Field(
+        default=8_000, ge=1, description="Most connections; fewer where the system gives fewer descriptors."
+    )
+    max_connections_per_address: int = Field(
+        default=1_000, ge=1, description="Most connections of one address; trusted proxies are not counted."
+    )
     tracking: bool = Field(default=True, description="Whether faces of a stream keep an id over its frames.")
     smoothing_s: float = Field(
         default=0.35,
@@ -147,6 +157,11 @@ class Settings(BaseSettings):
         return _listed(self.cors_origins)
 
     @property
+    def all_allowed_hosts(self) -> tuple[str, ...]:
+        """The names, one by one."""
+        return _listed(self.allowed_hosts)
+
+    @property
     def all_api_keys(self) -> tuple[str, ...]:
         """The keys from the environment and from the file.
 
@@ -190,6 +205,8 @@ def emptied_keys(environment: Mapping[str, str]) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise FileNotFoundError(2, "no such file, or not a plain one")
         return path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise SettingsError(f"MIEN_API_KEYS_FILE: {path} cannot be read ({error.strerror}).") from error

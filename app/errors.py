@@ -9,6 +9,7 @@ MienError
 ├── PayloadTooLarge       413  too many bytes, pixels or files
 ├── UriTooLong            414  the path and the query are too long
 ├── UnsupportedMedia      415  not a supported picture format
+├── WrongHost             421  the request is for another host
 ├── InvalidRequest        422  a field or an option is missing or out of range
 ├── RateLimited           429  this client sends requests too often
 ├── HeadersTooLarge       431  too many headers, or too long ones
@@ -101,6 +102,14 @@ class UnsupportedMedia(MienError):
     status = 415
     code = "unsupported_media"
     title = "The media type is not supported"
+
+
+class WrongHost(MienError):
+    """The request names a host that this server is not."""
+
+    status = 421
+    code = "wrong_host"
+    title = "The request is for another host"
 
 
 class InvalidRequest(MienError):

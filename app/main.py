@@ -15,6 +15,7 @@ from app.api.deps import Services
 from app.api.guards.access import AccessMiddleware
 from app.api.guards.api_keys import ApiKeysMiddleware, describe_keys
 from app.api.guards.needs import RouteTable
+from app.api.guards.origin import OriginMiddleware
 from app.api.guards.rate_limit import RateLimitMiddleware
 from app.api.guards.request_id import RequestIdMiddleware
 from app.api.guards.security_headers import SecurityHeadersMiddleware
@@ -168,6 +169,7 @@ def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: M
         describe_keys(api, routes)
     api.add_middleware(ApiKeysMiddleware, keys=keys, routes=routes)
     api.add_middleware(health.ProbesMiddleware, engine=engine)
+    api.add_middleware(OriginMiddleware, allowed=settings.all_cors_origins)
     api.add_middleware(ProblemMiddleware)
     if settings.all_cors_origins:
         api.add_middleware(

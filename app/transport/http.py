@@ -5,19 +5,15 @@ forever for clients that neither send nor read.
 """
 
 import asyncio
-import sys
 from typing import Any
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from app.errors import MalformedRequest, MienError
-from app.transport import head, polite
+from app.errors import MalformedRequest, Overloaded
+from app.transport import half_closed, polite
+from app.transport.clocks import AnswerClock, stop
+from app.transport.connections import Connections
+from app.transport.parsing import ParsingProtocol
 from app.transport.refusal import refusal
-
-LEAST_TAKEN_BYTES = 32_768
-"""The least of an answer that the system must take from us for a client in 30 s, or the client is given up. The system
-takes it in steps, of up to a megabyte for large answers, so slow clients of these may be given up, too."""
+from app.transport.slices import HeldFlow, Inbox
 
 MAX_AHEAD_BYTES, MAX_AHEAD = 65_536, 16
 """What a client may send while it waits for an answer: bytes, and whole requests (pipelining)."""
@@ -26,34 +22,42 @@ LINGER_S = 1.0
 """From a refusal to the end of its connection: closed at once, with data unread, the client would see a reset."""
 
 
-class ImpatientProtocol(HttpToolsProtocol):
+class ImpatientProtocol(ParsingProtocol):
     """An HTTP connection whose client must send, read and wait for its turn.
 
     A client that sends too much ahead of an answer gets this answer, and then the connection is closed.
 
     Args:
+        connections: All of the server, among which this one is counted.
         header_timeout_s: Longest time to the end of the next headers, counted from the connection, from the last
             answer, or from a request's first byte.
-        answer_timeout_s: In this time a client must read `LEAST_TAKEN_BYTES` of an answer, or the rest of it.
+        answer_timeout_s: As in `AnswerClock`.
     """
 
-    def __init__(self, *args: Any, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, connections: Connections, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._all = connections
         self._header_timeout_s, self._answer_timeout_s = header_timeout_s, answer_timeout_s
         self._patience: asyncio.TimerHandle | None = None
-        self._until_cut: asyncio.TimerHandle | None = None
         self._answering: Any = None  # Uvicorn's cycle of the request in work; its own `cycle` is the last one that came
-        self._head_bytes = self._ahead_bytes = 0
-        self._bytes_without_body = 0  # since the request began or the last part of its body
+        self._ahead_bytes = 0
         self._heard_enough = False
         self._discarded: polite.Discarded | None = None  # of a body that came after its answer
-        self._fault: MienError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn's own
         """Start the clock, and have `pause_writing` called for any data that is not sent at once."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)
-        self._wait()
+        self.flow = self._held_flow = HeldFlow(transport)
+        self._inbox = Inbox(self.loop, self._held_flow, self._take, self._slice_bytes)
+        self._answer_clock = AnswerClock(self.loop, transport, self._answer_timeout_s)
+        if self._all.open(transport, self.client[0] if self.client else None):
+            self._wait()
+        else:
+            self._fault = Overloaded("Too many connections are open already; try again shortly.")
+            self.send_400_response(str(self._fault))
 
     def data_received(self, data: bytes) -> None:
         """Parse, unless it is too much."""
@@ -66,53 +70,35 @@ class ImpatientProtocol(HttpToolsProtocol):
             if self._ahead_bytes > MAX_AHEAD_BYTES:
                 self._listen_no_more()
                 return
-        self._bytes_without_body += len(data)
+        self._inbox.put(data)
+
+    def _take(self, data: bytes) -> None:
+        if self._heard_enough:
+            return
+        self._counts.received(len(data))
         self._parse(data)
-        self._fault = self._fault or head.fault_of_size(self._bytes_without_body, 0)  # no end, or it came with a chunk
+        self._fault = self._fault or self._counts.fault_of_framing()
         if self._fault is not None and not self._heard_enough:
             self.send_400_response(str(self._fault))
 
     def on_message_begin(self) -> None:
-        """Restart the clock and the counts: another request on the same connection."""
+        """Restart the clock: another request on the same connection."""
         if len(self.pipeline) >= MAX_AHEAD:
             raise MalformedRequest(f"More than {MAX_AHEAD} requests were sent ahead.")
         super().on_message_begin()
-        self._head_bytes = self._bytes_without_body = 0
         self._wait_if_idle()
-
-    def on_url(self, url: bytes) -> None:
-        """Bound and count what is asked for, which may come in parts."""
-        super().on_url(url)
-        self._count(len(url), head.fault_of_target(self.url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Bound and count the headers, and a chunked body's trailers; spaces after a value are no part of it."""
-        super().on_header(name, value.rstrip(b" \t"))
-        self._count(len(name) + len(value), head.fault_of_value(value))
 
     def on_headers_complete(self) -> None:
         """Stop the clock, and note which request Uvicorn takes into work: it queues those that come too early."""
-        self._object_to(head.fault_of_hosts(self.headers, self.parser.get_http_version()))
-        _stop(self._patience)
-        if self._is_other_upgrade():
-            return
         before = self.cycle
         super().on_headers_complete()
+        stop(self._patience)
         if self.cycle is not before:
             to_close: Any = polite.PoliteTransport(self.transport, self._close_politely)
             self.cycle.transport = to_close
             if not self._is_in_work():
                 self._answering, self._ahead_bytes = self.cycle, 0
-
-    def on_body(self, body: bytes) -> None:
-        """Note that the body makes progress."""
-        self._bytes_without_body = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Let the application read on."""
-        if not self._is_other_upgrade():
-            super().on_message_complete()
+                self._all.busy(self.transport)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand over to the stream's protocol, which has its own clocks, with the default buffer.
@@ -126,7 +112,9 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._heard_enough = True
             self.transport.close()
             return
-        self._bytes_without_body = 0
+        self._all.busy(self.transport)
+        self._inbox.drop()
+        self._held_flow.release()
         self.transport.set_write_buffer_limits()
         super().handle_websocket_upgrade()
 
@@ -143,7 +131,7 @@ class ImpatientProtocol(HttpToolsProtocol):
         if is_in_work:  # its body will not come: for the application the client is gone
             cycle.disconnected, cycle.waiting_for_100_continue = True, False
             cycle.message_event.set()
-        _stop(self._patience)
+        stop(self._patience)
         self._patience = self.loop.call_later(LINGER_S, self.transport.close)
 
     def on_response_complete(self) -> None:
@@ -155,57 +143,38 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if following is not None and not self.transport.is_closing():  # else Uvicorn leaves it in the queue
             self._answering, self._ahead_bytes = following, 0
+        else:
+            self._all.idle(self.transport)
         self._wait_if_idle()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # Uvicorn closes always
+        """Answer a client that says that it sends no more, if its requests have come as a whole; else it has left."""
+        if not self._is_in_work() or self.cycle.more_body:
+            return False
+        self._heard_enough, self.cycle.keep_alive = True, False
+        half_closed.Departure(self.loop, self.transport, self._answering)
+        return True
 
     def pause_writing(self) -> None:
         """Start the answer's clock."""
         super().pause_writing()
-        self._watch_answer(before=sys.maxsize)
+        self._answer_clock.start()
 
     def resume_writing(self) -> None:
         """Stop the answer's clock: all of it is on its way."""
-        _stop(self._until_cut)
+        self._answer_clock.stop()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks, and tell the request in work; Uvicorn would tell the last one that came."""
-        _stop(self._patience)
-        _stop(self._until_cut)
+        self._all.closed(self.transport)
+        self._inbox.drop()
+        stop(self._patience)
+        self._answer_clock.stop()
         if self._answering is not None:
             self.pipeline.clear()
             self.cycle = self._answering
         super().connection_lost(exc)
-
-    def _parse(self, data: bytes) -> None:
-        _stop(self.timeout_keep_alive_task)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.send_400_response("This is not HTTP.")
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._is_other_upgrade():
-                self._parse_again(data[upgrade.args[0] :])
-            elif self._asks_for_stream():
-                self.handle_websocket_upgrade()
-
-    def _parse_again(self, rest: bytes) -> None:
-        """Parse the request whose head came last without its offer, and what follows, with a new parser."""
-        anew = head.without_offer(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as Uvicorn's own
-        self._parse(anew + rest)
-
-    def _asks_for_stream(self) -> bool:
-        return self.ws_protocol_class is not None and head.asks_for_websocket(self.headers)
-
-    def _is_other_upgrade(self) -> bool:
-        """Whether the request offers to go on in another protocol than WebSocket: Java's client and `curl --http2` do.
-
-        The parser takes what follows for that protocol, so the request is parsed again without the offer, which a
-        server may ignore (RFC 9110, section 7.8).
-        """
-        offered = bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
-        return offered and not self._asks_for_stream()
 
     def _is_in_work(self) -> bool:
         """Whether a request has come that is not answered yet; its body may be on the way."""
@@ -218,7 +187,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def _listen_no_more(self) -> None:
         """Finish the answer in work, then close: RFC 9112, section 9.3.2, has the client send the others again."""
         self._heard_enough = True
-        _stop(self._patience)
+        stop(self._patience)
         self.pipeline.clear()
         self.flow.resume_reading()  # what is left unread would reset the connection, and the answer would be lost
         self.cycle = self._answering
@@ -236,26 +205,8 @@ class ImpatientProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         self.transport.write_eof()
         self.flow.resume_reading()
-        _stop(self._patience)
+        stop(self._patience)
         self._patience = self.loop.call_later(polite.DISCARD_S, self.transport.close)
-
-    def _count(self, size_bytes: int, fault: MienError | None) -> None:
-        self._head_bytes += size_bytes
-        self._object_to(fault or head.fault_of_size(self._head_bytes, len(self.headers)))
-
-    def _object_to(self, fault: MienError | None) -> None:
-        """Stop the parser if there is a fault; `_parse` then refuses the request."""
-        if fault is not None:
-            self._fault = fault
-            raise fault
-
-    def _watch_answer(self, before: int) -> None:
-        """Cut the connection if too little more was read, else check again later."""
-        left = self.transport.get_write_buffer_size()
-        if left > before - LEAST_TAKEN_BYTES:
-            self.transport.abort()
-            return
-        self._until_cut = self.loop.call_later(self._answer_timeout_s, self._watch_answer, left)
 
     def _wait_if_idle(self) -> None:
         """Give the client some time for the next headers: whatever it sends first stops Uvicorn's own clock."""
@@ -263,10 +214,5 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._wait()
 
     def _wait(self) -> None:
-        _stop(self._patience)
+        stop(self._patience)
         self._patience = self.loop.call_later(self._header_timeout_s, self.transport.close)
-
-
-def _stop(clock: asyncio.TimerHandle | None) -> None:
-    if clock is not None:
-        clock.cancel()

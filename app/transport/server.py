@@ -20,8 +20,12 @@ from app.api.stream.session import SEND_TIMEOUT_S
 from app.api.stream.sessions import Streams
 from app.config import Settings
 from app.serving.engine import Engine
+from app.transport.connections import Connections
+from app.transport.descriptors import connections_that_fit
 from app.transport.frame_counts import FrameCounts
+from app.transport.hosts import allowed_hosts
 from app.transport.http import ImpatientProtocol
+from app.transport.proxies import Proxies
 from app.transport.websocket import MAX_FRAMES_PER_S, ImpatientWebSocketProtocol
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -149,12 +153,22 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
         api: The application that `create_app` made from the same settings and engine.
         engine: Told to drain when a signal asks to stop.
     """
+    connections = Connections(
+        min(settings.max_connections, connections_that_fit()),
+        settings.max_connections_per_address,
+        Proxies(settings.trusted_proxies),
+    )
     protocol: Any = functools.partial(
-        ImpatientProtocol, header_timeout_s=settings.header_timeout_s, answer_timeout_s=SEND_TIMEOUT_S
+        ImpatientProtocol,
+        connections=connections,
+        hosts=allowed_hosts(settings.all_allowed_hosts, settings.host),
+        header_timeout_s=settings.header_timeout_s,
+        answer_timeout_s=SEND_TIMEOUT_S,
     )
     usual_frames_per_s = settings.stream_max_sessions * settings.stream_max_frames_per_second
     stream_protocol: Any = functools.partial(
         ImpatientWebSocketProtocol,
+        connections=connections,
         body_bytes=engine.admission.body_bytes,
         message_timeout_s=settings.upload_timeout_s,
         frame_counts=FrameCounts(max(MAX_FRAMES_PER_S, 2 * usual_frames_per_s)),

@@ -12,6 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from app.api.guards.client import client_of
 from app.errors import MalformedRequest, Overloaded
 from app.serving.budget import Budget, Hold
+from app.transport.connections import Connections
 from app.transport.frame_counts import FrameCounts
 from app.transport.frames import FrameHead, FrameWalk
 from app.transport.http import MAX_AHEAD_BYTES
@@ -42,15 +43,23 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
     """A WebSocket whose client sends whole messages in time, takes what it is sent, and leaves when it is over.
 
     Args:
+        connections: All of the server; this one is known there.
         body_bytes: Counts what has arrived and was not taken by the application.
         message_timeout_s: Longest time from the first byte of a message to its last.
         frame_counts: Counts the frames of each client over its connections.
     """
 
     def __init__(
-        self, *args: Any, body_bytes: Budget, message_timeout_s: float, frame_counts: FrameCounts, **kwargs: Any
+        self,
+        *args: Any,
+        connections: Connections,
+        body_bytes: Budget,
+        message_timeout_s: float,
+        frame_counts: FrameCounts,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self._all = connections
         self._body_bytes, self._message_timeout_s, self._frame_counts = body_bytes, message_timeout_s, frame_counts
         self._walk, self._unparsed = FrameWalk(), b""
         self._counting_since, self._frames, self._control_frames = self.loop.time(), 0, 0
@@ -121,6 +130,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Keep nothing of what was unfinished."""
+        self._all.closed(self.transport)
         super().connection_lost(exc)
         self._forget_unfinished()
 

@@ -142,7 +142,7 @@ def test_a_frame_that_takes_longer_than_the_idle_timeout_is_still_answered():
     [
         (None, True),
         ("http://testserver", True),
-        ("https://testserver", True),
+        ("https://testserver", False),
         ("http://testserver:80", True),
         ("https://app.example", True),
         ("http://app.example", False),

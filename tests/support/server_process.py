@@ -48,6 +48,7 @@ class RunningServer:
 def running_server(folder, code=ROOT, program=("-m", "app"), **settings):
     """Start `mien serve` of the code in a folder and wait until it listens: it does so only once it is ready."""
     log = folder / "log"
+    settings = {"allowed_hosts": "*", **settings}
     environment = {f"MIEN_{name.upper()}": str(value) for name, value in settings.items()}
     with log.open("w") as file:
         process = subprocess.Popen(

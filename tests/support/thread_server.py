@@ -30,7 +30,7 @@ class ThreadServer:
 
     def __init__(self, make_pipeline: Callable[[], FakePipeline] = FakePipeline, **settings: object) -> None:
         self._make_pipeline = make_pipeline
-        self._settings = Settings(port=0, **settings)
+        self._settings = Settings(port=0, **{"allowed_hosts": "*", **settings})
 
     def __enter__(self) -> "ThreadServer":
         self.start()

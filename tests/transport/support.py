@@ -7,7 +7,12 @@ import socket
 import uvicorn
 from uvicorn.server import ServerState
 
+from app.transport.connections import Connections
+from app.transport.hosts import ALL, Hosts
 from app.transport.http import ImpatientProtocol
+from app.transport.proxies import Proxies
+
+ANY_HOST = Hosts([ALL])
 
 IMPATIENT_S = 0.2
 
@@ -17,7 +22,7 @@ HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
 
 
 @contextlib.asynccontextmanager
-async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S):
+async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S, hosts=ANY_HOST, connections=None):
     """Serve an ASGI application and yield its address."""
     config, state = uvicorn.Config(app, ws="none", lifespan="off"), ServerState()
     config.load()
@@ -25,6 +30,7 @@ async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S)
     def protocol():
         return ImpatientProtocol(
             config=config, server_state=state, app_state={},
+            connections=Connections(1000, 1000, Proxies()) if connections is None else connections, hosts=hosts,
             header_timeout_s=header_timeout_s, answer_timeout_s=answer_timeout_s,
         )  # fmt: skip
 
@@ -86,7 +92,7 @@ MASK = bytes(4)
 
 PONG, PING = b"\x8a\x80" + MASK, b"\x89\xfd" + MASK + bytes(125)
 
-OPENING, CONTINUATION = b"\x02\x80" + MASK, b"\x00\x80" + MASK
+OPENING, CONTINUATION, LAST = b"\x01\x80" + MASK, b"\x00\x80" + MASK, b"\x80\x80" + MASK
 
 
 @contextlib.contextmanager

@@ -8,8 +8,11 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from app.transport.connections import Connections
 from app.transport.http import MAX_AHEAD, ImpatientProtocol
+from app.transport.proxies import Proxies
 from tests.transport.support import (
+    ANY_HOST,
     HEAD,
     IMPATIENT_S,
     PATIENT_S,
@@ -70,7 +73,13 @@ def test_only_a_client_who_takes_next_to_nothing_is_cut_off(left, looks):
         config = uvicorn.Config(refuse, ws="none", lifespan="off")
         config.load()
         protocol = ImpatientProtocol(
-            config=config, server_state=ServerState(), app_state={}, header_timeout_s=PATIENT_S, answer_timeout_s=0.01
+            config=config,
+            server_state=ServerState(),
+            app_state={},
+            hosts=ANY_HOST,
+            connections=Connections(9, 9, Proxies()),
+            header_timeout_s=PATIENT_S,
+            answer_timeout_s=0.01,
         )
         transport = SlowTransport(left)
         protocol.connection_made(transport)

@@ -17,12 +17,14 @@ import pytest
 import uvicorn
 from packaging.requirements import Requirement
 from uvicorn.lifespan.on import LifespanOn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from app.transport import head
 from app.transport.http import ImpatientProtocol
+from app.transport.parsing import ParsingProtocol
 from app.transport.server import DrainingServer
 from app.transport.websocket import ImpatientWebSocketProtocol
 from tests.transport.support import answer_at_once
@@ -30,16 +32,17 @@ from tests.transport.support import answer_at_once
 ROOT = Path(__file__).resolve().parents[2]
 
 HTTP_METHODS = {
-    "connection_made": "transport", "connection_lost": "exc", "data_received": "data",
-    "on_message_begin": "", "on_url": "url", "on_header": "name value", "on_headers_complete": "", "on_body": "body",
-    "on_message_complete": "", "on_response_complete": "", "handle_websocket_upgrade": "", "send_400_response": "msg",
+    "connection_made": "transport", "connection_lost": "exc", "data_received": "data", "eof_received": "",
+    "on_message_begin": "", "on_headers_complete": "",
+    "on_response_complete": "", "handle_websocket_upgrade": "", "send_400_response": "msg",
     "pause_writing": "", "resume_writing": "",
 }  # fmt: skip
-HTTP_ATTRIBUTES = {
-    "cycle", "flow", "headers", "loop", "parser", "pipeline", "server_state", "timeout_keep_alive_task", "transport",
-    "url",
-    "ws_protocol_class",
+HTTP_ATTRIBUTES = {"client", "cycle", "flow", "loop", "pipeline", "server_state", "transport"}
+PARSING_METHODS = {
+    "on_message_begin": "", "on_url": "url", "on_header": "name value", "on_headers_complete": "", "on_body": "body",
+    "on_message_complete": "", "send_400_response": "msg", "handle_websocket_upgrade": "",
 }  # fmt: skip
+PARSING_ATTRIBUTES = {"headers", "parser", "timeout_keep_alive_task", "url", "ws_protocol_class"}
 FLOW = {"resume_reading": "", "pause_writing": ""}
 CYCLE = {
     "disconnected", "keep_alive", "message_event", "more_body", "response_complete", "response_started",
@@ -57,6 +60,7 @@ WEBSOCKET_ATTRIBUTES = {
 }  # fmt: skip
 WEBSOCKET_ATTRIBUTES_LATER = {"scope"}
 """Those that it has once the request is read."""
+WEBSOCKET = WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER
 CONNECTION = {"data_to_send": "", "fail": "code reason"}
 CONNECTION_ATTRIBUTES = ("reader",)
 
@@ -106,7 +110,8 @@ def test_http():
         protocol = make_protocol(HttpToolsProtocol)
         protocol.connection_made(wire := Wire())
         protocol.data_received(b"GET /path HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
-        assert {name for name in HTTP_ATTRIBUTES if hasattr(protocol, name)} == HTTP_ATTRIBUTES
+        used = HTTP_ATTRIBUTES | PARSING_ATTRIBUTES
+        assert {name for name in used if hasattr(protocol, name)} == used
         assert all(hasattr(protocol.parser, name) for name in PARSER)
         assert isinstance(protocol.flow.write_paused, bool)
         first, second = protocol.pipeline[-1][0], protocol.cycle  # the next request is the last of the queue
@@ -120,7 +125,8 @@ def test_http():
         assert isinstance(protocol.timeout_keep_alive_task, asyncio.TimerHandle)  # the clock of an idle connection
         check_signatures(type(protocol.flow), FLOW)
 
-    check_signatures(HttpToolsProtocol, HTTP_METHODS)
+    check_signatures(HttpToolsProtocol, HTTP_METHODS | PARSING_METHODS)
+    check_signatures(FlowControl, {"pause_reading": "", "resume_reading": ""})
     asyncio.run(run())
 
 
@@ -185,9 +191,8 @@ def test_server():
     assert hasattr(server.config, "timeout_graceful_shutdown")
 
 
-def shared_with_base(cls):
+def shared_with_base(cls, base):
     """Return what a class of ours overrides or uses of its base: names after `self` or `super()` that are not its."""
-    base = cls.__mro__[1]
     theirs = {name for name in (*vars(base), *re.findall(r"self\.(\w+)", inspect.getsource(base))) if name[:2] != "__"}
     used = set(vars(cls))
     for node in ast.walk(ast.parse(inspect.getsource(cls))):
@@ -199,15 +204,21 @@ def shared_with_base(cls):
 
 
 @pytest.mark.parametrize(
-    ("cls", "methods", "attributes"),
+    ("cls", "base", "methods", "attributes"),
     [
-        (ImpatientProtocol, HTTP_METHODS, HTTP_ATTRIBUTES),
-        (ImpatientWebSocketProtocol, WEBSOCKET_METHODS, WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER),
-        (DrainingServer, SERVER_METHODS, SERVER_ATTRIBUTES),
+        (ImpatientProtocol, HttpToolsProtocol, HTTP_METHODS, HTTP_ATTRIBUTES),
+        (ParsingProtocol, HttpToolsProtocol, PARSING_METHODS, PARSING_ATTRIBUTES),
+        (
+            ImpatientWebSocketProtocol,
+            WebSocketsSansIOProtocol,
+            WEBSOCKET_METHODS,
+            WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER,
+        ),
+        (DrainingServer, uvicorn.Server, SERVER_METHODS, SERVER_ATTRIBUTES),
     ],
 )
-def test_nothing_else_is_used_and_nothing_private(cls, methods, attributes):
-    used = shared_with_base(cls)
+def test_nothing_else_is_used_and_nothing_private(cls, base, methods, attributes):
+    used = shared_with_base(cls, base)
     assert used == methods.keys() | attributes
     assert [name for name in used if name.startswith("_")] == []
 

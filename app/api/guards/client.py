@@ -20,12 +20,12 @@ def client_of(scope: Scope) -> str:
     """
     state = scope.setdefault("state", {})
     if KEY not in state:
-        state[KEY] = _network_of((scope.get("client") or ("unknown",))[0])
+        state[KEY] = network_of((scope.get("client") or ("unknown",))[0])
     client: str = state[KEY]
     return client
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
     """Return an IPv4 address as is, and for an IPv6 address the /64 that one subscriber gets."""
     try:
         parsed = ipaddress.ip_address(address)
