@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 
 import pytest
 from fastapi import WebSocket
@@ -258,3 +259,9 @@ def test_unexpected_errors_keep_headers_and_id(client):
     assert answer.headers["x-request-id"] == "abc"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "secret" not in answer.text
+
+
+def test_a_pipe_as_key_file_does_not_hang_the_start(tmp_path):
+    os.mkfifo(pipe := tmp_path / "keys")
+    with pytest.raises(SettingsError, match="not a plain one"):
+        _ = Settings(api_keys_file=pipe).all_api_keys
