@@ -81,6 +81,7 @@ def detect(
     """Print one JSON line per picture; exit code 1 if any of them failed."""
     from app.faces.types import DetectOptions
     from app.main import load_pipeline
+    from app.pictures.workers import Workers
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
@@ -90,10 +91,13 @@ def detect(
         raise _fail(str(error)) from error
     failures = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True) as progress:
+    with (
+        Workers() as workers,
+        Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True) as progress,
+    ):
         for file in progress.track(files, description="pictures"):
             try:
-                answer = _detect_file(pipeline, file, options, settings.max_pixels, annotate)
+                answer = _detect_file(pipeline, file, options, settings.max_pixels, annotate, workers)
             except (MienError, OSError) as error:
                 failures += 1
                 message = str(error) if isinstance(error, MienError) else error.strerror or "cannot be read"
@@ -162,12 +166,14 @@ def _fail(message: str) -> typer.Exit:
     return typer.Exit(1)
 
 
-def _detect_file(pipeline: Any, file: Path, options: Any, max_pixels: int, annotate: Path | None) -> dict[str, Any]:
+def _detect_file(
+    pipeline: Any, file: Path, options: Any, max_pixels: int, annotate: Path | None, workers: Any
+) -> dict[str, Any]:
     from app.api.wire.schemas import detect_out, model_names
     from app.faces.annotate import annotate_image
     from app.pictures.open import decode_image
 
-    image = decode_image(file.read_bytes(), max_pixels)
+    image = decode_image(file.read_bytes(), max_pixels, workers)
     [found] = pipeline.detect([image], [options])
     if annotate is not None:
         annotate.mkdir(parents=True, exist_ok=True)

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(default=20_000_000, ge=1, description="Largest picture file; then 413.")
     max_request_bytes: int = Field(default=100_000_000, ge=1, description="Largest request body; then 413.")
     max_pixels: int = Field(default=50_000_000, ge=1, description="Largest width x height; then 413, undecoded.")
+    max_face_pixels: int = Field(
+        default=4_000_000, ge=1, description="Largest width x height of a picture for /classify; then 413, undecoded."
+    )
     max_pixels_held: int = Field(
         default=300_000_000, ge=1, description="Most memory of decoding and decoded pictures, in pixels of 3 bytes."
     )

@@ -76,6 +76,7 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
         max_batch_wait_ms=settings.max_batch_wait_ms,
         queue_size=settings.queue_size,
         max_pixels=settings.max_pixels,
+        max_face_pixels=settings.max_face_pixels,
         max_pixels_held=settings.max_pixels_held,
         deadline_s=settings.deadline_s,
         decode_threads=settings.decode_threads,

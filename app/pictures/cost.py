@@ -14,11 +14,8 @@ BY_MODE = {
     "RGBA": TRANSPARENT, "RGBa": TRANSPARENT, "LA": TRANSPARENT, "La": TRANSPARENT, "PA": TRANSPARENT,
 }  # fmt: skip
 
-OF_FORMAT = {"WEBP": 8, "AVIF": 4, "TIFF": 1}
+OF_FORMAT = {"WEBP": 8, "AVIF": 6, "HEIF": 12, "TIFF": 4}
 """Bytes a pixel that the format's own library holds beside Pillow's."""
-
-UNPACKED_BYTES = 8
-"""Bytes a pixel of tiles and frames beyond the picture's own: four channels of 16 bits."""
 
 ROW_BYTES = 16
 """What Pillow keeps for each row: most of the memory of a picture that is one pixel wide."""
@@ -38,14 +35,13 @@ def decode_cost(file_format: str, mode: str, transparency: bool) -> int:
     return of_mode + OF_FORMAT.get(file_format, 0)
 
 
-def decode_weight(picture: Pillow.Image, unpacked: int) -> int:
+def decode_weight(picture: Pillow.Image) -> int:
     """Return what decoding a picture takes, in pixels of `PIXEL_BYTES`.
 
     Args:
         picture: Opened, not yet decoded.
-        unpacked: How many pixels its tiles or frames unpack to, if these may be more than its own.
     """
     cost_bytes = decode_cost(picture.format or "", picture.mode, picture.has_transparency_data)
     pixels = picture.width * picture.height
-    taken_bytes = pixels * cost_bytes + max(0, unpacked - pixels) * UNPACKED_BYTES + picture.height * ROW_BYTES
+    taken_bytes = pixels * cost_bytes + picture.height * ROW_BYTES
     return -(-taken_bytes // PIXEL_BYTES)

@@ -62,9 +62,9 @@ def hide_in_avif(payload: bytes) -> bytes:
 
 def forget_large(picture: Pillow.Image) -> None:
     """Drop what an opened picture of another format carries, if it is too large or not plain."""
-    if not is_plain(picture.info.get("exif", b"")):
+    if not is_plain(picture.info.get("exif") or b""):
         del picture.info["exif"]
-    if len(picture.info.get(RAW_PROFILE, "")) > 2 * MAX_EXIF_BYTES:
+    if len(picture.info.get(RAW_PROFILE) or "") > 2 * MAX_EXIF_BYTES:
         del picture.info[RAW_PROFILE]
 
 

@@ -11,6 +11,9 @@ MAX_SCANS = 100
 MAX_SEGMENTS = 500
 """Pillow joins EXIF segments one by one, in quadratic time; depth maps and large profiles take some hundred."""
 
+MAX_JUNK_BYTES = 65_536
+"""Between the segments before the first scan, where Pillow searches byte by byte."""
+
 START = b"\xff\xd8"
 MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 """What is not one of the bytes FF 00 and FF D0 .. FF D7 of the coded pixels: ITU-T T.81, section B.1.1.3. Without
@@ -19,6 +22,7 @@ MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 SCAN, END, APP1 = 0xDA, 0xD9, 0xE1
 EXIF = b"Exif\0\0"
 WITHOUT_LENGTH = (0x01, 0xD8)
+SEGMENT_HEAD_BYTES = 4
 
 
 def count_scans(payload: bytes) -> int:
@@ -30,13 +34,17 @@ def count_scans(payload: bytes) -> int:
     Raises:
         BadPayload: If it has more scans or segments than any camera writes.
     """
-    scans = 0
-    for count, marker in enumerate(jpeg_markers(payload), 1):
-        scans += marker == SCAN
+    scans, junk, end = 0, 0, len(START)
+    for count, (marker, start, next_end) in enumerate(segments(payload), 1):
+        if not scans:
+            junk += start - SEGMENT_HEAD_BYTES - end
+        scans, end = scans + (marker == SCAN), next_end
         if scans > MAX_SCANS:
             raise BadPayload(f"The JPEG has more than {MAX_SCANS} scans.")
         if count > MAX_SEGMENTS:
             raise BadPayload(f"The JPEG has more than {MAX_SEGMENTS} segments.")
+    if junk + (0 if scans else len(payload) - end) > MAX_JUNK_BYTES:
+        raise BadPayload("The JPEG has too many bytes between its segments.")
     return scans
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from app.errors import NotReady, Overloaded
 from app.pictures.open import decode_parts, decode_picture
 from app.pictures.types import Image, Picture, Rectangle
+from app.pictures.workers import Workers
 from app.serving.admission import LOCAL, Admission
 from app.serving.budget import Hold
 
@@ -41,10 +42,16 @@ class Decoder:
     def __init__(self, threads: int, max_pixels: int, admission: Admission) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._max_pixels, self._admission = max_pixels, admission
+        self._workers = Workers()
         self._stopped = False
 
     async def decode(
-        self, payload: bytes, deadline: float, long_side_px: int | None = None, client: str = LOCAL
+        self,
+        payload: bytes,
+        deadline: float,
+        long_side_px: int | None = None,
+        client: str = LOCAL,
+        max_pixels: int | None = None,
     ) -> Picture:
         """Decode one picture on one of the threads.
 
@@ -53,13 +60,15 @@ class Decoder:
             deadline: When to stop waiting for room in memory, in the event loop's time.
             long_side_px: As in `decode_picture`.
             client: Whose picture it is.
+            max_pixels: A smaller limit for this picture.
 
         Raises:
             MienError: As `decode_picture`; Overloaded if there is no room in time; NotReady once stopped.
         """
+        most = min(self._max_pixels, max_pixels or self._max_pixels)
 
         def decode(admit: Admit) -> tuple[Picture, Sequence[Image]]:
-            picture = decode_picture(payload, self._max_pixels, admit, long_side_px)
+            picture = decode_picture(payload, most, admit, long_side_px, self._workers)
             return picture, [picture.image]
 
         return await self._admitted(decode, client, deadline)
@@ -80,7 +89,7 @@ class Decoder:
         """
 
         def decode(admit: Admit) -> tuple[list[Image], Sequence[Image]]:
-            images = decode_parts(payload, self._max_pixels, parts, admit)
+            images = decode_parts(payload, self._max_pixels, parts, admit, self._workers)
             return images, images
 
         return await self._admitted(decode, client, deadline)
@@ -94,6 +103,7 @@ class Decoder:
         self._stopped = True
         self._admission.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
 
     async def _admitted(
         self, decode: Callable[[Admit], tuple[Result, Sequence[Image]]], client: str, deadline: float

@@ -169,7 +169,7 @@ class Engine:
             MienError: As `detect`.
         """
         async with self._place(deadline, client) as until:
-            picture, _ = await self._decode(payload, until, client)
+            picture, _ = await self._decode(payload, until, client, most=self.limits.max_face_pixels)
             return (await self._classify([picture.image], [None]))[0]
 
     async def _search(
@@ -236,11 +236,11 @@ class Engine:
             raise DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.") from error
 
     async def _decode(
-        self, payload: bytes, until: float, client: str, long_side_px: int | None = None
+        self, payload: bytes, until: float, client: str, long_side_px: int | None = None, most: int | None = None
     ) -> tuple[Picture, float]:
         """Decode a picture, and return how many seconds that took."""
         started = time.perf_counter()
-        picture = await self._decoder.decode(payload, until, long_side_px, client)
+        picture = await self._decoder.decode(payload, until, long_side_px, client, most)
         self._observer.decoded(decode_s := time.perf_counter() - started)
         return picture, decode_s
 

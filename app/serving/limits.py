@@ -12,6 +12,7 @@ class EngineLimits:
         max_batch_wait_ms: How long a batch waits for more while the networks are idle.
         queue_size: Most pictures of one client in progress: being decoded, in the networks, or waiting for it.
         max_pixels: Largest picture that will be decoded.
+        max_face_pixels: Largest picture that is a face already.
         max_pixels_held: Most pixels of all decoded pictures together, where one that is being decoded counts for what
             that takes; more wait until others are answered.
         deadline_s: Longest time from the payload to the answer.
@@ -23,6 +24,7 @@ class EngineLimits:
     max_batch_wait_ms: float = 0.0
     queue_size: int = 64
     max_pixels: int = 50_000_000
+    max_face_pixels: int = 4_000_000
     max_pixels_held: int = 300_000_000
     deadline_s: float = 30.0
     decode_threads: int = 2

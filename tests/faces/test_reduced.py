@@ -10,7 +10,8 @@ from app.faces.reduced import in_original_pixels, least_long_side_px, options_in
 from app.faces.types import Detection, DetectOptions, Face, ImageFaces
 from app.manifest import CropRule
 from app.pictures.cost import COLOUR, PIXEL_BYTES
-from app.pictures.open import decode_image, decode_parts, decode_picture, reduction
+from app.pictures.decode import reduction
+from app.pictures.open import decode_image, decode_parts, decode_picture
 from app.pictures.types import Picture
 from tests.support.manifest import make_manifest
 from tests.support.pictures import encode, gradient

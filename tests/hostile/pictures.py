@@ -1,6 +1,9 @@
 """Pictures that were damaged on purpose, in every format that is read."""
 
+import io
+
 import numpy as np
+import pillow_heif
 from PIL import Image as Pillow
 
 from app.pictures.open import FORMATS
@@ -14,6 +17,7 @@ SAVE_OPTIONS = {
     "TIFF": ({"compression": "tiff_lzw"}, {"compression": "tiff_adobe_deflate"}, {"mode": "F"}),
     "GIF": ({}, {"frames": 3}),
     "AVIF": ({},),
+    "HEIF": ({},),
 }
 
 
@@ -39,6 +43,10 @@ def _encode(fmt, options):
         tags = Pillow.Exif()
         tags[0x0112] = 6  # orientation
         options["exif"] = tags.tobytes()
+    if fmt == "HEIF":
+        buffer = io.BytesIO()
+        pillow_heif.from_pillow(picture).save(buffer)
+        return buffer.getvalue()
     return encode(picture, fmt, **options)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags
 from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngInfo
 
-from app.errors import PayloadTooLarge
 from app.pictures.exif import MAX_EXIF_BYTES, is_plain
 from app.pictures.open import decode_image
 from tests.support.pictures import encode, gradient
@@ -92,7 +92,7 @@ def test_a_large_preview_is_no_reason_to_refuse_a_jpeg():
     np.testing.assert_array_equal(decode_image(payload, LIMIT), decode_image(encode(gradient(), "JPEG"), LIMIT))
 
 
-def test_a_tiff_with_many_orientations_is_refused():
+def test_a_tiff_with_many_orientations_costs_no_picture():
     payload = bytearray(encode(gradient(), "TIFF"))
     [start] = struct.unpack_from("<I", payload, 4)
     [count] = struct.unpack_from("<H", payload, start)
@@ -100,5 +100,19 @@ def test_a_tiff_with_many_orientations_is_refused():
         [tag] = struct.unpack_from("<H", payload, entry)
         if tag == ExifTags.Base.PlanarConfiguration:
             struct.pack_into("<HHI", payload, entry, ExifTags.Base.Orientation, RATIONAL, 5)
-    with pytest.raises(PayloadTooLarge, match="one tag"):
-        decode_image(bytes(payload), LIMIT)
+    np.testing.assert_array_equal(decode_image(bytes(payload), LIMIT), gradient())
+
+
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_an_orientation_in_xmp_alone_turns_nothing(fmt):
+    """As in browsers, so that boxes stand right on the page."""
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    if fmt == "PNG":
+        texts = PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        options = {"pnginfo": texts}
+    else:
+        options = {"tiffinfo": {700: xmp}} if fmt == "TIFF" else {"xmp": xmp}
+    payload = encode(gradient(), fmt, **options)
+    assert xmp in payload
+    assert decode_image(payload, LIMIT).shape == gradient().shape

@@ -1,0 +1,169 @@
+"""Worker processes for rare formats: whatever a file does to its decoder, only its own request notices."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Self
+
+from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
+from app.pictures.decode import Admit, Decoded, Wanted
+from app.pictures.worker_messages import Message, receive, receive_images, send
+
+ROOT = str(Path(__file__).resolve().parents[2])
+START = """import sys
+sys.path.insert(0, sys.argv[1])
+import app
+del sys.path[0]
+from app.pictures.worker_main import main
+main(int(sys.argv[2]))"""
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "LANG")
+"""Of the environment, which also holds keys."""
+LONGEST_S = 60.0
+"""For one step of a worker; its CPU time is bounded by itself, so this is for one that waits for something."""
+TOLD = {error.code: error for error in (BadPayload, UnsupportedMedia, PayloadTooLarge)}
+SHARED = hasattr(os, "memfd_create")
+
+
+class Workers:
+    """As many workers as pictures are decoded at once; each starts when first needed, and again when it is lost.
+
+    Args:
+        shared: Whether pixels come back in shared memory; default: where the system has it.
+    """
+
+    def __init__(self, shared: bool = SHARED) -> None:
+        self._idle: list[_Worker] = []
+        self._lock, self._closed, self._shared = threading.Lock(), False, shared
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def processes(self) -> list[int]:
+        """The numbers of the processes that wait for work."""
+        with self._lock:
+            return [worker.process.pid for worker in self._idle]
+
+    def decode(self, payload: bytes, wanted: Wanted, admit: Admit | None = None) -> Decoded:
+        """Decode a picture in a worker. May be called from several threads at once.
+
+        Args:
+            payload: As in `app.pictures.decode.decode`.
+            wanted: As there.
+            admit: As there; called on this thread.
+
+        Raises:
+            BadPayload: If the picture is damaged, ends its decoder or takes too long.
+            UnsupportedMedia: If it is in no format that is read, or this system has no workers.
+            PayloadTooLarge: If it takes more pixels or memory than allowed.
+        """
+        if not hasattr(socket, "AF_UNIX"):
+            raise UnsupportedMedia("This format is read on Linux and macOS only: save the picture as JPEG or PNG.")
+        worker = self._take()
+        try:
+            decoded = worker.decode(payload, wanted, admit, self._shared)
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise worker.end() from error
+        except MienError:
+            self._keep(worker)
+            raise
+        except BaseException:
+            worker.end()
+            raise
+        self._keep(worker)
+        return decoded
+
+    def close(self) -> None:
+        """End all that wait for work; others end with their picture."""
+        with self._lock:
+            self._closed, idle, self._idle = True, self._idle, []
+        for worker in idle:
+            worker.end()
+
+    def _take(self) -> "_Worker":
+        while True:
+            with self._lock:
+                worker = self._idle.pop() if self._idle else None
+            if worker is None:
+                return _Worker()
+            if worker.process.poll() is None:
+                return worker
+            worker.end()
+
+    def _keep(self, worker: "_Worker") -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(worker)
+                return
+        worker.end()
+
+
+class _Worker:
+    """One process and the connection to it."""
+
+    def __init__(self) -> None:
+        self._socket, other = socket.socketpair()
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        with other:
+            self.process = subprocess.Popen(  # noqa: S603 - this same Python, and no word of a request
+                [sys.executable, "-P", "-c", START, ROOT, str(other.fileno())],
+                pass_fds=[other.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the owner.
+                cwd="/",
+                env={**kept, "OPENBLAS_NUM_THREADS": "1"},
+            )
+        self._socket.settimeout(LONGEST_S)
+
+    def decode(self, payload: bytes, wanted: Wanted, admit: Admit | None, shared: bool) -> Decoded:
+        asked = {"bytes": len(payload), "shared": shared, **vars(wanted)}
+        send(self._socket, asked, payload)
+        answer = receive(self._socket)
+        if "weight" in answer:
+            self._admit(answer["weight"], admit)
+            answer = receive(self._socket)
+        if "code" in answer:
+            raise TOLD[answer["code"]](answer["detail"])
+        return self._decoded(answer, wanted, shared)
+
+    def _admit(self, weight: int, admit: Admit | None) -> None:
+        try:
+            if admit is not None:
+                admit(weight)
+        except MienError:
+            send(self._socket, {"go": False})
+            raise
+        send(self._socket, {"go": True})
+
+    def _decoded(self, answer: Message, wanted: Wanted, shared: bool) -> Decoded:
+        shapes = [(height, width, channels) for height, width, channels in answer["shapes"]]
+        if any(width * height > wanted.max_pixels or channels != 3 for height, width, channels in shapes):
+            raise ValueError("A worker answered with something else than a picture.")
+        return Decoded(receive_images(self._socket, shapes, shared), answer["width"], answer["height"])
+
+    def end(self) -> MienError:
+        """Make sure that it has ended, and return what that says about its picture."""
+        self._socket.close()
+        if not self._ends():
+            self.process.kill()
+        code = self.process.wait()
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+            return PayloadTooLarge("The picture takes longer to decode than its size explains.")
+        return BadPayload("The picture is truncated or damaged: it ended its decoder.")
+
+    def _ends(self) -> bool:
+        """Whether it ends by itself: at once, since the connection is closed, unless it hangs."""
+        try:
+            self.process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
