@@ -43,6 +43,7 @@ def main(number: int) -> None:
     with socket.socket(fileno=number) as owner:
         owner.settimeout(IDLE_S)
         _prepare()
+        send(owner, {"ready": True})
         try:
             while True:
                 _answer(owner)

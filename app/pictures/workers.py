@@ -1,5 +1,6 @@
 """Worker processes for rare formats: whatever a file does to its decoder, only its own request notices."""
 
+import logging
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
+from app.errors import BadPayload, MienError, Overloaded, PayloadTooLarge, UnsupportedMedia
 from app.pictures.decode import Admit, Decoded, Wanted
 from app.pictures.worker_messages import Message, receive, receive_images, send
 
@@ -25,6 +26,8 @@ PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "LANG")
 LONGEST_S = 60.0
 """For one step of a worker; its CPU time is bounded by itself, so this is for one that waits for something."""
 TOLD = {error.code: error for error in (BadPayload, UnsupportedMedia, PayloadTooLarge)}
+logger = logging.getLogger(__name__)
+
 SHARED = hasattr(os, "memfd_create")
 
 
@@ -33,9 +36,11 @@ class Workers:
 
     Args:
         shared: Whether pixels come back in shared memory; default: where the system has it.
+        python: What runs them.
     """
 
-    def __init__(self, shared: bool = SHARED) -> None:
+    def __init__(self, shared: bool = SHARED, python: str = sys.executable) -> None:
+        self._python = python
         self._idle: list[_Worker] = []
         self._lock, self._closed, self._shared = threading.Lock(), False, shared
 
@@ -63,6 +68,7 @@ class Workers:
             BadPayload: If the picture is damaged, ends its decoder or takes too long.
             UnsupportedMedia: If it is in no format that is read, or this system has no workers.
             PayloadTooLarge: If it takes more pixels or memory than allowed.
+            Overloaded: If no worker can be started.
         """
         if not hasattr(socket, "AF_UNIX"):
             raise UnsupportedMedia("This format is read on Linux and macOS only: save the picture as JPEG or PNG.")
@@ -70,6 +76,8 @@ class Workers:
         try:
             decoded = worker.decode(payload, wanted, admit, self._shared)
         except (OSError, EOFError, ValueError, KeyError) as error:
+            if worker.ended_unasked():  # for want of work, just when this came
+                return self.decode(payload, wanted, admit)
             raise worker.end() from error
         except MienError:
             self._keep(worker)
@@ -92,10 +100,17 @@ class Workers:
             with self._lock:
                 worker = self._idle.pop() if self._idle else None
             if worker is None:
-                return _Worker()
+                return self._start()
             if worker.process.poll() is None:
                 return worker
             worker.end()
+
+    def _start(self) -> "_Worker":
+        try:
+            return _Worker(self._python)
+        except (OSError, EOFError, ValueError) as error:
+            logger.error("No process for rare picture formats can be started", exc_info=error)
+            raise Overloaded("This format cannot be decoded now; try again shortly.") from error
 
     def _keep(self, worker: "_Worker") -> None:
         with self._lock:
@@ -106,23 +121,22 @@ class Workers:
 
 
 class _Worker:
-    """One process and the connection to it."""
+    """One process, ready for work, and the connection to it; raises OSError or EOFError if it does not get ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: str) -> None:
         self._socket, other = socket.socketpair()
-        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        with other:
-            self.process = subprocess.Popen(  # noqa: S603 - this same Python, and no word of a request
-                [sys.executable, "-P", "-c", START, ROOT, str(other.fileno())],
-                pass_fds=[other.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the owner.
-                cwd="/",
-                env={**kept, "OPENBLAS_NUM_THREADS": "1"},
-            )
         self._socket.settimeout(LONGEST_S)
+        with other:
+            try:
+                self.process = _process(python, other.fileno())
+            except OSError:
+                self._socket.close()
+                raise
+        try:
+            receive(self._socket)
+        except BaseException:
+            self.end()
+            raise
 
     def decode(self, payload: bytes, wanted: Wanted, admit: Admit | None, shared: bool) -> Decoded:
         asked = {"bytes": len(payload), "shared": shared, **vars(wanted)}
@@ -150,6 +164,13 @@ class _Worker:
             raise ValueError("A worker answered with something else than a picture.")
         return Decoded(receive_images(self._socket, shapes, shared), answer["width"], answer["height"])
 
+    def ended_unasked(self) -> bool:
+        """Whether it has ended in order, or just does."""
+        if self._ends() and self.process.returncode == 0:
+            self._socket.close()
+            return True
+        return False
+
     def end(self) -> MienError:
         """Make sure that it has ended, and return what that says about its picture."""
         self._socket.close()
@@ -161,9 +182,23 @@ class _Worker:
         return BadPayload("The picture is truncated or damaged: it ended its decoder.")
 
     def _ends(self) -> bool:
-        """Whether it ends by itself: at once, since the connection is closed, unless it hangs."""
+        """Whether it ends by itself within a second."""
         try:
             self.process.wait(1.0)
         except subprocess.TimeoutExpired:
             return False
         return True
+
+
+def _process(python: str, connection: int) -> "subprocess.Popen[bytes]":
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return subprocess.Popen(  # noqa: S603 - this same Python, and no word of a request
+        [python, "-P", "-c", START, ROOT, str(connection)],
+        pass_fds=[connection],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the owner.
+        cwd="/",
+        env={**kept, "OPENBLAS_NUM_THREADS": "1"},
+    )

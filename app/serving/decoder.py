@@ -13,6 +13,7 @@ from app.pictures.types import Image, Picture, Rectangle
 from app.pictures.workers import Workers
 from app.serving.admission import LOCAL, Admission
 from app.serving.budget import Hold
+from app.serving.tidy import Tidier
 
 Result = TypeVar("Result")
 
@@ -42,8 +43,12 @@ class Decoder:
     def __init__(self, threads: int, max_pixels: int, admission: Admission) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._max_pixels, self._admission = max_pixels, admission
-        self._workers = Workers()
+        self._workers, self._tidier = Workers(), Tidier(admission.pixels)
         self._stopped = False
+
+    def start(self) -> None:
+        """Begin to give memory back when it is quiet, on the running event loop."""
+        self._tidier.start()
 
     async def decode(
         self,
@@ -102,6 +107,7 @@ class Decoder:
         """Abandon what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
         self._stopped = True
         self._admission.close()
+        self._tidier.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._workers.close()
 
@@ -158,6 +164,7 @@ class Decoder:
 
     def _decode(self, decode: Callable[[Admit], tuple[Result, Sequence[Image]]], room: Hold) -> Result:
         """Decode, holding room for all that it takes; afterwards only for the images, while these are in memory."""
+        self._tidier.note()
         result, images = decode(partial(self._admit, room))
         for image in images:
             room.count_while_alive(image, image.shape[0] * image.shape[1])

@@ -60,6 +60,7 @@ class Engine:
             MienError: If the device or the weights cannot be used.
         """
         if self._batcher is None:
+            self._decoder.start()
             self._batcher = MicroBatcher(
                 self._inference.run,
                 self.limits.max_batch_size,
@@ -80,7 +81,7 @@ class Engine:
 
         It does not wait for a running decode, nor longer than the deadline for a hung batch.
         """
-        self._draining = True
+        self.drain()
         self._decoder.stop()
         if self._batcher is not None:
             await asyncio.to_thread(self._batcher.close, self.limits.deadline_s)

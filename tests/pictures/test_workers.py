@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import socket
 import struct
 import threading
 import zlib
@@ -89,6 +90,21 @@ def test_one_that_ends_at_work_costs_its_own_picture(sent, error):
         with pytest.raises(error):
             decode_picture(encode(gradient(), "TIFF"), LIMIT, lambda _: os.kill(process, sent), workers=those)
         assert those.processes == []
+        assert decode_image(encode(gradient(), "TIFF"), LIMIT, those).shape == gradient().shape
+
+
+@pytest.mark.parametrize("python", ["false", "/nowhere/python"])
+def test_one_that_cannot_start_is_no_fault_of_the_picture(python, caplog):
+    with Workers(python=python) as those, pytest.raises(Overloaded, match="try again"):
+        decode_image(encode(gradient(), "TIFF"), LIMIT, those)
+    assert "can be started" in caplog.text
+
+
+def test_one_that_ended_for_want_of_work_meanwhile_is_replaced_unnoticed():
+    with Workers() as those:
+        decode_image(encode(gradient(), "TIFF"), LIMIT, those)
+        [worker] = those._idle
+        worker._socket.shutdown(socket.SHUT_WR)  # it ends as if its time without work were over
         assert decode_image(encode(gradient(), "TIFF"), LIMIT, those).shape == gradient().shape
 
 

@@ -1,0 +1,46 @@
+import asyncio
+
+import pytest
+
+from app.serving.budget import Budget
+from app.serving.tidy import QUIET_S, Tidier
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_memory_is_given_back_once_when_all_pictures_are_gone(waits: bool) -> None:
+    budget, clock, given = Budget(100, "full"), Clock(), []
+    tidier = Tidier(budget, lambda: given.append(clock.now), clock)
+
+    async def scene() -> None:
+        await tidier.look()
+        assert not given  # nothing was decoded
+        hold = budget.take("someone", 10)
+        tidier.note()
+        clock.now += QUIET_S if waits else QUIET_S / 2
+        await tidier.look()
+        assert not given  # a picture is still there
+        hold.release()
+        await tidier.look()
+        await tidier.look()
+
+    asyncio.run(scene())
+    assert len(given) == (1 if waits else 0)
+
+
+def test_it_looks_by_itself_and_stops() -> None:
+    async def scene() -> None:
+        loop, done, times = asyncio.get_running_loop(), asyncio.Event(), iter([0.0, 10.0])
+        tidier = Tidier(Budget(1, "full"), lambda: loop.call_soon_threadsafe(done.set), lambda: next(times))
+        tidier.note()
+        tidier.start()
+        await asyncio.wait_for(done.wait(), 30)
+        tidier.stop()
+
+    asyncio.run(scene())
