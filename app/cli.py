@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app import __version__
 from app.config import Settings, emptied_keys, unknown_settings
 from app.errors import MienError
+from app.terminal import written_out
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 MaxFaces = Annotated[int | None, typer.Option(min=1, help="At most this many faces, largest first.")]
@@ -109,12 +110,22 @@ def detect(
 
 @cli.command()
 def watch(
-    source: Annotated[str, typer.Argument(help="A video file, a camera's number or an rtsp:// address.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="A video file, - (standard input), a camera's number, an rtsp:// or http:// address."),
+    ],
     annotate: Annotated[Path | None, typer.Option(help="MP4 file for the video with boxes and labels.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or JSONL file; default: JSON lines to the terminal.")] = None,
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
+    stream: Annotated[int | None, typer.Option(min=0, help="Number of the video stream, as ffprobe counts.")] = None,
+    pixel_aspect: Annotated[
+        str | None, typer.Option(help="Pixel width:height where the recorder states none, such as 2:1.")
+    ] = None,
+    reconnect_s: Annotated[
+        float, typer.Option(min=0, help="So long a network camera that broke off is asked again.")
+    ] = 30.0,
     device: Device = None,
 ) -> None:
     """Follow the faces in a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
@@ -129,9 +140,11 @@ def watch(
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
     try:
-        summary = watch_source(
-            source, annotate, out, lambda: load_pipeline(settings), options, settings.tracking, settings.smoothing_s
-        )
+        with written_out():
+            summary = watch_source(
+                source, annotate, out, lambda: load_pipeline(settings), options, settings.tracking,
+                settings.smoothing_s, stream, pixel_aspect, reconnect_s,
+            )  # fmt: skip
     except (MienError, OSError) as error:
         raise _fail(str(error)) from error
     typer.echo(summary, err=True)

@@ -11,11 +11,13 @@ class FileClock:
 
     Args:
         fps: Frames per second; above 0.
+        start_s: Where the container's clock begins, if the file has one; None: with the first frame.
     """
 
-    def __init__(self, fps: float) -> None:
-        self._step_s = 1 / fps
+    def __init__(self, fps: float, start_s: float | None = None) -> None:
+        self.step_s = 1 / fps
         self._last_s: float | None = None
+        self._start_s = start_s
         self._zero_s: float | None = None
 
     def time_of(self, stamp_s: float | None) -> float:
@@ -25,11 +27,12 @@ class FileClock:
             stamp_s: Its time stamp in seconds from any origin; None if it has none.
 
         Returns:
-            Seconds since the first frame.
+            Seconds since the container's start, else since the first frame.
         """
-        guess_s = 0.0 if self._last_s is None else self._last_s + self._step_s
+        guess_s = 0.0 if self._last_s is None else self._last_s + self.step_s
         if stamp_s is not None and self._zero_s is None:
-            self._zero_s = stamp_s - guess_s
+            is_first = self._last_s is None and self._start_s is not None
+            self._zero_s = self._start_s if is_first else stamp_s - guess_s
         told_s = guess_s if stamp_s is None or self._zero_s is None else stamp_s - self._zero_s
         self._last_s = told_s if self._last_s is None or told_s > self._last_s else guess_s
         return self._last_s

@@ -12,11 +12,17 @@ from rich.progress import Progress as Bar
 from app.errors import InvalidRequest, VideoUnavailable
 from app.faces.types import DetectOptions
 from app.tracks.follow import LiveFaces
+from app.watch.address import open_source
 from app.watch.interrupt import noticed_interrupts
 from app.watch.rows import RowWriter, is_csv
 from app.watch.run import Detector, Progress, watch
-from app.watch.source import Source, open_source
+from app.watch.source import Source
+from app.watch.upright import parse_aspect
 from app.watch.video import VideoWriter
+
+SHORT_S, SHORT_SHARE = 1.0, 0.02
+"""A file whose last frame is earlier than its announced end by less is whole: lengths are rounded, and include the
+last frame's own time."""
 
 
 def watch_source(
@@ -27,31 +33,38 @@ def watch_source(
     options: DetectOptions,
     tracking: bool,
     smoothing_s: float,
+    stream: int | None = None,
+    pixel_aspect: str | None = None,
+    reconnect_s: float = 0,
 ) -> str:
     """Watch the source that the user typed until it ends or is interrupted.
 
     Args:
-        text: A camera's number, an RTSP address or a file.
+        text: What `app.watch.address.open_source` takes.
         annotate: New MP4 file for the annotated video.
         out: New .csv or .jsonl file for the rows; None for JSON lines on standard output.
         load: Loads the networks; called once the source and the outputs are known to be good.
         options: For every frame.
         tracking: Whether faces get ids.
         smoothing_s: Smoothing time constant.
+        stream: Number of the video stream in the file; None for the default one.
+        pixel_aspect: Of recorders that state none, such as 2:1; None for what the file says.
+        reconnect_s: As in `open_source`.
 
     Returns:
         A one-line summary.
 
     Raises:
-        MienError: If the source cannot be opened or breaks off, an output already exists or has a wrong name, or the
-            networks cannot be loaded. Rows and frames already written are kept.
+        MienError: If the source cannot be opened, breaks off or gives no frame, an output already exists or has a wrong
+            name, or the networks cannot be loaded. Rows and frames already written are kept.
         OSError: If an output cannot be written.
     """
     as_csv = is_csv(out) if out else False
     _check_new(out)
     _check_new(annotate, ".mp4")
+    aspect = parse_aspect(pixel_aspect) if pixel_aspect else None
     with ExitStack() as stack:
-        source = stack.enter_context(closing(open_source(text)))
+        source = stack.enter_context(closing(open_source(text, stream, aspect, reconnect_s)))
         detector = load()
         file = stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout
         rows, live = RowWriter(file, as_csv), LiveFaces(tracking, smoothing_s)
@@ -75,12 +88,24 @@ def _sum_up(watching: Callable[[], None], source: Source, progress: Progress) ->
         ended = "stopped"
     except VideoUnavailable as error:
         raise VideoUnavailable(f"{error} Until then: {_written(source, progress)}.") from error
-    return f"{ended}: {_written(source, progress)}"
+    if not progress.frames and ended == "done":
+        raise VideoUnavailable(source.why_nothing())
+    if progress.video_error:
+        raise VideoUnavailable(f"{progress.video_error} All rows are there: {_written(source, progress)}.")
+    return f"{ended}: {_written(source, progress)}{_short_of(source, progress) if ended == 'done' else ''}"
 
 
 def _written(source: Source, progress: Progress) -> str:
     damaged = f", {source.damaged} damaged frames left out" if source.damaged else ""
     return f"{progress.frames} frames in {progress.time_s:.1f} s of video, {progress.faces} rows{damaged}"
+
+
+def _short_of(source: Source, progress: Progress) -> str:
+    """Say where the picture ended if the file announced more."""
+    missing_s = (source.duration_s or 0) - progress.time_s
+    if missing_s < max(SHORT_S, SHORT_SHARE * (source.duration_s or 0)):
+        return ""
+    return f"; the picture ends at {progress.time_s:.1f} of {source.duration_s:.1f} s"
 
 
 def _check_new(path: Path | None, suffix: str | None = None) -> None:
@@ -105,4 +130,16 @@ def _progress_bar(source: Source, progress: Progress) -> Iterator[Callable[[], N
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("frames", total=source.duration_s)
-        yield lambda: bar.update(task, completed=progress.time_s, description=f"{progress.frames} frames")
+        told = 0
+
+        def show() -> None:
+            nonlocal told
+            for notice in source.notices[told:]:
+                bar.console.print(f"mien: {notice}", highlight=False, markup=False, soft_wrap=True)
+                told += 1
+            bar.update(task, completed=progress.time_s, description=f"{progress.frames} frames")
+
+        try:
+            yield show
+        finally:
+            show()

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.errors import VideoUnavailable
 from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.types import Image
@@ -31,11 +32,13 @@ class Progress:
         frames: Frames so far.
         faces: Rows so far.
         time_s: Time of the last frame.
+        video_error: Why the annotated video ends before the rows do; empty if it does not.
     """
 
     frames: int = 0
     faces: int = 0
     time_s: float = 0.0
+    video_error: str = ""
 
 
 def watch(
@@ -56,7 +59,7 @@ def watch(
         live: Follows the faces.
         options: For every frame.
         rows: Gets one row per face and frame.
-        video: Gets the annotated frames.
+        video: Gets the annotated frames; if it fails, the rows go on.
         progress: Kept up to date.
         tell: Called after each frame.
     """
@@ -65,8 +68,11 @@ def watch(
             [found] = detector.detect([frame.image], [options])
             found = live.follow(found, frame.time_s, small_gray(frame.image))
             rows.write(progress.frames, frame, found.faces)
-            if video is not None:
-                video.write(annotate_image(frame.image, found), frame.time_s)
+            if video is not None and not progress.video_error:
+                try:
+                    video.write(annotate_image(frame.image, found), frame.time_s)
+                except VideoUnavailable as error:
+                    progress.video_error = str(error)
             progress.frames += 1
             progress.faces += len(found.faces)
             progress.time_s = frame.time_s

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from app.watch.source import open_source
+from app.watch.address import open_source
 from app.watch.video import VideoWriter
 from tests.system.command import ENVIRONMENT, MIEN
 from tests.system.crossings import CROSSING_S

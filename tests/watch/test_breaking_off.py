@@ -9,8 +9,10 @@ import pytest
 
 from app.errors import VideoUnavailable
 from app.faces.types import DetectOptions
+from app.watch.address import open_source
+from app.watch.camera import CameraSource
 from app.watch.command import watch_source
-from app.watch.source import CameraSource, PacketSource, open_source
+from app.watch.packets import PacketSource
 from tests.support.pipeline import FakePipeline
 from tests.watch.frames import FPS, FRAMES, level
 from tests.watch.rtsp_camera import RtspCamera
@@ -24,6 +26,7 @@ class BrokenContainer:
     def __init__(self, path, packets, error=None):
         self._container = av.open(str(path))
         self.streams, self.duration = self._container.streams, self._container.duration
+        self.format, self.start_time = self._container.format, self._container.start_time
         self._packets, self._error, self.handed_out = packets, error, 0
 
     def demux(self, stream):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from app.errors import VideoUnavailable
-from app.watch.source import open_source
+from app.watch.address import open_source
 from app.watch.video import VideoWriter
 from tests.watch.frames import FPS, FRAMES, level
 

@@ -9,9 +9,10 @@ import pytest
 from app.errors import InvalidRequest
 from app.faces.types import DetectOptions
 from app.manifest import LABELS
+from app.watch.address import open_source
 from app.watch.command import watch_source
 from app.watch.newest import newest_frames
-from app.watch.source import TimedImage, open_source
+from app.watch.source import TimedImage
 from tests.support.pipeline import FakePipeline
 from tests.watch.frames import FPS, FRAMES
 
@@ -100,7 +101,7 @@ def test_bad_outputs_are_refused_before_the_networks_are_loaded(make_video, tmp_
 class Live:
     """A live source that sends a frame, runs ahead when it is told to, and ends when it is told to."""
 
-    live, duration_s, damaged = True, None, 0
+    live, duration_s, damaged, notices = True, None, 0, ()
 
     def __init__(self, error=None):
         self.error = error
