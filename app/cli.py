@@ -1,7 +1,6 @@
 """The `mien` command line."""
 
 import asyncio
-import itertools
 import json
 import os
 from pathlib import Path
@@ -81,29 +80,30 @@ def detect(
 ) -> None:
     """Print one JSON line per picture; exit code 1 if any of them failed."""
     from app.faces.types import DetectOptions
+    from app.looking import Looker, prepare_folder
     from app.main import load_pipeline
-    from app.pictures.workers import Workers
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
     try:
+        if annotate is not None:
+            prepare_folder(annotate)
         pipeline = load_pipeline(settings)
     except MienError as error:
         raise _fail(str(error)) from error
+    looker = Looker(pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate)
     failures = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        Workers() as workers,
-        Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True) as progress,
-    ):
-        for file in progress.track(files, description="pictures"):
-            try:
-                answer = _detect_file(pipeline, file, options, settings.max_pixels, annotate, workers)
-            except (MienError, OSError) as error:
-                failures += 1
-                message = str(error) if isinstance(error, MienError) else error.strerror or "cannot be read"
-                answer = {"error": {"code": getattr(error, "code", "file_error"), "detail": message}}
-            typer.echo(json.dumps({"file": str(file), **answer}))
+    try:
+        with written_out(), Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True) as progress:
+            for file in progress.track(files, description="pictures"):
+                answer = looker.look(file)
+                failures += "error" in answer or "annotate_error" in answer
+                typer.echo(json.dumps({"file": str(file), **answer}))
+    except OSError as error:
+        raise _fail(f"standard output cannot be written: {error.strerror}.") from error
+    except MienError as error:
+        raise _fail(str(error)) from error
     if failures:
         raise typer.Exit(1)
 
@@ -150,12 +150,6 @@ def watch(
     typer.echo(summary, err=True)
 
 
-def _unused(folder: Path, stem: str) -> Path:
-    """Return a path that overwrites nothing, even when pictures from several folders share a name."""
-    names = itertools.chain([f"{stem}.annotated.png"], (f"{stem}.annotated-{n}.png" for n in itertools.count(2)))
-    return next(path for path in (folder / name for name in names) if not path.exists())
-
-
 def main() -> None:
     """Run the command line."""
     cli()
@@ -177,18 +171,3 @@ def _settings(**given: Any) -> Settings:
 def _fail(message: str) -> typer.Exit:
     typer.echo(f"mien: {message}", err=True)
     return typer.Exit(1)
-
-
-def _detect_file(
-    pipeline: Any, file: Path, options: Any, max_pixels: int, annotate: Path | None, workers: Any
-) -> dict[str, Any]:
-    from app.api.wire.schemas import detect_out, model_names
-    from app.faces.annotate import annotate_image
-    from app.pictures.open import decode_image
-
-    image = decode_image(file.read_bytes(), max_pixels, workers)
-    [found] = pipeline.detect([image], [options])
-    if annotate is not None:
-        annotate.mkdir(parents=True, exist_ok=True)
-        annotate_image(image, found).save(_unused(annotate, file.stem))
-    return detect_out(found, model_names(pipeline.manifest)).model_dump()

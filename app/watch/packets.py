@@ -48,7 +48,7 @@ class PacketSource:
         self._upright = Uprighter(aspect or self._stream.sample_aspect_ratio, self.notices.append)
         self.live, self.damaged = live, 0
         self._packets_read, self._last_error = 0, ""
-        self._zero_s = max(0.0, (container.start_time or 0) / av.time_base)
+        self._zero_s: float = max(0.0, (container.start_time or 0) / av.time_base)
         self.duration_s: float | None = None if live else self._length_s()
 
     def __iter__(self) -> Generator[TimedImage, None, None]:

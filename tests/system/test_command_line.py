@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from PIL import Image as Pillow
@@ -39,6 +40,23 @@ def test_detect_prints_one_json_line_a_picture(tmp_path):
     assert "Traceback" not in done.stderr
     with Pillow.open(tmp_path / "out" / "zidane.annotated.png") as annotated:
         assert annotated.size == (1280, 720)
+
+
+def test_detect_on_a_full_disk_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*MIEN, "detect", photo_path("astronaut")], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120
+        )
+    assert done.returncode == 1
+    assert done.stderr == "mien: standard output cannot be written: No space left on device.\n"
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_networks_load(tmp_path):
+    (tmp_path / "file").touch()
+    done = run("detect", photo_path("zidane"), "--annotate", tmp_path / "file", MIEN_WEIGHTS_DIR="/nonexistent")
+    assert done.returncode == 1
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith(f"mien: No pictures can be written into {tmp_path / 'file'}")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from app.terminal import GONE
 from app.watch.address import open_source
 from app.watch.video import VideoWriter
 from tests.system.command import ENVIRONMENT, MIEN
@@ -69,3 +70,15 @@ def test_ctrl_c_keeps_what_was_written(video, tmp_path):
     assert 2 <= frames < 150
     assert set(range(frames)) <= {int(row["frame"]) for row in rows_of(out)} <= set(range(frames + 1))
     assert len(list(open_source(str(annotated)))) in (frames, frames + 1)
+
+
+def test_a_reader_who_has_enough_ends_it_quietly(video):
+    process = subprocess.Popen(
+        [*MIEN, "watch", video], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    with process.stdout, process.stderr:
+        assert process.stdout.readline().startswith("{")
+        process.stdout.close()
+        told = process.stderr.read()
+    assert process.wait(60) == GONE
+    assert told.strip() == ""

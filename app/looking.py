@@ -1,0 +1,115 @@
+"""`mien detect`: one picture file at a time; whatever fails costs its own file only."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from app.api.wire.schemas import detect_out, model_names
+from app.errors import DeviceLost, InvalidRequest, MienError, OutOfMemory, PayloadTooLarge
+from app.faces.annotate import annotate_image
+from app.faces.types import DetectOptions, ImageFaces
+from app.manifest import Manifest
+from app.pictures.open import decode_image
+from app.pictures.types import Image
+
+
+class Detector(Protocol):
+    """The part of the networks needed here; `app.faces.pipeline.Pipeline` is one."""
+
+    manifest: Manifest
+
+    def detect(self, images: list[Image], options: list[DetectOptions]) -> list[ImageFaces]:
+        """Return each image's faces, in order."""
+
+
+class Looker:
+    """Looks at picture files.
+
+    Args:
+        detector: Finds and classifies faces.
+        options: For every picture.
+        max_bytes: Largest file; a larger one is not read.
+        max_pixels: Largest width x height.
+        annotate: Folder for pictures with boxes and labels, made with `prepare_folder`; None for none.
+    """
+
+    def __init__(
+        self, detector: Detector, options: DetectOptions, max_bytes: int, max_pixels: int, annotate: Path | None
+    ) -> None:
+        self._detector, self._options, self._annotate = detector, options, annotate
+        self._max_bytes, self._max_pixels = max_bytes, max_pixels
+
+    def look(self, file: Path) -> dict[str, Any]:
+        """Return the answer for one file as `/detect` gives it, or `error` with a code and a text.
+
+        Where only the drawing failed, the faces are there, and `annotate_error` beside them.
+
+        Raises:
+            DeviceLost: If no later picture can be answered either.
+        """
+        try:
+            image = decode_image(read_bounded(file, self._max_bytes), self._max_pixels)
+            [found] = self._detector.detect([image], [self._options])
+        except DeviceLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the files after it are answered
+            return {"error": told(error)}
+        answer = detect_out(found, model_names(self._detector.manifest)).model_dump()
+        if self._annotate is not None:
+            try:
+                annotate_image(image, found).save(unused(self._annotate, file.stem))
+            except Exception as error:  # noqa: BLE001 - the answer is worth more than its drawing
+                answer["annotate_error"] = told(error)
+        return answer
+
+
+def read_bounded(file: Path, max_bytes: int) -> bytes:
+    """Read a file if its size allows; of a pipe, which has none, not more than a byte too many.
+
+    Raises:
+        PayloadTooLarge: If it has more than `max_bytes`.
+        OSError: If it cannot be read.
+    """
+    with file.open("rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+        payload = opened.read(max_bytes + 1) if size <= max_bytes else b""
+    if size > max_bytes or len(payload) > max_bytes:
+        has = f"{size:,} bytes" if size > max_bytes else "more bytes than that"
+        raise PayloadTooLarge(f"The file has {has}; at most {max_bytes:,} are read (MIEN_MAX_IMAGE_BYTES).")
+    return payload
+
+
+def told(error: Exception) -> dict[str, str]:
+    """Describe a failure with a stable code and a text."""
+    if isinstance(error, MemoryError):
+        error = OutOfMemory("There was not enough memory for this picture.")
+    if isinstance(error, MienError):
+        return {"code": error.code, "detail": str(error)}
+    if isinstance(error, OSError):
+        return {"code": "file_error", "detail": error.strerror or "cannot be read"}
+    return {"code": MienError.code, "detail": f"{type(error).__name__}: {error}"}
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder for annotated pictures and see that it can be written.
+
+    Raises:
+        InvalidRequest: If that is not so.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = unused(folder, ".mien")
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise InvalidRequest(f"No pictures can be written into {folder}: {error.strerror}.") from error
+
+
+def unused(folder: Path, stem: str) -> Path:
+    """Return a path that overwrites nothing, even when pictures from several folders share a name."""
+    names: Iterator[str] = itertools.chain(
+        [f"{stem}.annotated.png"], (f"{stem}.annotated-{n}.png" for n in itertools.count(2))
+    )
+    return next(path for path in (folder / name for name in names) if not path.exists())
