@@ -1,8 +1,8 @@
 """The `mien` command line."""
 
 import asyncio
-import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ MaxFaces = Annotated[int | None, typer.Option(min=1, help="At most this many fac
 MinFacePx = Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")]
 ScoreThreshold = Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")]
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Finds faces and their expressions in pictures.")
+cli = typer.Typer(no_args_is_help=True, help="Finds faces and their expressions in pictures.")
 to_stderr = Console(stderr=True)
 
 
@@ -69,9 +69,17 @@ def serve(
         end_by_signal(server.stopped_by)
 
 
-@cli.command()
+DETECT_EXAMPLES = """Examples:  mien detect *.jpg  |  mien detect photos/ --recursive --out faces.csv  |
+mien detect group.png --annotate drawn/ --min-face-px 40"""
+WATCH_EXAMPLES = """Examples:  mien watch film.mp4 --out faces.csv --annotate drawn.mp4  |  mien watch 0  |
+mien watch rtsp://camera/stream  |  ffmpeg ... -f matroska - | mien watch -"""
+
+
+@cli.command(epilog=DETECT_EXAMPLES)
 def detect(
-    files: Annotated[list[Path], typer.Argument(help="Pictures.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(help="Pictures and folders.", show_default=False)],
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders inside folders, too.")] = False,
+    out: Annotated[Path | None, typer.Option(help="CSV or JSONL file; default: JSON lines to the terminal.")] = None,
     annotate: Annotated[Path | None, typer.Option(help="Folder for pictures with boxes and labels.")] = None,
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
@@ -79,36 +87,44 @@ def detect(
     device: Device = None,
 ) -> None:
     """Print one JSON line per picture; exit code 1 if any of them failed."""
+    from app.answers import Answers
     from app.faces.types import DetectOptions
-    from app.looking import Looker, prepare_folder
+    from app.looking import Looker, check_new, open_answers, prepare_folder
     from app.main import load_pipeline
+    from app.names import missing, pictures_of
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
+    gone, files = missing(paths), list(pictures_of(paths, recursive))
+    for path in gone:
+        typer.echo(f"mien: {path}: no such file or folder.", err=True)
+    if not files:
+        raise _fail("no picture in these folders; --recursive looks into folders inside them, too.")
+    if len(gone) == len(paths):
+        raise _fail("nothing to look at.")
     try:
+        check_new(out)
         if annotate is not None:
             prepare_folder(annotate)
         pipeline = load_pipeline(settings)
-    except MienError as error:
-        raise _fail(str(error)) from error
-    looker = Looker(pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate)
-    failures = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with written_out(), Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True) as progress:
-            for file in progress.track(files, description="pictures"):
-                answer = looker.look(file)
-                failures += "error" in answer or "annotate_error" in answer
-                typer.echo(json.dumps({"file": str(file), **answer}))
+        looker = Looker(pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate)
+        with ExitStack() as stack:
+            stack.enter_context(written_out())
+            answers = Answers(*stack.enter_context(open_answers(out)))
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            progress = Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True)
+            for file in stack.enter_context(progress).track(files, description="pictures"):
+                answers.write(str(file), looker.look(file))
     except OSError as error:
-        raise _fail(f"standard output cannot be written: {error.strerror}.") from error
+        raise _fail(f"{out or 'standard output'} cannot be written: {error.strerror}.") from error
     except MienError as error:
         raise _fail(str(error)) from error
-    if failures:
+    typer.echo(answers.summary(), err=True)
+    if answers.failed:
         raise typer.Exit(1)
 
 
-@cli.command()
+@cli.command(epilog=WATCH_EXAMPLES)
 def watch(
     source: Annotated[
         str,

@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from app.api.wire.schemas import detect_out, model_names
 from app.errors import DeviceLost, InvalidRequest, MienError, OutOfMemory, PayloadTooLarge
@@ -90,6 +92,36 @@ def told(error: Exception) -> dict[str, str]:
     if isinstance(error, OSError):
         return {"code": "file_error", "detail": error.strerror or "cannot be read"}
     return {"code": MienError.code, "detail": f"{type(error).__name__}: {error}"}
+
+
+def check_new(path: Path | None) -> None:
+    """See that answers can be written under this name; None is standard output.
+
+    Raises:
+        InvalidRequest: If it ends in neither .csv nor .jsonl, is taken, or its folder is not there.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise InvalidRequest(f"{path}: answers are written as .csv or .jsonl.")
+    if path.exists():
+        raise InvalidRequest(f"{path} exists already and is not overwritten; choose another name.")
+    if not path.parent.is_dir():
+        raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")
+
+
+@contextmanager
+def open_answers(path: Path | None) -> Iterator[tuple[IO[str], bool]]:
+    """Open a new file for the answers, and say whether it is CSV; None: standard output, which is not.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+    if path is None:
+        yield sys.stdout, False
+        return
+    with path.open("x", newline="", encoding="utf-8") as file:
+        yield file, path.suffix.lower() == ".csv"
 
 
 def prepare_folder(folder: Path) -> None:

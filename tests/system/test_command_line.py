@@ -42,6 +42,23 @@ def test_detect_prints_one_json_line_a_picture(tmp_path):
         assert annotated.size == (1280, 720)
 
 
+def test_a_folder_to_a_table_with_a_closing_line(tmp_path):
+    shutil.copy(photo_path("astronaut"), tmp_path / "a.png")
+    shutil.copy(photo_path("coffee"), tmp_path / "b.png")
+    done = run("detect", tmp_path, tmp_path / "gone.png", "--out", tmp_path / "faces.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "gone.png: no such file or folder." in done.stderr.splitlines()[0]
+    assert "3 pictures, 1 faces, 1 without a face, 1 failed, " in done.stderr
+    assert len((tmp_path / "faces.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_paths_are_checked_before_the_networks_load(tmp_path):
+    done = run("detect", tmp_path / "gone.png", MIEN_WEIGHTS_DIR="/nonexistent")
+    assert done.returncode == 1
+    assert "no such file or folder" in done.stderr
+    assert "manifest" not in done.stderr
+
+
 def test_detect_on_a_full_disk_is_one_line():
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

@@ -1,0 +1,66 @@
+"""The answers of `mien detect`: JSON lines or a table, and a closing line."""
+
+import csv
+import json
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+from app.manifest import LABELS
+
+COLUMNS = (
+    *("file", "width", "height", "face", "emotion", "confidence", *LABELS),
+    *("x", "y", "box_width", "box_height", "detection_confidence", "error", "detail"),
+)
+
+
+class Answers:
+    """Writes answers as they come, and counts them.
+
+    Args:
+        file: Open text file.
+        as_csv: A table with one row a face, and one a picture without faces or with an error; else JSON lines.
+    """
+
+    def __init__(self, file: IO[str], as_csv: bool) -> None:
+        self._file = file
+        self._csv = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n") if as_csv else None
+        self._began_s = time.monotonic()
+        self.pictures = self.faces = self.without = self.failed = 0
+        if self._csv is not None:
+            self._csv.writeheader()
+
+    def write(self, name: str, answer: dict[str, Any]) -> None:
+        """Write the answer for one file, as `app.looking.Looker` gives it, and flush it."""
+        found = answer.get("faces")
+        self.pictures += 1
+        self.failed += "error" in answer or "annotate_error" in answer
+        self.faces += len(found or ())
+        self.without += found == []
+        name = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        if self._csv is not None:
+            self._csv.writerows({"file": name, **row} for row in _rows(answer))
+        else:
+            self._file.write(json.dumps({"file": name, **answer}) + "\n")
+        self._file.flush()
+
+    def summary(self) -> str:
+        """Return the closing line."""
+        rate = self.pictures / max(time.monotonic() - self._began_s, 1e-9)
+        return (
+            f"{self.pictures} pictures, {self.faces} faces, {self.without} without a face, {self.failed} failed, "
+            f"{rate:.1f} pictures a second"
+        )
+
+
+def _rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    error = answer.get("error") or answer.get("annotate_error") or {}
+    told = {"error": error["code"], "detail": error["detail"]} if error else {}
+    picture = {**answer.get("image", {}), **told}
+    for number, face in enumerate(answer.get("faces", ())):
+        box = face["box"]
+        where = {"x": box["x"], "y": box["y"], "box_width": box["width"], "box_height": box["height"]}
+        said = {name: face[name] for name in ("emotion", "confidence", "detection_confidence")}
+        yield {**picture, "face": number, **said, **face["probabilities"], **where}
+    if not answer.get("faces"):
+        yield picture

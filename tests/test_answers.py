@@ -1,0 +1,79 @@
+"""Folders, tables and the closing line of `mien detect`."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from app.answers import COLUMNS, Answers
+from app.errors import InvalidRequest
+from app.faces.types import DetectOptions
+from app.looking import Looker, check_new
+from app.names import missing, pictures_of
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
+
+
+@pytest.fixture
+def album(tmp_path):
+    for name in ("b.png", "a.JPG", "notes.txt", "deep/c.webp", "deep/deeper/d.png"):
+        path = tmp_path / "album" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(gradient()))
+    (tmp_path / "album" / "loop").symlink_to(tmp_path / "album", target_is_directory=True)
+    return tmp_path / "album"
+
+
+def test_a_folder_is_its_pictures(album):
+    assert [path.name for path in pictures_of([album], recursive=False)] == ["a.JPG", "b.png"]
+
+
+def test_recursive_goes_down_but_not_in_circles(album):
+    assert [path.name for path in pictures_of([album], recursive=True)] == ["a.JPG", "b.png", "c.webp", "d.png"]
+
+
+def test_a_named_file_counts_whatever_its_name(album):
+    named, gone = album / "notes.txt", album / "gone.png"
+    assert list(pictures_of([named, gone], recursive=False)) == [named, gone]
+    assert missing([named, gone, album]) == [gone]
+
+
+def answers(album, as_csv):
+    file, looker = io.StringIO(), Looker(FakePipeline(), DetectOptions(), 100_000, 1_000_000, None)
+    writer = Answers(file, as_csv)
+    for name in ("a.JPG", "gone.png"):
+        writer.write(name, looker.look(album / name))
+    writer.write("empty.png", {"image": {"width": 4, "height": 3}, "faces": []})
+    return writer, file.getvalue()
+
+
+def test_a_table_has_a_row_for_each_face_error_and_empty_picture(album):
+    _, text = answers(album, as_csv=True)
+    first, gone, empty = csv.DictReader(io.StringIO(text))
+    assert tuple(first) == COLUMNS
+    assert (first["file"], first["width"], first["height"], first["face"]) == ("a.JPG", "64", "48", "0")
+    assert (first["box_width"], first["detection_confidence"], first["error"]) == ("32.0", "0.9", "")
+    assert (gone["error"], gone["detail"], gone["face"]) == ("file_error", "No such file or directory", "")
+    assert (empty["file"], empty["width"], empty["face"], empty["error"]) == ("empty.png", "4", "", "")
+
+
+def test_lines_are_those_of_before_and_the_last_line_counts(album):
+    writer, text = answers(album, as_csv=False)
+    assert [json.loads(line)["file"] for line in text.splitlines()] == ["a.JPG", "gone.png", "empty.png"]
+    assert writer.summary().startswith("3 pictures, 1 faces, 1 without a face, 1 failed, ")
+
+
+def test_names_that_are_not_utf_8_are_written_all_the_same():
+    file = io.StringIO()
+    Answers(file, as_csv=False).write("caf\udce9.png", {"faces": []})
+    assert json.loads(file.getvalue())["file"] == "caf\\xe9.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("a.txt", "csv or .jsonl"), ("there.csv", "exists already"), ("no/a.csv", "no folder")]
+)
+def test_bad_outputs_are_refused(tmp_path, name, message):
+    (tmp_path / "there.csv").touch()
+    with pytest.raises(InvalidRequest, match=message):
+        check_new(tmp_path / name)
