@@ -92,6 +92,7 @@ def detect(
     from app.looking import Looker, check_new, open_answers, prepare_folder
     from app.main import load_pipeline
     from app.names import missing, pictures_of
+    from app.pictures.workers import Workers
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold)
@@ -107,8 +108,9 @@ def detect(
         if annotate is not None:
             prepare_folder(annotate)
         pipeline = load_pipeline(settings)
-        looker = Looker(pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate)
         with ExitStack() as stack:
+            workers = stack.enter_context(Workers())
+            looker = Looker(pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate, workers)
             stack.enter_context(written_out())
             answers = Answers(*stack.enter_context(open_answers(out)))
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -15,6 +15,7 @@ from app.faces.types import DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.open import decode_image
 from app.pictures.types import Image
+from app.pictures.workers import Workers
 
 
 class Detector(Protocol):
@@ -35,11 +36,19 @@ class Looker:
         max_bytes: Largest file; a larger one is not read.
         max_pixels: Largest width x height.
         annotate: Folder for pictures with boxes and labels, made with `prepare_folder`; None for none.
+        workers: Decode rare formats; None: each such picture starts a process of its own.
     """
 
     def __init__(
-        self, detector: Detector, options: DetectOptions, max_bytes: int, max_pixels: int, annotate: Path | None
+        self,
+        detector: Detector,
+        options: DetectOptions,
+        max_bytes: int,
+        max_pixels: int,
+        annotate: Path | None,
+        workers: Workers | None = None,
     ) -> None:
+        self._workers = workers
         self._detector, self._options, self._annotate = detector, options, annotate
         self._max_bytes, self._max_pixels = max_bytes, max_pixels
 
@@ -52,7 +61,7 @@ class Looker:
             DeviceLost: If no later picture can be answered either.
         """
         try:
-            image = decode_image(read_bounded(file, self._max_bytes), self._max_pixels)
+            image = decode_image(read_bounded(file, self._max_bytes), self._max_pixels, self._workers)
             [found] = self._detector.detect([image], [self._options])
         except DeviceLost:
             raise
