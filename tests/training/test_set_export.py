@@ -6,10 +6,12 @@ import torch
 
 from app.manifest import ClassifierCard, CropRule
 from app.runtimes.torch.my_model import MyModel
+from app.weights import sha256_of
 from tests.training.commands import assert_one_error_line, run, succeed
 from tests.training.test_sets import noise, save
-from training.deployed import to_payload
+from training.deployed import from_payload, read_payload, to_payload
 from training.manifest_entry import read_entry
+from training.sets.export import about_run
 from training.sets.plan import read_plan
 
 pytestmark = pytest.mark.slow
@@ -64,6 +66,33 @@ def test_figures_of_other_weights_are_not_exported(
     data = ("--data", gender, "--sets", gender / "sets.json", "--weights-dir", tmp_path)
     assert run("sets", "export", *data, "--run", other) == 1
     assert_one_error_line(capsys, "does not hold the figures of")
+
+
+def test_a_blend_is_the_mean_with_norms_of_its_own_and_says_what_it_is_made_of(gender: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    torch.manual_seed(1)
+    other.write_bytes(to_payload(MyModel(2).state_dict()))
+    made = gender / "run" / "my_model.safetensors"
+    data = ("--data", gender, "--sets", gender / "sets.json", "--threads", 1)
+    both = ("--weights", made, "--share", 3, "--weights", other, "--share", 1)
+    succeed("sets", "blend", *data, *both, "--run", tmp_path / "blend")
+    first, second, mixed = (
+        from_payload(read_payload(path)) for path in (made, other, tmp_path / "blend" / "my_model.safetensors")
+    )
+    norms = {name for name in mixed if ".running_" in name}
+    for name in mixed.keys() - norms:
+        torch.testing.assert_close(mixed[name], first[name] * 0.75 + second[name] * 0.25, atol=1e-3, rtol=1e-2)
+    assert not torch.equal(mixed[min(norms)], first[min(norms)] * 0.75 + second[min(norms)] * 0.25)
+    told = about_run(tmp_path / "blend")["blend"]
+    assert [each["share"] for each in told] == [0.75, 0.25]
+    assert told[1]["sha256"] == sha256_of(other.read_bytes())
+
+
+def test_a_blend_needs_a_share_for_each(gender: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = gender / "run" / "my_model.safetensors"
+    data = ("--data", gender, "--sets", gender / "sets.json", "--run", tmp_path)
+    assert run("sets", "blend", *data, "--weights", made, "--share", 1) == 1
+    assert_one_error_line(capsys, "at least two")
 
 
 def test_both_descriptions_name_a_network_and_the_terms_of_every_set() -> None:

@@ -11,11 +11,15 @@ from training.commands.options import NO_INT8, WEIGHTS_DIR, WeightsDirOption
 from training.deployed import read_payload
 from training.emotion.network import MY_MODEL
 from training.errors import RunError
-from training.files import read_json
+from training.files import read_json, write_json, write_payload
 from training.manifest_entry import crop_rule, measured_rule
-from training.sets.export import about_run, export_sets
+from training.sets.blend import blend as blended
+from training.sets.export import BLEND, about_run, export_sets
 from training.sets.loading import load_parts
+from training.sets.pictures import read_textures
 from training.sets.plan import DEFAULT_SETS, read_plan
+from training.sets.recipe import WIDE
+from training.sets.start import make_mixture
 
 EVALUATION, FRAMING = "evaluation-by-set.json", "framing.json"
 
@@ -50,6 +54,25 @@ def export(
     typer.echo(f"Wrote {plan.network} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, entry, card.")
     if card.artifacts.openvino_int8 is None:
         typer.echo(NO_INT8)
+
+
+def blend(
+    data: DataOption,
+    weights: Annotated[list[Path], typer.Option("--weights", help="My_model's, of runs from one start; repeat.")],
+    share: Annotated[list[float], typer.Option("--share", help="For each of the weights, in their order.")],
+    run: Annotated[Path, typer.Option("--run", help="Folder to write into.")],
+    sets: SetsOption = DEFAULT_SETS,
+    threads: ThreadsOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """Average the weights of several runs, and measure the norms anew on train pictures."""
+    use_threads(threads)
+    plan = read_plan(sets)
+    mixture = make_mixture(WIDE, load_parts(plan, data, "train", limit), None, read_textures(data, plan.textures))
+    payload, about = blended(weights, share, mixture)
+    write_payload(payload, run / f"{MY_MODEL}.safetensors")
+    write_json(about, run / BLEND)
+    typer.echo(f"Blend of {len(weights)} written: {run / f'{MY_MODEL}.safetensors'}")
 
 
 def use_threads(threads: int | None) -> None:

@@ -16,6 +16,7 @@ from training.commands.set_export import (
     LimitOption,
     SetsOption,
     ThreadsOption,
+    blend,
     export,
     use_threads,
 )
@@ -225,3 +226,4 @@ def _load_found(plan: RunPlan, data: Path, weights_dir: Path, limit: int | None)
 
 
 app.command()(export)
+app.command()(blend)

@@ -4,8 +4,10 @@ The moving average of the weights is a network that never ran in training, so it
 networks; measured on this task, an average got 27 % right with stale statistics and 67 % with fresh ones.
 """
 
+from collections.abc import Iterable
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from app.manifest import INPUT_SIZE_PX
 from training.emotion.data import EmotionSplit
@@ -26,6 +28,20 @@ def refresh_statistics(
         device: Where to compute.
         bf16: Compute in bfloat16 autocast.
         size_px: Side of the network's input pictures.
+    """
+    sample_BCHW = train.head(PICTURES).images_BCHW
+    order_B = torch.randperm(len(sample_BCHW), generator=torch.Generator().manual_seed(0))
+    batches = sample_BCHW[order_B].split(EVALUATION_BATCH)
+    measure_statistics(model, (network_input(images_BCHW, device, size_px) for images_BCHW in batches), bf16)
+
+
+def measure_statistics(model: nn.Module, batches: Iterable[Tensor], bf16: bool) -> None:
+    """Re-estimate the running means and variances on batches.
+
+    Args:
+        model: Changed in place; left in evaluation mode.
+        batches: Normalised pictures, shape (B, C, H, W), mixed alike.
+        bf16: Compute in bfloat16 autocast.
 
     References:
         Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima", arXiv:1803.05407, section 3.2.
@@ -37,11 +53,9 @@ def refresh_statistics(
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
         norm.train()
-    sample_BCHW = train.head(PICTURES).images_BCHW
-    order_B = torch.randperm(len(sample_BCHW), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        for images_BCHW in sample_BCHW[order_B].split(EVALUATION_BATCH):
-            forward_logits(model, network_input(images_BCHW, device, size_px), bf16)
+        for x_BCHW in batches:
+            forward_logits(model, x_BCHW, bf16)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.eval()

@@ -18,21 +18,26 @@ from training.artifacts import Served, served, state_artifact, with_graph, with_
 from training.deployed import LICENCE, from_payload, read_payload
 from training.emotion.checkpoint import CHECKPOINT, read_checkpoint
 from training.errors import RunError, TooCoarse
+from training.files import read_json
 from training.sets.augment import frame
 from training.sets.card import write_set_card
 from training.sets.loading import FaceSet
 from training.sets.plan import RunPlan
+
+BLEND = "blend.json"
 
 COMPARED, SAMPLES = 128, 96
 """Faces of each set on which the graph is compared with the module, and that the integers' ranges come from."""
 
 
 def about_run(run_dir: Path) -> dict[str, Any]:
-    """Return recipe, seed, step and what the run started from, from its checkpoint.
+    """Return recipe, seed, step and what the run started from, from its checkpoint; or what a blend is made of.
 
     Raises:
-        RunError: If there is none.
+        RunError: If there is neither.
     """
+    if (run_dir / BLEND).is_file():
+        return read_json(run_dir / BLEND)
     state = read_checkpoint(run_dir / CHECKPOINT, torch.device("cpu"))
     about = {name: value for name, value in state["about"].items() if name != "sets"}
     shares = {each["name"]: each["share"] for each in state["about"]["sets"]}
