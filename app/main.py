@@ -91,7 +91,6 @@ def make_streams(settings: Settings, admission: Admission) -> Streams:
         max_frames_per_second=settings.stream_max_frames_per_second,
         max_frame_bytes=settings.stream_max_frame_bytes,
         idle_timeout_s=settings.stream_idle_timeout_s,
-        origins=frozenset(settings.all_cors_origins),
         tracking=settings.tracking,
         smoothing_s=settings.smoothing_s,
     )

@@ -46,8 +46,7 @@ async def detect_stream(websocket: WebSocket, services: ServicesDep) -> None:
     session = StreamSession(websocket, services)
     try:
         await websocket.accept()
-        origin, host = websocket.headers.get("origin"), websocket.headers.get("host")
-        with services.streams.place(session, session.client, origin, host) as refusal:
+        with services.streams.place(session, session.client) as refusal:
             if refusal is None:
                 await session.run()
             else:

@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from app.errors import Overloaded
 from app.serving.admission import Admission
-
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,6 @@ class Ending:
 
 
 GOING_AWAY = Ending(1001, "The server stops; connect again shortly.")
-WRONG_ORIGIN = Ending(1008, "Pages of this origin may not stream; see the setting MIEN_CORS_ORIGINS.")
 TOO_MANY = Ending(1013, "All streams are taken; try again later.")
 
 
@@ -39,7 +35,6 @@ class StreamLimits:
         max_frames_per_second: Most frames of one session per second.
         max_frame_bytes: Largest message.
         idle_timeout_s: Longest time without a frame.
-        origins: Additional web origins whose pages may stream, such as `https://app.example`; `*` means all.
         tracking: Whether faces get ids.
         smoothing_s: Time constant of the smoothing; 0 for none.
     """
@@ -47,7 +42,6 @@ class StreamLimits:
     max_frames_per_second: float = 30.0
     max_frame_bytes: int = 5_000_000
     idle_timeout_s: float = 60.0
-    origins: frozenset[str] = frozenset()
     tracking: bool = True
     smoothing_s: float = 0.35
 
@@ -78,23 +72,18 @@ class Streams:
         return len(self._open)
 
     @contextmanager
-    def place(self, session: Stoppable, client: str, origin: str | None, host: str | None) -> Iterator[Ending | None]:
+    def place(self, session: Stoppable, client: str) -> Iterator[Ending | None]:
         """Count the current task as a session until the block ends, however it ends.
 
         Args:
             session: What to stop when the server does.
             client: Whose session it is.
-            origin: As in `origin_allowed`.
-            host: As in `origin_allowed`.
 
         Yields:
             Why the client may not open a session now, which then is not counted; None if it may.
         """
         if self._closing:
             yield GOING_AWAY
-            return
-        if not origin_allowed(origin, host, self.limits.origins):
-            yield WRONG_ORIGIN
             return
         try:
             place = self._admission.sessions.take(client)
@@ -118,25 +107,3 @@ class Streams:
             session.stop()
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
-
-
-def origin_allowed(origin: str | None, host: str | None, allowed: frozenset[str]) -> bool:
-    """Whether a page may open a stream: browsers let any page connect anywhere and only report its origin.
-
-    Args:
-        origin: The header `Origin`; None for clients other than browsers.
-        host: The header `Host`.
-        allowed: Additional origins; `*` means all.
-
-    References:
-        RFC 6455 section 10.2; OWASP, "Cross-site WebSocket hijacking".
-    """
-    if origin is None or origin in allowed or "*" in allowed:
-        return True
-    try:
-        parts = urlsplit(origin)
-    except ValueError:  # such as a bracket that opens an address and does not close it
-        return False
-    default_port = DEFAULT_PORTS.get(parts.scheme, "")
-    own = (host or "").lower().removesuffix(default_port)
-    return bool(own) and parts.netloc.lower().removesuffix(default_port) == own
