@@ -58,6 +58,7 @@ class RecipeName(StrEnum):
 
     TEACHER = "teacher"
     WIDE = "wide"
+    FINISH = "finish"
     GENDER = "gender"
 
 

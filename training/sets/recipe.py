@@ -1,6 +1,6 @@
 """The choices of a run on several sets, as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from training.emotion.schedule import warmup_cosine
@@ -85,6 +85,11 @@ WIDE = WideRecipe(
 )
 """My_model from served weights, on labels and a teacher's probabilities."""
 
+FINISH = replace(
+    WIDE, name="finish", steps=1800, learning_rate=4e-4, warmup_steps=50, early_px=None, early_share=0.0
+)
+"""The same from a blend of earlier runs, at half the rate and full size throughout."""
+
 GENDER = WideRecipe(
     name="gender",
     network="my_model",
@@ -102,4 +107,4 @@ GENDER = WideRecipe(
 )
 """My_model with two outputs, from the layers that tell emotions, on labels alone."""
 
-WIDE_RECIPES: dict[str, WideRecipe] = {recipe.name: recipe for recipe in (TEACHER, WIDE, GENDER)}
+WIDE_RECIPES: dict[str, WideRecipe] = {recipe.name: recipe for recipe in (TEACHER, WIDE, FINISH, GENDER)}
