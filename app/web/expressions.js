@@ -12,12 +12,17 @@ export function numbersOf(faces) {
   return faces.map((face) => face.track_id ?? ++last);
 }
 
-/** The label of each face, and its shortest form for tight spaces: the number, which is also on its card. */
+/** What a face is said to show, and how likely: the words of rows, labels, tables and announcements. */
+export function verdictOf(face) {
+  return `${text(face.emotion)} ${percent(face.confidence)}`;
+}
+
+/** The label of each face, and its shortest form for tight spaces: the number, which is also on its row. */
 export function labelsOf(faces) {
   const numbers = numbersOf(faces);
   return faces.map((face, index) => {
     const number = String(numbers[index]);
-    return [`${number} · ${text(face.emotion)} ${percent(face.confidence)}`, number];
+    return [`${number} · ${verdictOf(face)}`, number];
   });
 }
 
@@ -25,7 +30,24 @@ export function labelsOf(faces) {
 export function summaryOf(faces) {
   if (!faces.length) return text("summaryNone");
   const largest = faces.slice(0, MOST_READ_OUT);
-  const list = largest.map((face) => `${text(face.emotion).toLowerCase()} ${percent(face.confidence)}`).join(", ")
+  const list = largest.map((face) => verdictOf(face).toLowerCase()).join(", ")
     + (faces.length > MOST_READ_OUT ? " …" : "");
   return text(faces.length === 1 ? "summaryOne" : "summaryMany", { count: faces.length, list });
+}
+
+/** How many faces show each expression, the most frequent first: [["happy", 7], ...]. */
+export function countsOf(faces) {
+  return EXPRESSIONS.map((expression) => [expression, faces.filter(({ emotion }) => emotion === expression).length])
+    .filter(([, count]) => count)
+    .sort((one, other) => other[1] - one[1]);
+}
+
+/** Those counts in words: "7 happy, 3 neutral". */
+export function countsInWords(faces) {
+  return countsOf(faces).map(([expression, count]) => `${count} ${text(expression).toLowerCase()}`).join(", ");
+}
+
+/** The expression with the highest probability. */
+export function strongest(probabilities) {
+  return EXPRESSIONS.reduce((best, each) => (probabilities[each] > probabilities[best] ? each : best));
 }

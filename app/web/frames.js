@@ -1,20 +1,15 @@
-// Single frames of a <video> as JPEG files, smaller ones when answers are slow.
-import { Failure } from "./failure.js";
+// Single frames of a <video> that plays or is sought, always the newest.
+import { Encoder } from "./encoder.js";
 
-const SIDES_PX = [1280, 960, 640, 480];
-const QUALITY = 0.85;
-const SLOW_MS = 400;
-const PATIENCE = 10; // slow answers, averaged over this many frames
-
-/** Takes frames from a video, each at most once, always the newest. */
+/** Takes frames from a video, each at most once. */
 export class Frames {
   #video;
   #signal;
-  #canvases = [document.createElement("canvas"), document.createElement("canvas")];
+  #isKnown;
+  #encoder = new Encoder();
   #isFresh = false;
+  #timeS = 0;
   #wake = () => {};
-  #level = 0;
-  #answers = [];
 
   /** Whether this browser reports when a video shows a new frame; those from before late 2024 may not. */
   static get areTold() {
@@ -24,10 +19,12 @@ export class Frames {
   /**
    * @param {HTMLVideoElement} video
    * @param {AbortSignal} signal Ends the watching.
+   * @param {(timeS: number) => boolean} isKnown Whether the frame of this time needs no answer any more.
    */
-  constructor(video, signal) {
+  constructor(video, signal, isKnown = () => false) {
     this.#video = video;
     this.#signal = signal;
+    this.#isKnown = isKnown;
     signal.addEventListener("abort", () => this.#wake());
     this.#watch();
   }
@@ -48,19 +45,13 @@ export class Frames {
    * Take the newest frame.
    *
    * @param {{max_frame_bytes: number, max_pixels: number}} limits What the server accepts.
-   * @returns {Promise<{blob: Blob, canvas: HTMLCanvasElement, timeS: number}>}
+   * @returns {Promise<{blob: Blob, canvas: HTMLCanvasElement, timeS: number}>} With its time in the video.
    * @throws {Failure} framesTooLarge, if even the smallest one is too large.
    */
   async take(limits) {
     this.#isFresh = false;
-    const canvas = this.#canvases[0]; // the other one still shows the last answered frame
-    const timeS = this.#video.currentTime;
-    do {
-      this.#draw(canvas, limits.max_pixels);
-      const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/jpeg", QUALITY); });
-      if (blob.size <= limits.max_frame_bytes) return { blob, canvas, timeS };
-    } while (this.#shrink());
-    throw new Failure("framesTooLarge");
+    const timeS = this.#timeS;
+    return { ...(await this.#encoder.encode(this.#video, limits)), timeS };
   }
 
   /** Allow the newest frame to be taken again: it was never answered. */
@@ -68,44 +59,24 @@ export class Frames {
     this.#isFresh = true;
   }
 
-  /** The last taken frame is answered: it is shown until another one is. */
+  /** The last taken frame is answered. */
   keep() {
-    this.#canvases.reverse();
+    this.#encoder.keep();
   }
 
-  /** Note how long an answer took: after some slow ones, frames become smaller. */
+  /** Note how long an answer took. */
   learn(roundTripMs) {
-    this.#answers.push(roundTripMs);
-    if (this.#answers.length < PATIENCE) return;
-    const mean = this.#answers.reduce((sum, each) => sum + each, 0) / this.#answers.length;
-    if (mean > SLOW_MS) this.#shrink();
-    this.#answers = [];
+    this.#encoder.learn(roundTripMs);
   }
 
   #watch() {
-    this.#video.requestVideoFrameCallback(() => {
+    this.#video.requestVideoFrameCallback((_, { mediaTime }) => {
       if (this.#signal.aborted) return;
+      this.#watch();
+      if (this.#isKnown(mediaTime)) return;
+      this.#timeS = mediaTime;
       this.#isFresh = true;
       this.#wake();
-      this.#watch();
     });
-  }
-
-  #draw(canvas, mostPixels) {
-    const { videoWidth: width, videoHeight: height } = this.#video;
-    const scale = Math.min(
-      1,
-      SIDES_PX[this.#level] / Math.max(width, height),
-      Math.sqrt(mostPixels / (width * height)),
-    );
-    canvas.width = Math.max(1, Math.floor(width * scale));
-    canvas.height = Math.max(1, Math.floor(height * scale));
-    canvas.getContext("2d").drawImage(this.#video, 0, 0, canvas.width, canvas.height);
-  }
-
-  #shrink() {
-    if (this.#level === SIDES_PX.length - 1) return false;
-    this.#level += 1;
-    return true;
   }
 }

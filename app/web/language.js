@@ -12,6 +12,9 @@ export function text(key, values = {}) {
   return TEXTS[current][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+/** Whether the page is in the language of the server's own words. */
+export const isEnglish = () => current === "en";
+
 /** A number between 0 and 1 as a percentage, as the language writes it. */
 export function percent(share) {
   return new Intl.NumberFormat(current, { style: "percent", maximumFractionDigits: 0 }).format(share);

@@ -3,10 +3,12 @@ import { backOffS, Failure, failureOf } from "./failure.js";
 import { Stream } from "./stream.js";
 
 /**
- * Run until the signal ends it; a change of `smoothing` opens a new session.
+ * Run until the signal ends it or there are no more frames. A change of `smoothing` or `scene` opens a new session, in
+ * which tracks and smoothing start anew.
  *
- * @param {Frames} frames Where the frames come from.
+ * @param {Frames | Sweep} frames Where the frames come from.
  * @param {object} options
+ * @param {() => number} options.scene Another number where the frames are no continuation of those before.
  * @param {() => boolean} options.smoothing Whether the server should smooth.
  * @param {() => string} options.key The API key, or an empty string.
  * @param {AbortSignal} options.signal
@@ -15,16 +17,17 @@ import { Stream } from "./stream.js";
  *   frame is answered (frame.result) or dropped (frame.dropped).
  * @param {(failure: Failure, waitS: number) => Promise<void>} options.onFailure Shows it; resolves when to retry.
  */
-export async function runLive(frames, { smoothing, key, signal, onSession, onAnswer, onFailure }) {
+export async function runLive(frames, { smoothing, scene, key, signal, onSession, onAnswer, onFailure }) {
   let failures = 0;
-  while (!signal.aborted) {
+  while (!signal.aborted && !frames.isOver) {
     let answered = 0;
     const chosen = smoothing();
+    const begun = scene();
     try {
       const stream = await Stream.open({ smoothing: chosen, key: key(), signal });
       onSession(stream.session);
       await converse(stream, frames, {
-        isWanted: () => !signal.aborted && smoothing() === chosen,
+        isWanted: () => !signal.aborted && smoothing() === chosen && scene() === begun,
         onAnswer: (answer) => {
           answered += 1;
           failures = 0;
@@ -56,7 +59,7 @@ async function converse(stream, frames, { isWanted, onAnswer }) {
       frames.learn(roundTripMs);
       if (reply.type === "frame.result") frames.keep();
       onAnswer({ reply, frame, roundTripMs });
-      await pause(1000 / limits.max_frames_per_second - roundTripMs);
+      await pause(Math.max(1000 / limits.max_frames_per_second, frames.leastMs ?? 0) - roundTripMs);
     }
   } finally {
     stream.close();

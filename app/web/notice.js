@@ -1,6 +1,6 @@
 // The page's one message: what went wrong, what to do, when it is retried.
 import { handOnFocus, hide } from "./focus.js";
-import { text } from "./language.js";
+import { isEnglish, text } from "./language.js";
 
 const READING_MS = 8000;
 
@@ -87,10 +87,10 @@ export class Notice {
   /** Rewrite the message in the current language. */
   translate() {
     if (!this.#failure) return;
-    const { kind, detail } = this.#failure;
+    const { kind, detail, isKnown } = this.#failure;
     write(this.#title, text(kind));
     write(this.#detail, text(`${kind}Detail`));
-    quote(this.#server, detail);
+    quote(this.#server, isKnown && !isEnglish() ? "" : detail); // the texts say it in the user's language
     this.#retry.hidden = !this.#again;
     this.#retry.textContent = text(Number.isFinite(this.#endsAt) ? "tryNow" : "tryAgain");
     this.#writeCountdown();

@@ -1,131 +1,101 @@
-// The results: cards, timeline, figures, downloads and the text for screen readers.
-import { Cards } from "./cards.js";
-import { EXPRESSIONS, numbersOf, summaryOf } from "./expressions.js";
+// The panel of results: the faces on show, how fast they come, and what is said to screen readers.
 import { decimal, text } from "./language.js";
+import { summaryOf } from "./expressions.js";
 import { Meter } from "./meter.js";
-import { Records, save } from "./records.js";
-import { Timeline } from "./timeline.js";
+import { Rows } from "./rows.js";
 
 const TALK_MS = 4_000; // a stream is not announced more often than this
-const LATE_MS = 250; // with slower answers, boxes would lag behind a moving face
 
 const byId = (id) => document.getElementById(id);
 
 /** Everything beside the stage. */
 export class Results {
   #stage;
-  #timeline = new Timeline();
-  #cards = new Cards((id) => this.#follow(id));
-  #meter = new Meter();
-  #records = new Records();
-  #isStream = false;
-  #faces = null; // from the newest answer
-  #numbers = { before: 0, last: 0 }; // of faces: given before this session, given in total
+  #rows = new Rows((number) => this.#light(number));
+  #shown = null; // {faces, isLive}; null: nothing was answered
   #told = { at: 0, words: "" };
+  meter = new Meter();
 
   /** @param {Stage} stage */
   constructor(stage) {
     this.#stage = stage;
-    for (const expression of EXPRESSIONS) {
-      const item = document.createElement("li");
-      item.dataset.emotion = item.dataset.text = expression;
-      byId("legend").append(item);
-    }
-    byId("save-csv").addEventListener("click", () => save("mien.csv", new Blob([this.#records.csv()], { type: "text/csv" })));
-    byId("save-json").addEventListener("click", () => save("mien.json", new Blob([this.#records.json()], { type: "application/json" })));
-    byId("save-png").addEventListener("click", async () => save("mien.png", await stage.annotated()));
+    stage.tell((number) => this.#light(number), (number) => this.#rows.reveal(number));
+    byId("sort").addEventListener("change", () => this.#rows.sort(byId("sort").value));
   }
 
-  /** Start over with a source: "camera", "picture" or "video". */
-  begin(source) {
-    this.#isStream = source !== "picture";
-    this.#records.begin(source);
-    this.#timeline.clear();
-    this.#cards.clear();
-    this.#meter.clear();
-    this.#faces = null;
-    this.#numbers = { before: 0, last: 0 };
+  /** Show nothing. */
+  clear() {
+    this.#rows.clear();
+    this.#shown = null;
     this.#told = { at: 0, words: "" };
-    byId("timeline-panel").hidden = true;
-    byId("figures").hidden = true;
-    byId("rate-figure").hidden = !this.#isStream;
-    this.translate();
+    this.meter.clear();
+    this.#light(null);
+    this.#write();
+  }
+
+  /** Remove the rows of another session or picture: the same numbers are now other faces. */
+  startAfresh() {
+    this.#rows.clear();
   }
 
   /**
-   * The server begins to answer, with these weights. It counts tracks from 1, and track 1 may now be someone else, so
-   * numbers go on from those already given.
+   * Show one answer's faces.
+   *
+   * @param {{image: object, faces: object[]}} answer
+   * @param {object} options
+   * @param {CanvasImageSource | null} options.picture What they were found in; null: small pictures stay as they are.
+   * @param {number} options.widthPx Width of that picture.
+   * @param {boolean} options.isLive Whether more frames follow.
+   * @param {boolean} options.isSilent Whether it was announced before.
    */
-  beginSession(model) {
-    this.#records.model = model;
-    this.#numbers.before = this.#numbers.last;
-    this.#timeline.followed = null;
-    this.#cards.clear();
+  show({ image, faces }, { picture, widthPx, isLive = false, isSilent = false }) {
+    this.#shown = { faces, isLive };
+    this.#rows.show(faces, { picture, scale: widthPx / image.width, isLive, sort: byId("sort").value });
+    this.#write();
+    if (!isSilent) this.#tell(summaryOf(faces));
   }
 
-  /** Show one answer about `picture`, a canvas. */
-  add(answer, { picture, frame, timeS, roundTripMs }) {
-    const { image } = answer;
-    const faces = this.#numbered(answer.faces);
-    this.#faces = faces;
-    this.#records.add({ frame, timeS, image, faces });
-    this.#meter.add(roundTripMs);
-    this.#stage.show(picture, { image, faces }, { isLate: this.#meter.roundTripMs > LATE_MS });
-    if (this.#isStream) {
-      byId("timeline-panel").hidden = false;
-      const numbers = numbersOf(faces);
-      this.#timeline.add(new Map(faces.map((face, index) => [numbers[index], face.probabilities])));
-    }
-    this.#cards.show(faces, picture, picture.width / image.width, { followed: this.#followed });
-    byId("figures").hidden = false;
+  /** No more frames follow: the rows can be sorted. */
+  rest() {
+    if (this.#shown) this.#shown.isLive = false;
     this.#write();
-    this.#tell(summaryOf(faces));
   }
 
   /** Rewrite everything in the current language. */
   translate() {
     this.#stage.draw();
-    this.#timeline.draw();
-    this.#cards.translate(this.#followed);
+    this.#rows.translate();
     this.#write();
   }
 
-  #numbered(faces) {
-    const { before, last } = this.#numbers;
-    const numbered = faces.map((face) => ({ ...face, track_id: face.track_id && face.track_id + before }));
-    this.#numbers.last = Math.max(last, ...numbersOf(numbered));
-    return numbered;
+  /** Rewrite the figures. */
+  writeFigures({ isShown, isStream }) {
+    byId("figures").hidden = !isShown;
+    byId("rate-figure").hidden = !isStream;
+    const { rate, roundTripMs } = this.meter;
+    byId("rate").textContent = rate === null ? "–" : decimal(rate, 1);
+    byId("round-trip").textContent = roundTripMs === null ? "–" : text("milliseconds", { value: decimal(roundTripMs) });
   }
 
-  get #followed() {
-    return this.#isStream ? this.#timeline.followed ?? 0 : null;
-  }
-
-  #follow(id) {
-    this.#timeline.followed = id;
-    this.#timeline.draw();
-    this.#cards.translate(id);
+  #light(number) {
+    this.#stage.light(number);
+    this.#rows.light(number);
   }
 
   #write() {
-    const { size } = this.#records;
-    const count = this.#faces?.length ?? 0;
+    const count = this.#shown?.faces.length ?? 0;
     byId("count").hidden = !count;
     byId("count").textContent = String(count);
     byId("nothing").hidden = count > 0;
-    byId("nothing").textContent = text(this.#faces ? "nobody" : "nothingYet");
-    for (const id of ["save-csv", "save-json", "save-png"]) byId(id).disabled = !this.#faces;
-    byId("recorded").textContent = size ? text(size === 1 ? "recordedOne" : "recordedMany", { count: decimal(size) }) : "";
-    const { rate, roundTripMs } = this.#meter;
-    byId("rate").textContent = rate === null ? "–" : decimal(rate, 1);
-    byId("round-trip").textContent = roundTripMs === null ? "–" : text("milliseconds", { value: decimal(roundTripMs) });
+    byId("nothing").textContent = text(this.#shown ? "nobody" : "nothingYet");
+    byId("sort-choice").hidden = count < 2 || this.#shown.isLive;
   }
 
   /** Announce it, unless nothing changed or a stream was announced just now. */
   #tell(words) {
     const now = performance.now();
     const gist = words.replaceAll(/\d+\s*%/g, "");
-    if (this.#isStream && (gist === this.#told.words || now < this.#told.at + TALK_MS)) return;
+    if (this.#shown.isLive && (gist === this.#told.words || now < this.#told.at + TALK_MS)) return;
     this.#told = { at: now, words: gist };
     announce(words);
   }

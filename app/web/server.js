@@ -6,16 +6,29 @@ const CAN_BE_A_KEY = /^[\x21-\x7e]*$/; // a header takes no other characters
 /**
  * Send one picture to POST /detect.
  *
- * @param {Blob} picture The file as it is.
- * @param {{key?: string, signal?: AbortSignal}} options
+ * @param {Blob} picture
+ * @param {object} options
+ * @param {string} options.key The API key, or an empty string.
+ * @param {AbortSignal} options.signal
+ * @param {(share: number) => void} options.onSent Told how much has left, 0 to 1.
  * @returns The server's answer: image, faces, timings_ms, model.
  * @throws {Failure} If the server cannot be reached or answers with a problem.
  */
-export async function detect(picture, { key = "", signal } = {}) {
-  const headers = { "Content-Type": picture.type || "application/octet-stream" };
-  const response = await post(picture, headers, key, signal);
-  if (response.ok) return response.json().catch((error) => { throw lostUnlessEnded(error); });
-  throw await refusal(response, key);
+export function detect(picture, options) {
+  return send("detect", picture, { "Content-Type": picture.type || "application/octet-stream" }, options);
+}
+
+/**
+ * Send several pictures to POST /detect/batch.
+ *
+ * @param {{payload: Blob, name: string}[]} pictures At most 32.
+ * @returns {Promise<object[]>} For each picture its answer, or `{error}` with a problem.
+ * @throws {Failure} If none was answered.
+ */
+export async function detectBatch(pictures, options) {
+  const form = new FormData();
+  for (const { payload, name } of pictures) form.append("files", payload, name);
+  return (await send("detect/batch", form, {}, options)).results;
 }
 
 /**
@@ -27,30 +40,40 @@ export async function detect(picture, { key = "", signal } = {}) {
  */
 export async function whyRefused({ key = "", signal } = {}) {
   try {
-    const response = await post("", {}, key, signal);
-    return response.status === 400 ? new Failure("lost") : await refusal(response, key);
+    await send("detect", "", {}, { key, signal });
   } catch (error) {
-    return error instanceof Failure ? error : new Failure("lost");
+    if (error instanceof Failure && error.kind !== "badFile") return error;
   }
+  return new Failure("lost");
 }
 
-async function post(body, headers, key, signal) {
-  if (!CAN_BE_A_KEY.test(key)) throw new Failure("keyWrong");
+/** XMLHttpRequest, since fetch does not tell how much of a body has left. */
+function send(path, body, headers, { key = "", signal, onSent = () => {} }) {
+  if (!CAN_BE_A_KEY.test(key)) return Promise.reject(new Failure("keyWrong"));
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    if (key) request.setRequestHeader("X-API-Key", key);
+    request.upload.addEventListener("progress", ({ loaded, total }) => onSent(total ? loaded / total : 0));
+    request.upload.addEventListener("load", () => onSent(1));
+    request.addEventListener("load", () => {
+      const answer = parsed(request.responseText);
+      if (request.status === 200) return answer ? resolve(answer) : reject(new Failure("lost"));
+      const retryAfterS = Number(request.getResponseHeader("Retry-After")) || 0;
+      return reject(failureOf({ ...answer, status: request.status }, { hadKey: Boolean(key), retryAfterS }));
+    });
+    request.addEventListener("error", () => reject(new Failure("lost")));
+    request.addEventListener("abort", () => reject(new DOMException("ended by the page", "AbortError")));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
+}
+
+function parsed(words) {
   try {
-    const all = key ? { ...headers, "X-API-Key": key } : headers;
-    return await fetch("detect", { method: "POST", body, headers: all, signal });
-  } catch (error) {
-    throw lostUnlessEnded(error);
+    return JSON.parse(words);
+  } catch {
+    return null;
   }
-}
-
-/** The failure for a broken connection, unless the page itself ended it. */
-function lostUnlessEnded(error) {
-  return error.name === "AbortError" ? error : new Failure("lost");
-}
-
-async function refusal(response, key) {
-  const problem = await response.json().catch(() => ({}));
-  const retryAfterS = Number(response.headers.get("Retry-After")) || 0;
-  return failureOf({ ...problem, status: response.status }, { hadKey: Boolean(key), retryAfterS });
 }

@@ -87,7 +87,7 @@ def test_files_arrive_whole_whatever_part_is_asked_for(client):
 
 def test_only_the_pages_files_are_served():
     suffixes = {Path(path).suffix for path in page_files()}
-    assert suffixes == {".css", ".html", ".js", ".svg"}
+    assert suffixes == {".css", ".html", ".jpg", ".js", ".svg", ".txt"}
     assert sum(len(file.body) for file in page_files().values()) < 3_000_000  # they stay in memory
 
 

@@ -12,7 +12,11 @@ from tests.support.photos import photo_path
 
 pytestmark = pytest.mark.slow
 
-SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
+SIZES = {
+    "phone": {"width": 390, "height": 844},
+    "tablet": {"width": 768, "height": 1024},
+    "desktop": {"width": 1440, "height": 900},
+}
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 }
@@ -92,7 +96,7 @@ def test_keyboard(visit, fake_server):
     assert order == ["Skip to the content", "English", "Tiếng Việt", "camera", "Start the camera"]
     page.locator("input[value=camera]").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("button", name="Choose a picture")).to_be_visible()
+    expect(page.get_by_role("button", name="Choose pictures")).to_be_visible()
 
 
 def test_docs_ask_no_other_host(visit, fake_server):

@@ -40,7 +40,7 @@ def test_upload_shows_two_faces(visit, real_server):
     page = seen.open()
     page.get_by_role("radio", name="Picture").check()
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose a picture").click()
+        page.get_by_role("button", name="Choose pictures").click()
     chooser.value.set_files(photo_path("zidane"))
     expect(page.locator(".card")).to_have_count(2)
     for card in page.locator(".card").all():
@@ -49,7 +49,7 @@ def test_upload_shows_two_faces(visit, real_server):
         assert 97 <= sum(shares) <= 103
     expect(page.locator("#overlay")).to_have_attribute("aria-label", re.compile(r"^2 faces: .*\d+%"))
     expect(page.get_by_role("status")).to_have_text(re.compile("^2 faces"))
-    expect(page.get_by_role("button", name="Another picture")).to_be_focused()
+    expect(page.get_by_role("button", name="Add pictures")).to_be_focused()
     seen.check()
 
 
@@ -141,19 +141,21 @@ def test_downloads(visit, fake_server, tmp_path):
     page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
     expect(page.locator(".card")).to_have_count(1)
     files = {}
-    for button, name in [("CSV", "mien.csv"), ("JSON", "mien.json"), ("Picture with boxes", "mien.png")]:
+    for button, name in [("CSV", "picture.csv"), ("JSON", "picture.json"), ("Picture with boxes", "picture-boxes.png")]:
         with page.expect_download() as download:
             page.get_by_role("button", name=button).click()
         assert download.value.suggested_filename == name
         files[name] = tmp_path / name
         download.value.save_as(files[name])
-    [row] = csv.DictReader(files["mien.csv"].read_text().splitlines())
-    [frame] = json.loads(files["mien.json"].read_text())["frames"]
+    [row] = csv.DictReader(files["picture.csv"].read_text().splitlines())
+    [frame] = json.loads(files["picture.json"].read_text())["frames"]
     [face] = frame["faces"]
     assert row["emotion"] == face["emotion"]
-    assert {name: float(row[name]) for name in face["probabilities"]} == face["probabilities"]
-    assert (row["width"], row["image_width"]) == ("160", "320")
-    with Pillow.open(files["mien.png"]) as png:
+    assert {name: row[name] for name in face["probabilities"]} == {
+        name: f"{share:.4f}" for name, share in face["probabilities"].items()
+    }
+    assert (row["file"], row["width"], row["image_width"]) == ("picture.png", "160", "320")
+    with Pillow.open(files["picture-boxes.png"]) as png:
         assert png.size == (320, 240)
 
 

@@ -1,0 +1,46 @@
+// The downloads of the source on show.
+import { decimal, text } from "./language.js";
+import { csvOf, jsonOf, save } from "./records.js";
+import { reportOf } from "./report.js";
+import { annotated } from "./stage.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** The buttons under the rows. They save what a source has: its `stem`, `kind`, `model`, `frames` and `onShow`. */
+export class Downloads {
+  #source;
+
+  constructor() {
+    byId("save-csv").addEventListener("click", () => this.#save("csv", csvOf(this.#source.frames), "text/csv"));
+    byId("save-json").addEventListener("click", () => {
+      const { kind, model, frames } = this.#source;
+      this.#save("json", jsonOf({ source: kind, model, frames }), "application/json");
+    });
+    byId("save-report").addEventListener("click", async () => {
+      const source = this.#source;
+      this.#save("html", await reportOf(source, { withPictures: byId("with-pictures").checked }), "text/html", source);
+    });
+    byId("save-png").addEventListener("click", async () => {
+      const { stem, onShow } = this.#source;
+      save(`${onShow.stem ?? stem}-boxes.png`, await annotated(onShow), "image/png");
+    });
+  }
+
+  /** Offer what this source has. */
+  offer(source) {
+    this.#source = source;
+    const { frames, onShow, kind } = source;
+    for (const id of ["save-csv", "save-json", "save-report"]) byId(id).disabled = !frames.length;
+    byId("save-png").disabled = !onShow;
+    const key = kind === "picture" ? "answered" : "recorded";
+    const words = frames.length ? text(`${key}${frames.length === 1 ? "One" : "Many"}`, { count: decimal(frames.length) }) : "";
+    byId("recorded").textContent = words;
+    byId("with-pictures-choice").hidden = !frames.length;
+    byId("drop").hidden = !source.hasAnything;
+  }
+
+  #save(ending, content, type, source = this.#source) {
+    save(`${source.stem}.${ending}`, content, type);
+    source.isSaved = true;
+  }
+}
