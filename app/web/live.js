@@ -3,8 +3,8 @@ import { backOffS, Failure, failureOf } from "./failure.js";
 import { Stream } from "./stream.js";
 
 /**
- * Run until the signal ends it or there are no more frames. A change of `smoothing` or `scene` opens a new session, in
- * which tracks and smoothing start anew.
+ * Run until the signal ends it or there are no more frames. A change of `smoothing` opens a new session; one of `scene`
+ * resets the session: tracks and smoothing start anew.
  *
  * @param {Frames | Sweep} frames Where the frames come from.
  * @param {object} options
@@ -12,7 +12,7 @@ import { Stream } from "./stream.js";
  * @param {() => boolean} options.smoothing Whether the server should smooth.
  * @param {() => string} options.key The API key, or an empty string.
  * @param {AbortSignal} options.signal
- * @param {(session: object) => void} options.onSession Called when a session begins.
+ * @param {(session: object) => void} options.onSession Called when a session begins or is reset.
  * @param {(answer: {reply: object, frame: object, roundTripMs: number}) => void} options.onAnswer Called when a
  *   frame is answered (frame.result) or dropped (frame.dropped).
  * @param {(failure: Failure, waitS: number) => Promise<void>} options.onFailure Shows it; resolves when to retry.
@@ -22,12 +22,13 @@ export async function runLive(frames, { smoothing, scene, key, signal, onSession
   while (!signal.aborted && !frames.isOver) {
     let answered = 0;
     const chosen = smoothing();
-    const begun = scene();
     try {
       const stream = await Stream.open({ smoothing: chosen, key: key(), signal });
       onSession(stream.session);
       await converse(stream, frames, {
-        isWanted: () => !signal.aborted && smoothing() === chosen && scene() === begun,
+        isWanted: () => !signal.aborted && smoothing() === chosen,
+        scene,
+        onScene: () => onSession(stream.session),
         onAnswer: (answer) => {
           answered += 1;
           failures = 0;
@@ -46,11 +47,17 @@ export async function runLive(frames, { smoothing, scene, key, signal, onSession
 }
 
 /** Send frame after frame while the session is wanted; however that ends, the session is over. */
-async function converse(stream, frames, { isWanted, onAnswer }) {
+async function converse(stream, frames, { isWanted, scene, onScene, onAnswer }) {
   const { limits } = stream.session;
+  let begun = scene();
   try {
     while ((await frames.arrive()) && isWanted()) {
       if (!stream.isOpen) throw Object.assign(new Failure("lost"), { idle: true });
+      if (scene() !== begun) {
+        begun = scene();
+        await stream.reset();
+        onScene();
+      }
       const frame = await frames.take(limits);
       const sentAt = performance.now();
       const reply = await stream.exchange(frame.blob);

@@ -55,6 +55,11 @@ export class Stream {
     return this.#ask(frame);
   }
 
+  /** The frames to come are no continuation of those before: let tracks and smoothing start anew. */
+  reset() {
+    return this.#ask(JSON.stringify({ type: "session.reset" }));
+  }
+
   /** Close the session. */
   close() {
     this.#socket.close(1000);
