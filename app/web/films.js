@@ -153,7 +153,7 @@ export class Films {
     this.#ui.stage.showVideo({ mirrored: false, controls: true });
     const span = () => ({ fromS: 0, toS: film.durationS, gapS: GAP_S });
     this.#ui.lanes.show(film.tracks, { span, isFilm: true, covered: () => film.covered });
-    video.addEventListener("seeking", () => { this.#scene += 1; }, { signal });
+    video.addEventListener("seeking", () => { if (film.size) this.#scene += 1; }, { signal });
     video.addEventListener("seeked", () => {
       if (this.#wantedS !== null && this.#wantedS !== video.currentTime) video.currentTime = this.#wantedS;
       this.#wantedS = null;

@@ -1,6 +1,8 @@
 // Single frames of a <video> that plays or is sought, always the newest.
 import { Encoder } from "./encoder.js";
 
+const TOLD_MS = 200; // after a seek, its frame is told sooner
+
 /** Takes frames from a video, each at most once. */
 export class Frames {
   #video;
@@ -10,6 +12,7 @@ export class Frames {
   #isFresh = false;
   #timeS = 0;
   #wake = () => {};
+  #toldAt = 0;
 
   /** Whether this browser reports when a video shows a new frame; those from before late 2024 may not. */
   static get areTold() {
@@ -27,6 +30,7 @@ export class Frames {
     this.#isKnown = isKnown;
     signal.addEventListener("abort", () => this.#wake());
     this.#watch();
+    this.#watchSeeks();
   }
 
   /**
@@ -73,10 +77,26 @@ export class Frames {
     this.#video.requestVideoFrameCallback((_, { mediaTime }) => {
       if (this.#signal.aborted) return;
       this.#watch();
-      if (this.#isKnown(mediaTime)) return;
-      this.#timeS = mediaTime;
-      this.#isFresh = true;
-      this.#wake();
+      this.#toldAt = performance.now();
+      this.#offer(mediaTime);
     });
+  }
+
+  /** A seek to what is shown already may tell no frame. */
+  #watchSeeks() {
+    const options = { signal: this.#signal };
+    let soughtAt = 0;
+    this.#video.addEventListener("seeking", () => { soughtAt = performance.now(); }, options);
+    this.#video.addEventListener("seeked", () => setTimeout(() => {
+      const isUntold = this.#toldAt < soughtAt && this.#video.paused && !this.#video.seeking;
+      if (isUntold && !this.#signal.aborted) this.#offer(this.#video.currentTime);
+    }, TOLD_MS), options);
+  }
+
+  #offer(timeS) {
+    if (this.#isKnown(timeS)) return;
+    this.#timeS = timeS;
+    this.#isFresh = true;
+    this.#wake();
   }
 }

@@ -164,29 +164,51 @@ def test_boxes_fit_a_camera_that_is_turned(visit, fake_server):
     expect(page.locator("#overlay")).to_be_visible()
 
 
-@pytest.mark.parametrize("source", ["camera", "video"])
-def test_smoothing_is_changed_while_it_runs(visit, fake_server, video, source):
-    """Only the session is a new one: what was found stays; only in a film are faces in the same place the same."""
-    page = visit(fake_server, camera=True).open()
-    updates: list[str] = []
+def watch_texts(page) -> list[str]:
+    """Return a list that grows: the text messages that the page sends over its streams."""
+    texts: list[str] = []
     page.on(
-        "websocket", lambda socket: socket.on("framesent", lambda sent: isinstance(sent, str) and updates.append(sent))
+        "websocket", lambda socket: socket.on("framesent", lambda sent: isinstance(sent, str) and texts.append(sent))
     )
-    if source == "camera":
-        start_camera(page)
-    else:
-        page.evaluate("document.getElementById('video').loop = true")
-        page.set_input_files("#video-file", video)
+    return texts
+
+
+def test_smoothing_is_changed_while_it_runs(visit, fake_server):
+    """Only the session is a new one: what was found stays, and its faces are not taken for those that come."""
+    page = visit(fake_server, camera=True).open()
+    texts = watch_texts(page)
+    start_camera(page)
     expect(page.locator("#recorded")).to_have_text(STARTED)
-    assert updates == []
+    assert texts == []
     kept = page.evaluate("() => { smoothing.click(); return recorded.textContent; }")  # elements are named by their ids
     assert STARTED.match(kept)
     page.wait_for_function(
         "count => parseInt(document.getElementById('recorded').textContent) > count + 5", arg=int(kept.split()[0])
     )
-    assert updates == ['{"type":"session.update","smoothing":false}']
+    assert texts == ['{"type":"session.update","smoothing":false}']
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     faces = [int(row["face"]) for row in csv.DictReader(download.value.path().read_text().splitlines())]
     assert faces == sorted(faces)
-    assert set(faces) == ({1, 2} if source == "camera" else {1})
+    assert set(faces) == {1, 2}
+
+
+def test_a_seek_resets_the_session_and_a_change_of_smoothing_opens_another(visit, fake_server, video):
+    """Far from what was answered, a face is another one; beside it, it is the same."""
+    page = visit(fake_server).open()
+    texts = watch_texts(page)
+    page.evaluate(RESTING)
+    page.set_input_files("#video-file", video)
+    expect(page.locator("#recorded")).to_have_text(re.compile("^1 frame,"))
+    assert texts == []
+    page.evaluate("() => { document.getElementById('video').currentTime = 1.5 }")
+    expect(page.locator("#recorded")).to_have_text(re.compile("^2 frames"))
+    assert texts == ['{"type":"session.reset"}']
+    page.get_by_label("Smooth over time").uncheck()
+    page.evaluate("() => { document.getElementById('video').currentTime = 1.7 }")
+    expect(page.locator("#recorded")).to_have_text(re.compile("^3 frames"))
+    assert texts[1:] == ['{"type":"session.update","smoothing":false}']
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    faces = [int(row["face"]) for row in csv.DictReader(download.value.path().read_text().splitlines())]
+    assert faces == [1, 2, 2]
