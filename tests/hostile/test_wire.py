@@ -195,7 +195,7 @@ class Failures(logging.Handler):
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if (record.exc_info or record.levelno >= logging.ERROR):
+        if record.exc_info or record.levelno >= logging.ERROR:
             self.records.append(record)
 
 

@@ -85,9 +85,7 @@ WIDE = WideRecipe(
 )
 """My_model from served weights, on labels and a teacher's probabilities."""
 
-FINISH = replace(
-    WIDE, name="finish", steps=1800, learning_rate=4e-4, warmup_steps=50, early_px=None, early_share=0.0
-)
+FINISH = replace(WIDE, name="finish", steps=1800, learning_rate=4e-4, warmup_steps=50, early_px=None, early_share=0.0)
 """The same from a blend of earlier runs, at half the rate and full size throughout."""
 
 GENDER = WideRecipe(
