@@ -20,6 +20,7 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 MaxFaces = Annotated[int | None, typer.Option(min=1, help="At most this many faces, largest first.")]
 MinFacePx = Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")]
 ScoreThreshold = Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")]
+SecondLooks = Annotated[bool, typer.Option(help="Look again where nothing sure is found, such as at turned faces.")]
 
 cli = typer.Typer(no_args_is_help=True, help="Finds faces and their expressions in pictures.")
 to_stderr = Console(stderr=True)
@@ -84,6 +85,7 @@ def detect(
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
+    second_looks: SecondLooks = True,
     device: Device = None,
 ) -> None:
     """Print one JSON line per picture; exit code 1 if any of them failed."""
@@ -95,7 +97,7 @@ def detect(
     from app.pictures.workers import Workers
 
     settings = _settings(device=device)
-    options = DetectOptions(max_faces, min_face_px, score_threshold)
+    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks)
     gone, files = missing(paths), list(pictures_of(paths, recursive))
     for path in gone:
         typer.echo(f"mien: {path}: no such file or folder.", err=True)
@@ -137,6 +139,7 @@ def watch(
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
+    second_looks: SecondLooks = True,
     stream: Annotated[int | None, typer.Option(min=0, help="Number of the video stream, as ffprobe counts.")] = None,
     pixel_aspect: Annotated[
         str | None, typer.Option(help="Pixel width:height where the recorder states none, such as 2:1.")
@@ -156,7 +159,7 @@ def watch(
         raise _fail(f"{missing.name} is not installed: run pip install -e '.[watch]' in Mien's sources.") from missing
 
     settings = _settings(device=device)
-    options = DetectOptions(max_faces, min_face_px, score_threshold)
+    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks)
     try:
         with written_out():
             summary = watch_source(

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     max_connections_per_address: int = Field(
         default=1_000, ge=1, description="Most connections of one address; trusted proxies are not counted."
     )
+    second_looks: bool = Field(
+        default=True, description="Search pictures without a sure face again: turned, with a border, in windows."
+    )
     tracking: bool = Field(default=True, description="Whether faces of a stream keep an id over its frames.")
     smoothing_s: float = Field(
         default=0.35,

@@ -66,7 +66,7 @@ def load_pipeline(settings: Settings) -> "Pipeline":
     from app.runtimes.choose import choose_runtime
 
     runtime = choose_runtime(settings.runtime, settings.device, settings.precision, settings.threads)
-    return Pipeline.load(settings.weights_dir or default_weights_dir(), runtime)
+    return Pipeline.load(settings.weights_dir or default_weights_dir(), runtime, settings.second_looks)
 
 
 def make_engine(settings: Settings, metrics: Metrics) -> Engine:

@@ -23,6 +23,10 @@ MAX_DETECTIONS = 300
 """Of a picture, the surest ones: as many as ultralytics keeps. It bounds what a crowd costs everybody in its batch."""
 
 
+Found = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+"""Boxes (N, 4) in canvas pixels and their scores (N,), highest first."""
+
+
 class FaceDetector:
     """Finds faces.
 
@@ -48,20 +52,38 @@ class FaceDetector:
             FloatingPointError: If the network computes what is no number.
         """
         canvases = [letterbox(image, self.card.input_size_px) for image in images]
+        found = self.search([canvas for canvas, _ in canvases], score_thresholds)
+        return [
+            _to_detections(xyxy_N4, scores_N, transform, image.shape[:2])
+            for (xyxy_N4, scores_N), (_, transform), image in zip(found, canvases, images, strict=True)
+        ]
+
+    def search(self, canvases: Sequence[Image], score_thresholds: Sequence[float]) -> list[Found]:
+        """Find the faces on several canvases, each with sides that are multiples of 32.
+
+        Args:
+            canvases: B canvases; may be empty.
+            score_thresholds: Lowest score for each, 0..1.
+
+        Returns:
+            For each its boxes (N, 4) in canvas pixels and their scores (N,), highest first, at most `MAX_DETECTIONS`.
+
+        Raises:
+            FloatingPointError: As calling it.
+        """
         by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for index, (canvas, _) in enumerate(canvases):
+        for index, canvas in enumerate(canvases):
             by_shape[canvas.shape].append(index)
-        found: list[list[Detection]] = [[] for _ in images]
+        found: dict[int, Found] = {}
         for (height, width, _), indices in by_shape.items():
-            outputs = self._network(np.stack([canvases[index][0] for index in indices]))
+            outputs = self._network(np.stack([canvases[index] for index in indices]))
             for index, logits_KN, distances_CN, anchors_N in zip(indices, *outputs, strict=True):
                 xyxy_N4, scores_N = self._boxes(
                     logits_KN, distances_CN, anchors_N, (height, width), score_thresholds[index]
                 )
                 kept = suppress(xyxy_N4, scores_N, self.card.iou_threshold, MAX_DETECTIONS)
-                transform, size = canvases[index][1], images[index].shape[:2]
-                found[index] = _to_detections(xyxy_N4[kept], scores_N[kept], transform, size)
-        return found
+                found[index] = (xyxy_N4[kept], scores_N[kept])
+        return [found[index] for index in range(len(canvases))]
 
     def _boxes(
         self, logits_KN: Array, distances_CN: Array, anchors_N: Array, canvas: tuple[int, int], score_threshold: float

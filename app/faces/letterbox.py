@@ -35,6 +35,18 @@ class Letterbox:
         return (xyxy - pad) / scale
 
 
+def fitted(height: int, width: int, size_px: int) -> tuple[int, int]:
+    """Return width and height of a picture whose longer side is `size_px`."""
+    scale = size_px / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def canvas_size(height: int, width: int, size_px: int, stride: int = 32) -> tuple[int, int]:
+    """Return width and height of the canvas that `letterbox` makes for a picture."""
+    wide, high = fitted(height, width, size_px)
+    return -(-wide // stride) * stride, -(-high // stride) * stride
+
+
 def letterbox(image: Image, size_px: int, stride: int = 32) -> tuple[Image, Letterbox]:
     """Resize keeping the aspect ratio so that the longer side is size_px, then pad the shorter to a stride multiple.
 
@@ -55,9 +67,8 @@ def letterbox(image: Image, size_px: int, stride: int = 32) -> tuple[Image, Lett
     if size_px % stride:
         raise ValueError(f"size_px must be a multiple of {stride}, not {size_px}.")
     height, width = image.shape[:2]
-    scale = size_px / max(height, width)
-    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
-    canvas_width, canvas_height = (-(-side // stride) * stride for side in (new_width, new_height))
+    new_width, new_height = fitted(height, width, size_px)
+    canvas_width, canvas_height = canvas_size(height, width, size_px, stride)
     pad_x, pad_y = (canvas_width - new_width) // 2, (canvas_height - new_height) // 2
     canvas = np.full((canvas_height, canvas_width, 3), PADDING_VALUE, dtype=np.uint8)
     resized = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)

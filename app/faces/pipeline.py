@@ -9,8 +9,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from app.faces.classify import Classifier
-from app.faces.crop import Crops, crop_faces, whole_picture
+from app.faces.crop import Crops, crop_faces, crop_square, whole_picture
 from app.faces.find import FaceDetector
+from app.faces.second_looks import SecondLooks
+from app.faces.turn import set_upright, upright_box
 from app.faces.types import Answer, Box, Detection, DetectOptions, Face, ImageFaces
 from app.manifest import INPUT_SIZE_PX, CropRule, Manifest, load_manifest
 from app.pictures.types import Image
@@ -31,20 +33,28 @@ class Pipeline:
         classifiers: Attribute -> its classifier; at least one.
         manifest: What they were loaded from.
         runtime: Describes what runs them.
+        second_looks: Whether any picture is looked at again; if not, callers cannot ask for it.
     """
 
     def __init__(
-        self, detector: FaceDetector, classifiers: Mapping[str, Classifier], manifest: Manifest, runtime: str
+        self,
+        detector: FaceDetector,
+        classifiers: Mapping[str, Classifier],
+        manifest: Manifest,
+        runtime: str,
+        second_looks: bool = True,
     ) -> None:
         self.detector, self.classifiers, self.manifest, self.runtime = detector, classifiers, manifest, runtime
+        self._look_again = SecondLooks(detector) if second_looks else None
 
     @classmethod
-    def load(cls, weights_dir: Path, runtime: Runtime) -> "Pipeline":
+    def load(cls, weights_dir: Path, runtime: Runtime, second_looks: bool = True) -> "Pipeline":
         """Load all networks of a manifest.
 
         Args:
             weights_dir: Folder with manifest.json.
             runtime: Runs them.
+            second_looks: As in the class.
 
         Raises:
             WeightsError: If files are missing, altered or incompatible.
@@ -58,7 +68,7 @@ class Pipeline:
             attribute: Classifier(opened[name], card) for attribute, (name, card) in manifest.classifiers.items()
         }
         logger.info("the networks run on %s", runtime.description)
-        return cls(detector, classifiers, manifest, runtime.description)
+        return cls(detector, classifiers, manifest, runtime.description, second_looks)
 
     def warm_up(self) -> None:
         """Run all networks on a synthetic picture, so that the first requests do not pay for set-up.
@@ -90,23 +100,43 @@ class Pipeline:
             DeviceLost: If the device has failed.
         """
         started = time.perf_counter()
-        default = self.manifest.detector.score_threshold
-        thresholds = [default if each.score_threshold is None else each.score_threshold for each in options]
-        found = self.detector(images, thresholds)
+        found = self._find(images, options)
         kept = [_select(detections, each) for detections, each in zip(found, options, strict=True)]
         detected = time.perf_counter()
-        cuts = [(image, each.xyxy) for image, detections in zip(images, kept, strict=True) for each in detections]
+        cuts = [
+            (set_upright(image, each), upright_box(each, image.shape[1], image.shape[0]))
+            for image, detections in zip(images, kept, strict=True)
+            for each in detections
+        ]
         answers = iter(self.classify([image for image, _ in cuts], [box for _, box in cuts]))
         timings = {"detect": (detected - started) * 1e3, "classify": (time.perf_counter() - detected) * 1e3}
         return [
             ImageFaces(
                 width=image.shape[1],
                 height=image.shape[0],
-                faces=tuple(Face(detection, next(answers)) for detection in detections),
+                faces=tuple(Face(each, next(answers), crop_px=self._crop_px(each)) for each in detections),
                 timings_ms=timings,
             )
             for image, detections in zip(images, kept, strict=True)
         ]
+
+    def _find(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[list[Detection]]:
+        """Search all pictures, then those without a sure face again; return what is above each caller's threshold."""
+        default = self.manifest.detector.score_threshold
+        thresholds = [default if each.score_threshold is None else each.score_threshold for each in options]
+        found = self.detector(images, [min(each, default) for each in thresholds])
+        again = [index for index, each in enumerate(options) if each.second_looks] if self._look_again else []
+        if self._look_again and again:
+            looks = self._look_again([images[index] for index in again], [found[index] for index in again])
+            for index, detections in zip(again, looks, strict=True):
+                found[index] = detections
+        return [
+            [each for each in detections if each.score >= threshold]
+            for detections, threshold in zip(found, thresholds, strict=True)
+        ]
+
+    def _crop_px(self, detection: Detection) -> float:
+        return min(crop_square(detection.xyxy, rule)[2] for rule in self.manifest.crop_rules)
 
     def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[dict[str, Answer]]:
         """Classify faces.

@@ -5,7 +5,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from app.faces.crop import crop_square
-from app.faces.types import Box, DetectOptions, ImageFaces
+from app.faces.turn import clockwise, quarters_of, upright_box
+from app.faces.types import Box, Detection, DetectOptions, Face, ImageFaces
 from app.manifest import INPUT_SIZE_PX, CropRule, Manifest
 from app.pictures.types import Picture, Rectangle
 
@@ -47,24 +48,27 @@ def short_of_detail(found: ImageFaces, picture: Picture, rules: Collection[CropR
     return [position for position, side in enumerate(sides) if side < INPUT_SIZE_PX]
 
 
-def part_around(xyxy: Box, found: ImageFaces, rules: Collection[CropRule]) -> tuple[Rectangle, Box]:
+def part_around(face: Detection, found: ImageFaces, rules: Collection[CropRule]) -> tuple[Rectangle, Box]:
     """Return the part of a picture that holds all pixels `crop_faces` reads for a face.
 
     Args:
-        xyxy: The face's box.
+        face: The face.
         found: The answer containing the face; its size is the picture's.
         rules: The classifiers' crop rules; the part holds the crops of all.
 
     Returns:
-        The part, and the box in pixels of the part.
+        The part, and the box in pixels of the part set upright.
     """
+    xyxy = upright_box(face, found.width, found.height)
+    width, height = (found.width, found.height)[:: -1 if quarters_of(face) % 2 else 1]
     squares = [crop_square(xyxy, rule) for rule in rules]
     halves = [side / 2 + NEIGHBOURS_PX for _, _, side in squares]
     left = max(0, math.floor(min(x - half for (x, _, _), half in zip(squares, halves, strict=True))))
     top = max(0, math.floor(min(y - half for (_, y, _), half in zip(squares, halves, strict=True))))
-    right = min(found.width, math.ceil(max(x + half for (x, _, _), half in zip(squares, halves, strict=True))))
-    bottom = min(found.height, math.ceil(max(y + half for (_, y, _), half in zip(squares, halves, strict=True))))
-    return (left, top, right, bottom), (xyxy[0] - left, xyxy[1] - top, xyxy[2] - left, xyxy[3] - top)
+    right = min(width, math.ceil(max(x + half for (x, _, _), half in zip(squares, halves, strict=True))))
+    bottom = min(height, math.ceil(max(y + half for (_, y, _), half in zip(squares, halves, strict=True))))
+    x0, y0, x1, y1 = clockwise((left, top, right, bottom), width, height, quarters_of(face))
+    return (x0, y0, x1, y1), (xyxy[0] - left, xyxy[1] - top, xyxy[2] - left, xyxy[3] - top)
 
 
 def in_original_pixels(found: ImageFaces, picture: Picture) -> ImageFaces:
@@ -74,5 +78,11 @@ def in_original_pixels(found: ImageFaces, picture: Picture) -> ImageFaces:
     others but counts the same, which moves a box by less than 4 pixels of at least 3840.
     """
     x, y = picture.width / found.width, picture.height / found.height
-    faces = tuple(replace(face, detection=face.detection.scaled(x, y)) for face in found.faces)
+    faces = tuple(_scaled(face, x, y) for face in found.faces)
     return replace(found, width=picture.width, height=picture.height, faces=faces)
+
+
+def _scaled(face: Face, x: float, y: float) -> Face:
+    detection = face.detection.scaled(x, y)
+    larger = detection.longer_side_px / face.detection.longer_side_px
+    return replace(face, detection=detection, crop_px=face.crop_px * larger)

@@ -1,7 +1,7 @@
 """Faces as plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in float pixels (xyxy)."""
@@ -15,11 +15,13 @@ class DetectOptions:
         max_faces: At most this many faces, the largest; None for all.
         min_face_px: Faces whose shorter side is below this many pixels of the original are left out.
         score_threshold: Lowest detector score, 0..1; None for the manifest's default.
+        second_looks: Whether to look again where nothing sure was found; see `app.faces.second_looks`.
     """
 
     max_faces: int | None = None
     min_face_px: float = 0.0
     score_threshold: float | None = None
+    second_looks: bool = True
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,17 @@ class Detection:
     Attributes:
         xyxy: Left, top, right, bottom in float pixels of the original image, inside it.
         score: The detector's confidence, 0..1.
+        rotation_deg: How far the face is turned clockwise in the picture: 0, 90, 180 or 270.
     """
 
     xyxy: tuple[float, float, float, float]
     score: float
+    rotation_deg: int = 0
 
     def scaled(self, x: float, y: float) -> "Detection":
         """Return this detection in a picture that is `x` times as wide and `y` times as high."""
         left, top, right, bottom = self.xyxy
-        return Detection((left * x, top * y, right * x, bottom * y), self.score)
+        return replace(self, xyxy=(left * x, top * y, right * x, bottom * y))
 
     @property
     def area(self) -> float:
@@ -92,11 +96,13 @@ class Face:
         detection: Where the face is.
         answers: Attribute, such as `emotion` -> what its classifier says.
         track_id: Identifies the face across the frames of a stream; None outside one.
+        crop_px: Side of the square that was cut out for the classifiers, in pixels of the original.
     """
 
     detection: Detection
     answers: Mapping[str, Answer]
     track_id: int | None = None
+    crop_px: float = 0.0
 
 
 @dataclass(frozen=True)

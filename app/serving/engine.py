@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from app.errors import DeadlineExceeded, DeviceLost, NotReady
 from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
+from app.faces.turn import set_upright
 from app.faces.types import Box, DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.types import Image, Picture
@@ -199,15 +200,16 @@ class Engine:
         """Classify some faces again, cropped from the full-size picture."""
         started = time.perf_counter()
         rules = self.manifest.crop_rules
-        cuts = [part_around(found.faces[position].detection.xyxy, found, rules) for position in small]
+        cuts = [part_around(found.faces[position].detection, found, rules) for position in small]
         images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until, client)
         self._observer.decoded(time.perf_counter() - started)
         faces = list(found.faces)
+        images = [set_upright(each, faces[at].detection) for at, each in zip(small, images, strict=True)]
         rows = await self._classify(images, [box for _, box in cuts])
         for position, answers in zip(small, rows, strict=True):
             faces[position] = replace(faces[position], answers=answers)
-        detail_ms = (time.perf_counter() - started) * 1e3
-        return replace(found, faces=tuple(faces), timings_ms={**found.timings_ms, "detail": detail_ms})
+        timings = {**found.timings_ms, "detail": (time.perf_counter() - started) * 1e3}
+        return replace(found, faces=tuple(faces), timings_ms=timings)
 
     async def _classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[Answers]:
         rows = await self._submit(ClassifyJob(images, boxes))

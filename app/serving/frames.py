@@ -11,6 +11,9 @@ MAX_UNANSWERED = 256
 BURST_S = 0.5
 """How far ahead of its allowed rate a stream may run for a moment: networks deliver frames in clumps."""
 
+SECOND_LOOKS_PER_S = 1.0
+"""Frames of one stream that may be looked at again if nothing sure is found in them."""
+
 Notice = TypeVar("Notice")
 
 

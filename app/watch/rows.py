@@ -16,7 +16,7 @@ CSV_COLUMNS = (
     *("frame", "time_s", "taken_at", "track_id", "emotion", "confidence"),
     *LABELS,
     *(f"raw_{label}" for label in LABELS),
-    *("x", "y", "width", "height", "detection_confidence"),
+    *("x", "y", "width", "height", "detection_confidence", "rotation_deg", "crop_px"),
 )
 
 

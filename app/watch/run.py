@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.errors import VideoUnavailable
 from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.types import Image
+from app.serving.frames import SECOND_LOOKS_PER_S, FrameRate
 from app.tracks.cuts import small_gray
 from app.tracks.follow import LiveFaces
 from app.watch.newest import newest_frames
@@ -63,9 +64,11 @@ def watch(
         progress: Kept up to date.
         tell: Called after each frame.
     """
+    looks = FrameRate(SECOND_LOOKS_PER_S)
     with closing(newest_frames(source) if source.live else iter(source)) as frames:
         for frame in frames:
-            [found] = detector.detect([frame.image], [options])
+            now = replace(options, second_looks=options.second_looks and looks.admits(frame.time_s))
+            [found] = detector.detect([frame.image], [now])
             found = live.follow(found, frame.time_s, small_gray(frame.image))
             rows.write(progress.frames, frame, found.faces)
             if video is not None and not progress.video_error:

@@ -1,6 +1,7 @@
 """WS /detect/stream against the fake pipeline: what is said in which order."""
 
 import io
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,7 @@ def test_session_created():
         },
         "settings": {
             "smoothing": True, "annotate": False, "max_faces": None, "min_face_px": 0.0, "score_threshold": None,
+            "second_looks": True,
         },
         "model": {"detector": "detector@000000000000", "emotion": "emotion@000000000000"},
     }  # fmt: skip
@@ -223,3 +225,21 @@ def test_all_faces_are_new_after_a_reset_and_at_a_cut():
         assert ids == [1, 1, 2, 3, 3]
         session.send_json({"type": "session.reset", "now": True})
         assert session.receive_json()["type"] == "session.error"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_stream_looks_again_once_a_second_at_most(wanted):
+    pipeline = FakePipeline()
+    with serve(pipeline) as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_json({"type": "session.update", "second_looks": wanted})
+        session.receive_json()
+        began = time.monotonic()
+        for seed in range(4):
+            session.send_bytes(picture(seed))
+            session.receive_json()
+        seconds = time.monotonic() - began
+    looks = [each.second_looks for each in pipeline.options]
+    assert len(looks) == 4
+    assert looks[0] == wanted
+    assert sum(looks) <= (1 + seconds if wanted else 0)

@@ -7,6 +7,7 @@ from PIL import Image as Pillow
 from app.errors import BadPayload, PayloadTooLarge
 from app.faces.crop import crop_faces
 from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
+from app.faces.turn import clockwise, set_upright
 from app.faces.types import Detection, DetectOptions, Face, ImageFaces
 from app.manifest import CropRule
 from app.pictures.cost import COLOUR, PIXEL_BYTES
@@ -183,13 +184,27 @@ def test_a_crop_of_the_part_is_the_crop_of_the_whole(shift_y):
     ]
     inside = [(x, y, x + side, y + 1.2 * side) for x, y, side in random.uniform(20.0, 120.0, (20, 3)).tolist()]
     for box in corners + inside:
-        (left, top, right, bottom), moved = part_around(box, found_in(400, 300), rules)
+        (left, top, right, bottom), moved = part_around(Detection(box, 0.9), found_in(400, 300), rules)
         assert 0 <= left < right <= 400
         assert 0 <= top < bottom <= 300
         part = whole[top:bottom, left:right]
         for each in rules:
             crops = [crop_faces(image, [xyxy], each) for image, xyxy in ((part, moved), (whole, box))]
             np.testing.assert_allclose(*crops, atol=0.02)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_face_is_cropped_upright_from_its_part(quarters):
+    """The part is cut from the picture as it is, and then set upright: the same crop as from the upright picture."""
+    upright = gradient(400, 300)
+    rules = {CropRule(margin=0.2, shift_y=0.1)}
+    box = (200.0, 100.0, 240.0, 160.0)
+    [expected] = crop_faces(upright, [box], *rules)
+    image = np.ascontiguousarray(np.rot90(upright, -quarters))
+    face = Detection(clockwise(box, 400, 300, quarters), 0.9, 90 * quarters)
+    (left, top, right, bottom), moved = part_around(face, found_in(image.shape[1], image.shape[0]), rules)
+    part = set_upright(image[top:bottom, left:right], face)
+    np.testing.assert_allclose(crop_faces(part, [moved], *rules)[0], expected, atol=0.02)
 
 
 @pytest.mark.parametrize("fmt", ["JPEG", "PNG"])

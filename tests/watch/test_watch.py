@@ -35,7 +35,10 @@ def test_csv_and_video(make_video, tmp_path):
     pipeline = FakePipeline()
     summary = run(make_video(), pipeline, tmp_path / "out.mp4", tmp_path / "out.csv")
     assert summary == f"done: {FRAMES} frames in 1.9 s of video, {FRAMES} rows"
-    assert set(pipeline.options) == {DetectOptions(max_faces=3)}
+    looks = [each.second_looks for each in pipeline.options]
+    assert looks[0]
+    assert sum(looks) == 2, "once a second of the video, which has 1.9"
+    assert {each.max_faces for each in pipeline.options} == {3}
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["frame"]) for row in rows] == list(range(FRAMES))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -29,7 +29,7 @@ from app.errors import MienError
 from app.faces.annotate import draw_jpeg
 from app.faces.types import ImageFaces
 from app.pictures.types import Image
-from app.serving.frames import Dropped, Frame, FrameQueue
+from app.serving.frames import SECOND_LOOKS_PER_S, Dropped, Frame, FrameQueue, FrameRate
 from app.tracks.cuts import Gray, small_gray
 from app.tracks.follow import LiveFaces
 
@@ -69,6 +69,7 @@ class StreamSession:
         self._metrics = services.metrics
         self._queue: FrameQueue[BaseModel] = FrameQueue()
         self._intake = Intake(websocket, services, self._queue)
+        self._looks = FrameRate(SECOND_LOOKS_PER_S)
         self._live: LiveFaces | None = None
         self._reader: asyncio.Task[Ending | None] | None = None
         self._stopping = False
@@ -128,7 +129,9 @@ class StreamSession:
 
     async def _answer(self, frame: Frame) -> None:
         try:
-            asked = (frame.payload, self._intake.settings.to_options(), self._engine.deadline(), self.client)
+            options = self._intake.settings.to_options()
+            options = replace(options, second_looks=options.second_looks and self._looks.admits(frame.at_s))
+            asked = (frame.payload, options, self._engine.deadline(), self.client)
             image: Image | None = None
             seen: list[Gray] = []
             if self._intake.settings.annotate:

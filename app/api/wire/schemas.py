@@ -26,9 +26,14 @@ class OptionFields(BaseModel):
         default=None, ge=0.05, le=1, description="Lowest detector confidence; default: the weights' own."
     )
 
+    second_looks: bool = Field(
+        default=True,
+        description="Look again where nothing sure is found: turned faces, faces that fill the picture, long pictures.",
+    )
+
     def to_options(self) -> DetectOptions:
         """Convert to plain values for the engine."""
-        return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold)
+        return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold, self.second_looks)
 
 
 class QueryOptions(OptionFields):
@@ -64,6 +69,11 @@ class FaceOut(EmotionFields):
     box: Box
     detection_confidence: Share = Field(description="How sure the detector is that this is a face.")
     track_id: int | None = Field(default=None, description="The same face over the frames of a stream; else null.")
+    rotation_deg: int = Field(default=0, description="How far the face is turned clockwise: 0, 90, 180 or 270.")
+    crop_px: float = Field(
+        default=0.0,
+        description="Side of the square that was classified, in pixels of the picture as sent; below 48: enlarged.",
+    )
 
 
 class ImageOut(BaseModel):
@@ -152,6 +162,8 @@ def face_out(face: Face) -> FaceOut:
         box=Box(x=round(left, 2), y=round(top, 2), width=round(right - left, 2), height=round(bottom - top, 2)),
         detection_confidence=round(face.detection.score, 4),
         track_id=face.track_id,
+        rotation_deg=face.detection.rotation_deg,
+        crop_px=round(face.crop_px, 2),
         **emotion_fields(face.answers).model_dump(),
     )
 

@@ -1,0 +1,44 @@
+"""Turned photos and close-ups with the weights that travel with the project."""
+
+import numpy as np
+import pytest
+
+from app.config import Settings
+from app.faces.types import DetectOptions
+from app.main import load_pipeline
+from app.manifest import EMOTION
+from app.pictures.open import decode_image
+from tests.support.photos import photo_path
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return load_pipeline(Settings(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return decode_image(photo_path("astronaut").read_bytes(), 50_000_000)
+
+
+def faces_of(pipeline, image, **options):
+    return pipeline.detect([np.ascontiguousarray(image)], [DetectOptions(**options)])[0].faces
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_photo_has_the_same_face_with_the_same_label(pipeline, astronaut, quarters):
+    [upright] = faces_of(pipeline, astronaut)
+    [face] = faces_of(pipeline, np.rot90(astronaut, -quarters))
+    assert face.detection.rotation_deg == 90 * quarters
+    assert face.answers[EMOTION].best[0] == upright.answers[EMOTION].best[0]
+    assert face.crop_px == pytest.approx(upright.crop_px, rel=0.05)
+    assert upright.detection.rotation_deg == 0
+
+
+def test_the_option_and_the_setting_switch_it_off(pipeline, astronaut):
+    sideways = np.rot90(astronaut)
+    assert [each.detection.rotation_deg for each in faces_of(pipeline, sideways, second_looks=False)] in ([], [0])
+    without = load_pipeline(Settings(device="cpu", second_looks=False))
+    assert faces_of(without, sideways) == faces_of(pipeline, sideways, second_looks=False)
