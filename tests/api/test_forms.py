@@ -128,7 +128,8 @@ def test_empty_options_mean_the_default(client, fake_pipeline):
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [("max_face", "x", "did you mean max_faces?"), ("minFacePx", "3", "did you mean min_face_px?"),
-     ("threads", "4", "max_faces, min_face_px, score_threshold."), ("url", "https://a.example", "fetches nothing"),
+     ("threads", "4", "max_faces, min_face_px, score_threshold, second_looks."),
+         ("url", "https://a.example", "fetches nothing"),
      ("img_path", "a.jpg", "base64")],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/detect", "/detect/batch"])
