@@ -3,15 +3,9 @@
 import csv
 import json
 import time
-from collections.abc import Iterator
 from typing import IO, Any
 
-from app.manifest import LABELS
-
-COLUMNS = (
-    *("file", "width", "height", "face", "emotion", "confidence", *LABELS),
-    *("x", "y", "box_width", "box_height", "detection_confidence", "error", "detail"),
-)
+from app.api.wire.table import COLUMNS, rows_of
 
 
 class Answers:
@@ -19,12 +13,12 @@ class Answers:
 
     Args:
         file: Open text file.
-        as_csv: A table with one row a face, and one a picture without faces or with an error; else JSON lines.
+        as_csv: A table as the API gives it, `app.api.wire.table`; else JSON lines.
     """
 
     def __init__(self, file: IO[str], as_csv: bool) -> None:
         self._file = file
-        self._csv = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n") if as_csv else None
+        self._csv = csv.DictWriter(file, COLUMNS, lineterminator="\n") if as_csv else None
         self._began_s = time.monotonic()
         self.pictures = self.faces = self.without = self.failed = 0
         if self._csv is not None:
@@ -39,7 +33,7 @@ class Answers:
         self.without += found == []
         name = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
         if self._csv is not None:
-            self._csv.writerows({"file": name, **row} for row in _rows(answer))
+            self._csv.writerows(rows_of(name, answer))
         else:
             self._file.write(json.dumps({"file": name, **answer}) + "\n")
         self._file.flush()
@@ -51,16 +45,3 @@ class Answers:
             f"{self.pictures} pictures, {self.faces} faces, {self.without} without a face, {self.failed} failed, "
             f"{rate:.1f} pictures a second"
         )
-
-
-def _rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    error = answer.get("error") or answer.get("annotate_error") or {}
-    told = {"error": error["code"], "detail": error["detail"]} if error else {}
-    picture = {**answer.get("image", {}), **told}
-    for number, face in enumerate(answer.get("faces", ())):
-        box = face["box"]
-        where = {"x": box["x"], "y": box["y"], "box_width": box["width"], "box_height": box["height"]}
-        said = {name: face[name] for name in ("emotion", "confidence", "detection_confidence")}
-        yield {**picture, "face": number, **said, **face["probabilities"], **where}
-    if not answer.get("faces"):
-        yield picture

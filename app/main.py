@@ -194,5 +194,9 @@ def _watch(engine: Engine, streams: Streams, counted: Metrics) -> None:
     counted.watch_each("admission_capacity", "Most that is held of each budget", "budget", capacity)
     counted.watch("stream_sessions", "Open streams", lambda: streams.open)
     counted.watch("ready", "1 if requests are served", lambda: engine.ready)
-    counted.watch("pictures_in_work", "Pictures being decoded, waiting or in the networks", lambda: engine.in_flight)
+    counted.watch(
+        "pictures_in_work",
+        "Pictures being decoded, waiting or in the networks",
+        lambda: engine.admission.pictures_in_work,
+    )
     counted.watch("pixels_held", "Pixels of all decoded pictures in memory", lambda: engine.admission.pixels.held)

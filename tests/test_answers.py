@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from app.answers import COLUMNS, Answers
+from app.answers import Answers
+from app.api.wire.table import COLUMNS
 from app.errors import InvalidRequest
 from app.faces.types import DetectOptions
 from app.looking import Looker, check_new
@@ -52,10 +53,12 @@ def test_a_table_has_a_row_for_each_face_error_and_empty_picture(album):
     _, text = answers(album, as_csv=True)
     first, gone, empty = csv.DictReader(io.StringIO(text))
     assert tuple(first) == COLUMNS
-    assert (first["file"], first["width"], first["height"], first["face"]) == ("a.JPG", "64", "48", "0")
-    assert (first["box_width"], first["detection_confidence"], first["error"]) == ("32.0", "0.9", "")
+    assert (first["file"], first["image_width"], first["image_height"], first["face"]) == ("a.JPG", "64", "48", "1")
+    assert (first["width"], first["detection_confidence"], first["error"]) == ("32.0", "0.9000", "")
+    assert first["rotation_deg"] == "0"
     assert (gone["error"], gone["detail"], gone["face"]) == ("file_error", "No such file or directory", "")
-    assert (empty["file"], empty["width"], empty["face"], empty["error"]) == ("empty.png", "4", "", "")
+    assert (empty["file"], empty["image_width"], empty["face"], empty["error"]) == ("empty.png", "4", "0", "")
+    assert empty["emotion"] == "no face"
 
 
 def test_lines_are_those_of_before_and_the_last_line_counts(album):

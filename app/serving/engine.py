@@ -98,11 +98,6 @@ class Engine:
         return self._batcher is None or (self._batcher.alive and self._batcher.running_s < self.limits.stall_after_s)
 
     @property
-    def in_flight(self) -> int:
-        """Pictures in progress."""
-        return self.admission.pictures_in_work
-
-    @property
     def manifest(self) -> Manifest:
         """What is loaded.
 

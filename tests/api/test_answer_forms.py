@@ -41,7 +41,7 @@ def test_the_picture_with_its_faces(client, media_type):
     assert (f"image/{drawn.format.lower()}", drawn.size) == (media_type, (100, 60))
     assert drawn.convert("RGB").tobytes() != gradient(100, 60).tobytes()
     engine = client.app.state.services.engine
-    assert (engine.admission.decoders.held, engine.in_flight) == (0, 0)
+    assert (engine.admission.decoders.held, engine.admission.pictures_in_work) == (0, 0)
 
 
 def test_a_bad_picture_is_a_problem_whatever_is_accepted(client):

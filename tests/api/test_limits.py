@@ -138,7 +138,7 @@ def test_who_leaves_takes_the_work_along():
             each.left.set()
         await asyncio.gather(*running)
         assert {each.status for each in leaving} == {499}
-        assert engine.in_flight == 1
+        assert engine.admission.pictures_in_work == 1
         pipeline.open.set()
         await held
         assert first.status == 200
@@ -199,7 +199,7 @@ def test_a_thousand_clients_who_leave_at_any_moment():
         for start in range(0, 1000, 50):
             statuses = await asyncio.gather(*(leave(number) for number in range(start, start + 50)))
             assert set(statuses) <= {200, 499}
-        assert engine.in_flight == 0
+        assert engine.admission.pictures_in_work == 0
         assert engine._batcher.waiting == 0
         assert (await Exchange(app, [payload]).run()).status == 200
 

@@ -106,7 +106,7 @@ def test_every_route_says_whose_pictures_they_are():
         await asyncio.to_thread(pipeline.entered.wait)
         others = [Exchange(app, **forms(2, path), client=FLOOD) for path in ("/detect/batch", "/classify")]
         running += await begin(others)
-        assert (engine.in_flight, engine.admission.pictures.clients) == (5, 1)
+        assert (engine.admission.pictures_in_work, engine.admission.pictures.clients) == (5, 1)
         pipeline.open.set()
         await asyncio.gather(*running)
         assert {each.status for each in (first, *others)} == {200}

@@ -45,7 +45,7 @@ def test_a_flood_of_pictures_waits_and_another_client_passes():
             await engine.classify(encode(gradient()), client="flood")
         others = [asyncio.create_task(ask("modest", seed)) for seed in range(4)]
         await turns_of_the_loop()
-        assert engine.in_flight == 20
+        assert engine.admission.pictures_in_work == 20
         pipeline.open.set()
         await asyncio.gather(*flood, *others)
         assert answered.index("modest") < 12  # 16 if turns went by arrival

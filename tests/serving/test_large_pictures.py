@@ -131,10 +131,10 @@ def test_detail_has_the_same_place_and_deadline():
         deadline = asyncio.get_running_loop().time() + 3
         asking = asyncio.create_task(engine.detect(payload, DetectOptions(), deadline))
         assert await asyncio.to_thread(pipeline.entered.wait, 30)
-        assert engine.in_flight == 1
+        assert engine.admission.pictures_in_work == 1
         with pytest.raises(DeadlineExceeded):
             await asking
-        assert engine.in_flight == 0
+        assert engine.admission.pictures_in_work == 0
         pipeline.open.set()
 
     run_with(engine, steps)

@@ -21,6 +21,7 @@ from app.transport.websocket import (
 )
 from tests.support.pictures import encode
 from tests.support.thread_server import ThreadServer
+from tests.support.wait import wait_until
 from tests.transport.support import CONTINUATION, MASK, OPENING, PING, PONG, UPGRADE, connected, rest_of
 
 
@@ -114,13 +115,6 @@ def test_text_that_is_none_ends_the_session_without_a_traceback(server, caplog, 
 
 def unfinished(size, announced):
     return b"\x82\xff" + announced.to_bytes(8, "big") + MASK + bytes(size)
-
-
-def wait_until(what, patience_s=30):
-    patience = time.monotonic() + patience_s
-    while not what():
-        assert time.monotonic() < patience
-        time.sleep(0.02)
 
 
 def test_an_unfinished_message_counts_as_bytes_held_until_its_client_leaves(server):
