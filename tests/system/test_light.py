@@ -46,7 +46,7 @@ def test_the_command_line_answers_without_pytorch(tmp_path):
     [
         (("serve", "--device", "cuda"), {}, "pip install -e '.[gpu]'"),
         (("serve",), {"MIEN_RUNTIME": "torch"}, "pip install -e '.[gpu]'"),
-        (("detect", "some.jpg", "--device", "cuda"), {}, "pip install -e '.[gpu]'"),
+        (("detect", str(photo_path("zidane")), "--device", "cuda"), {}, "pip install -e '.[gpu]'"),
         (("watch", "some.mp4"), {}, "pip install -e '.[watch]'"),
     ],
 )
