@@ -149,6 +149,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is no origin: write https://host or http://host:port, or * for all")
         return origins
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: str | None) -> str | None:
+        for host in _listed(hosts):
+            if host != "*" and not _is_host(host):
+                raise ValueError(f"{host!r} is no host: write a name or address without scheme and port, or * for all")
+        return hosts
+
     @model_validator(mode="after")
     def _one_request_fits(self) -> Self:
         if self.max_pixels_held < self.max_pixels:
@@ -222,6 +230,10 @@ def _lines(path: Path) -> list[str]:
 
 def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def _is_host(text: str) -> bool:
+    return text.count(":") != 1 and re.fullmatch(r"[A-Za-z0-9_.:-]+", text) is not None
 
 
 def _is_origin(text: str) -> bool:

@@ -18,7 +18,7 @@ from app.api.described import (
     SINGLE_BODY,
     TABLE_ANSWER,
 )
-from app.api.drawn import detect_and_draw
+from app.api.drawn import detect_and_draw, in_pieces
 from app.api.guards.client import client_of
 from app.api.wire.accept import CSV, JPEG, JSON, PNG, accepted
 from app.api.wire.body import read_many, read_single
@@ -77,7 +77,8 @@ async def detect(
     client, engine, [upload] = client_of(request.scope), services.engine, body.uploads
     if media_type in (JPEG, PNG):
         drawing = detect_and_draw(engine, upload.payload, options, client, media_type)
-        return Response(await unless_client_leaves(request, drawing), media_type=media_type)
+        drawn = await unless_client_leaves(request, drawing)
+        return in_pieces(drawn, media_type, engine.admission.body_bytes, client)
     found = await unless_client_leaves(request, engine.detect(upload.payload, options, client=client))
     answer = detect_out(found, model_names(engine.manifest))
     if media_type == CSV:

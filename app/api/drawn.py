@@ -3,16 +3,23 @@
 import asyncio
 import io
 import time
+from collections.abc import AsyncIterator
+
+from fastapi.responses import StreamingResponse
 
 from app.api.wire.accept import JPEG
 from app.errors import PayloadTooLarge
 from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.types import Image
+from app.serving.budget import Budget
 from app.serving.engine import Engine
 
 JPEG_QUALITY, JPEG_MAX_SIDE_PX = 90, 65_500
 """The largest side is libjpeg's."""
+
+PIECE_BYTES = 65_536
+"""So much is sent before its reader must have taken what came before."""
 
 PNG_COMPRESSION = 1
 """Of zlib: higher levels take several times as long for a few per cent."""
@@ -63,6 +70,29 @@ async def detect_and_draw(
 
     drawing = asyncio.get_running_loop().run_in_executor(None, draw)
     return await asyncio.shield(drawing)  # what has been handed over runs, and gives back its room
+
+
+def in_pieces(picture: bytes, media_type: str, body_bytes: Budget, client: str) -> StreamingResponse:
+    """Return an answer that counts as bytes held until its client has taken all but the last of it.
+
+    Args:
+        picture: The whole file.
+        media_type: Of it.
+        body_bytes: Counts what is held.
+        client: Who asked.
+
+    Raises:
+        Overloaded: If there is no room to hold it.
+    """
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(picture), PIECE_BYTES):
+            yield picture[start : start + PIECE_BYTES]
+
+    hold = body_bytes.take(client, len(picture))
+    answer = StreamingResponse(pieces(), media_type=media_type, headers={"Content-Length": str(len(picture))})
+    hold.count_while_alive(answer, len(picture))
+    return answer
 
 
 def _draw(image: Image, found: ImageFaces, media_type: str) -> bytes:

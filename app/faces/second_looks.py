@@ -33,6 +33,9 @@ LEAD = 0.05
 COST = 2.5
 """Canvas pixels of all looks together, as a multiple of the first look's; of long pictures, of a 4:3 picture's."""
 
+LEAST_PX = 96
+"""Side of the smallest canvas that is worth a search."""
+
 AROUND, PART_PX, PART_GAP = 1.6, 192, 0.03
 CLOSE_PX, CLOSE_GAP, CLOSE_CANVAS_PX, CLOSE_BORDER = 256, 0.12, 320, 0.15
 
@@ -127,8 +130,8 @@ class SecondLooks:
         if look.best >= SURE:
             return look
         if look.best < FAINT:
-            side_px = min(self._side_px, int((left_px - CLOSE_PX**2) ** 0.5) // 32 * 32)
-            look.wheels = [wheel(image, whole, side_px, 0.0)]
+            side_px = min(self._side_px, int(max(0, left_px - CLOSE_PX**2) ** 0.5) // 32 * 32)
+            look.wheels = [wheel(image, whole, side_px, 0.0)] if side_px >= LEAST_PX else []
         if look.best < FAINT or _touches(first, width, height):
             look.close = [wheel(image, whole, CLOSE_PX, CLOSE_GAP)]
         else:

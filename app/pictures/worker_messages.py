@@ -1,6 +1,5 @@
 """What a worker process and its owner send each other over a socket: JSON with its length before it, bytes, images."""
 
-import fcntl
 import json
 import mmap
 import os
@@ -79,6 +78,8 @@ def receive_images(source: socket.socket, shapes: list[Shape], shared: bool) -> 
     if shared:
         _, [memory], _, _ = socket.recv_fds(source, 1, 1)
         try:
+            import fcntl  # not on Windows
+
             fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
             if os.fstat(memory).st_size < size:
                 raise EOFError

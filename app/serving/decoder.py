@@ -47,7 +47,7 @@ class Decoder:
         self._stopped = False
 
     def start(self) -> None:
-        """Begin to give memory back when it is quiet, on the running event loop."""
+        """Give memory back when it is quiet, on the running event loop, which may be another than at the last start."""
         self._tidier.start()
 
     async def decode(

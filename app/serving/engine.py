@@ -60,8 +60,8 @@ class Engine:
         Raises:
             MienError: If the device or the weights cannot be used.
         """
+        self._decoder.start()
         if self._batcher is None:
-            self._decoder.start()
             self._batcher = MicroBatcher(
                 self._inference.run,
                 self.limits.max_batch_size,

@@ -31,7 +31,9 @@ class Tidier:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look, on the running event loop."""
+        """Begin to look, on the running event loop, unless that is done already."""
+        if self._task is not None and not self._task.done():
+            return
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:

@@ -43,8 +43,9 @@ def small_gray(image: Image) -> Gray:
         image: RGB, uint8, shape (H, W, 3).
     """
     height, width = image.shape[:2]
-    step = max(1, int(min(height / SMALL_HEIGHT_PX, width / SMALL_WIDTH_PX) / SAMPLES))
-    gray = cv2.cvtColor(np.ascontiguousarray(image[::step, ::step]), cv2.COLOR_RGB2GRAY)
+    down = max(1, int(height / SMALL_HEIGHT_PX / SAMPLES))
+    across = max(1, int(width / SMALL_WIDTH_PX / SAMPLES))
+    gray = cv2.cvtColor(np.ascontiguousarray(image[::down, ::across]), cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(gray, (SMALL_WIDTH_PX, SMALL_HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 

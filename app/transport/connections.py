@@ -90,17 +90,18 @@ class Connections:
 
     def _end_idle(self, network: str | None) -> bool:
         """End the one that has been idle the longest and whose client has taken all answers; of a network, if any."""
-        self._log(network is None)
         for connection in self._idle:
             if network in (None, self._addresses[connection]) and not connection.get_write_buffer_size():
+                self._log(network is None, "those idle the longest are closed")
                 self.closed(connection)
                 connection.close()
                 return True
+        self._log(network is None, "none is idle, so new ones are refused")
         return False
 
-    def _log(self, all_full: bool) -> None:
+    def _log(self, all_full: bool, what_happens: str) -> None:
         now = self._clock()
         if now - self._logged_at >= LOG_EVERY_S:
             self._logged_at = now
             which, most = ("in all", self._most) if all_full else ("of one address", self._most_of_one)
-            logger.warning("%d connections %s, and one more: those idle the longest are closed", most, which)
+            logger.warning("%d connections %s, and one more: %s", most, which, what_happens)

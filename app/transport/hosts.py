@@ -11,6 +11,9 @@ from app.transport.head import HeaderList
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ALL = "*"
+PROBES = (b"/livez", b"/readyz")
+"""Orchestrators ask by the address of a container."""
+
 PORT = re.compile(r":[0-9]{1,5}$")
 
 
@@ -29,7 +32,7 @@ class Hosts:
 
     def fault_of(self, headers: HeaderList, target: bytes) -> MienError | None:
         """Return why a request is refused, if it is: it is for somebody else."""
-        if ALL in self._names:
+        if ALL in self._names or target.partition(b"?")[0] in PROBES:
             return None
         named = [value for name, value in headers if name == b"host"]
         if not target.startswith(b"/") and (host := _host_of(target)):
@@ -43,7 +46,7 @@ def allowed_hosts(named: Iterable[str], bound_to: str) -> Hosts:
     """Return the hosts that are named or, without any, those of a server on a loopback address; else all."""
     listed = tuple(named)
     if listed:
-        return Hosts(listed)
+        return Hosts((*LOOPBACK, *listed))  # no page elsewhere has a name that resolves to them in a browser's eyes
     return Hosts((*LOOPBACK, bound_to)) if is_loopback(bound_to) else Hosts((ALL,))
 
 
@@ -63,7 +66,7 @@ def _host_of(target: bytes) -> bytes | None:
         host: bytes | None = httptools.parse_url(target).host
     except httptools.HttpParserInvalidURLError:
         return None  # refused where the path is looked for
-    return host
+    return b"[%b]" % host if host is not None and b":" in host else host
 
 
 def _name_of(value: bytes) -> str:

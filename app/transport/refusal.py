@@ -11,6 +11,10 @@ def refusal(error: MienError) -> bytes:
     body = problem_of(error, None).model_dump_json().encode()
     head = (
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        f"content-length: {len(body)}\r\n{_retry_after(error)}connection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _retry_after(error: MienError) -> str:
+    return "" if error.retry_after_s is None else f"retry-after: {error.retry_after_s}\r\n"

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Generator
 
+from app.watch.reconnect import Reconnecting
 from app.watch.source import Source, TimedImage
 
 
@@ -20,6 +21,8 @@ def newest_frames(source: Source) -> Generator[TimedImage, None, None]:
             yield frame
     finally:
         reader.stopped = True
+        if isinstance(source, Reconnecting):
+            source.stop()
         thread.join()
 
 

@@ -59,9 +59,13 @@ class Reconnecting:
                 self.notices.append(f"{error} Trying again for {self._patience_s:g} s.")
                 self._again(error, seen_s + self._patience_s)
 
+    def stop(self) -> None:
+        """Stop trying; may be called from any thread."""
+        self._closed.set()
+
     def close(self) -> None:
         """Close the connection and stop trying."""
-        self._closed.set()
+        self.stop()
         self._source.close()
 
     def _again(self, broken: VideoUnavailable, until_s: float) -> None:

@@ -174,16 +174,24 @@ def test_pieces_of_any_size_give_the_same_form(size):
     """Contents that nearly are boundaries survive every cut."""
     content = b"\r\n--xA\r\n--\r\n-\r\r\n--xy--x--\r\n--x-"
     body = form(part('name="files"; filename="a"', content), part('name="b"', b""), part('name="files"', b""))
-    reader = FormReader("multipart/form-data; boundary=x", "files", 2)
+    reader = FormReader("multipart/form-data; boundary=x", "files", 2, 1000)
     for start in range(0, len(body), size):
         reader.feed(body[start : start + size])
-    read = reader.finish()
+    read = asyncio.run(reader.finish())
     assert [each.payload for each in read.uploads] == [content, b""]
     assert read.options == {"b": ""}
 
 
+def test_of_a_file_that_is_too_large_nothing_is_kept():
+    reader = FormReader("multipart/form-data; boundary=x", "files", 2, 1000)
+    reader.feed(form(part('name="files"; filename="a"', bytes(1001)), part('name="files"; filename="b"', b"ok")))
+    large, fine = asyncio.run(reader.finish()).uploads
+    assert (large.payload, large.file, fine.payload) == (b"", "a", b"ok")
+    assert "1,001 bytes; at most 1,000" in str(large.fault)
+
+
 def test_megabytes_of_almost_boundaries_cost_no_time():
-    reader = FormReader("multipart/form-data; boundary=x", "file", 1)
+    reader = FormReader("multipart/form-data; boundary=x", "file", 1, 1000)
     reader.feed(b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n')
     started = time.process_time()
     with pytest.raises(BadPayload, match="again and again"):

@@ -84,6 +84,13 @@ def test_a_sure_face_costs_nothing_and_stays():
     assert detector.canvases == []
 
 
+@pytest.mark.parametrize("side_px", [64, 320])
+def test_a_detector_with_a_small_input_looks_less_or_not_at_all(side_px):
+    detector = ArrowDetector()
+    detector.card = detector.card.model_copy(update={"input_size_px": side_px})
+    assert SecondLooks(detector)([picture(800, 300, (-9, -9, 0, 0))], [[]]) == [[]]
+
+
 @pytest.mark.parametrize("turned_score", [0.7, 0.87])
 def test_an_upright_picture_keeps_its_answer(turned_score):
     """Also where a turned copy shows the face nearly as well as the upright one."""

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 
@@ -32,6 +33,25 @@ def test_memory_is_given_back_once_when_all_pictures_are_gone(waits: bool) -> No
 
     asyncio.run(scene())
     assert len(given) == (1 if waits else 0)
+
+
+def test_it_goes_on_in_the_loop_that_the_engine_is_started_in_last():
+    """`mien serve` loads the networks in a loop of its own, before the server's."""
+    budget, given = Budget(1, "full"), threading.Event()
+    tidier = Tidier(budget, given.set, iter(range(0, 1000, 10)).__next__)
+
+    async def first() -> None:
+        tidier.start()
+
+    async def second() -> None:
+        tidier.start()
+        tidier.start()
+        tidier.note()
+        assert await asyncio.to_thread(given.wait, 30)
+        tidier.stop()
+
+    asyncio.run(first())
+    asyncio.run(second())
 
 
 def test_it_looks_by_itself_and_stops() -> None:

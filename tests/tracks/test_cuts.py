@@ -1,5 +1,7 @@
 """Shot cuts: films of photos, and what a camera and light do within a shot."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -90,3 +92,9 @@ def test_moderate_changes_are_no_cut_where_the_faces_go_on():
 @pytest.mark.parametrize("size", [(1, 1, 3), (3, 2000, 3), (2000, 3, 3), (36, 64, 3)])
 def test_pictures_of_any_shape_have_a_small_one(size):
     assert small_gray(np.full(size, 90, np.uint8)).shape == (36, 64)
+
+
+def test_a_strip_costs_no_more_than_a_frame():
+    strip, began = np.zeros((89, 500_000, 3), np.uint8), time.process_time()
+    small_gray(strip)
+    assert time.process_time() - began < 0.1

@@ -41,7 +41,7 @@ def test_its_own_names_are_answered_whatever_the_port(host):
     [
         (b"evil.example", b"/"),
         (b"localhost.evil.example", b"/"),
-        (b"evil.example:80", b"/livez"),
+        (b"evil.example:80", b"/livez/x"),
         (b"localhost@evil.example", b"/"),
         (b"127.0.0.1.evil.example", b"/"),
         (b"", b"/"),
@@ -75,6 +75,20 @@ def test_who_is_let_in_depends_on_the_address_unless_it_is_said(bound_to, named,
     assert (fault is None) == is_open
 
 
+def test_probes_are_answered_by_any_name_and_loopback_stays_ones_own():
+    hosts = allowed_hosts(["mien.example"], "0.0.0.0")  # noqa: S104 - not listened on
+    for host, target in ((b"10.1.2.3:8000", b"/readyz"), (b"api:8000", b"/livez?a"), (b"127.0.0.1:8000", b"/detect")):
+        assert hosts.fault_of([(b"host", host)], target) is None
+    assert hosts.fault_of([(b"host", b"10.1.2.3:8000")], b"/detect") is not None
+    assert hosts.fault_of([(b"host", b"[::1]")], b"http://[::1]:8000/") is None
+
+
+@pytest.mark.parametrize("host", ["a.example:8443", "https://a.example", "*.a.example", "[::1]", "a b"])
+def test_what_is_no_host_stops_the_start(host):
+    with pytest.raises(ValueError, match="is no host"):
+        Settings(allowed_hosts=f"ok.example, ::1, {host}")
+
+
 def test_the_address_that_it_is_bound_to_is_its_own():
     assert allowed_hosts((), "127.0.0.2").fault_of([(b"host", b"127.0.0.2:8000")], b"/") is None
     assert is_loopback("127.0.0.2")
@@ -84,7 +98,7 @@ def test_the_address_that_it_is_bound_to_is_its_own():
 def test_a_server_on_loopback_neither_answers_nor_streams_for_other_names():
     with ThreadServer(allowed_hosts=None) as server:
         assert httpx.get(f"{server.address}/livez").status_code == 200
-        assert httpx.get(f"{server.address}/livez", headers={"Host": "evil.example"}).status_code == 421
+        assert httpx.get(f"{server.address}/models", headers={"Host": "evil.example"}).status_code == 421
         with connected(server, UPGRADE.replace(b"Host: a", b"Host: evil.example") + b"\r\n") as connection:
             assert rest_of(connection).startswith(b"HTTP/1.1 421 ")
         with connected(server, UPGRADE.replace(b"Host: a", b"Host: localhost:1") + b"\r\n") as connection:

@@ -11,6 +11,7 @@ import pytest
 
 from app.errors import VideoUnavailable
 from app.watch.address import open_source
+from app.watch.newest import newest_frames
 from app.watch.reconnect import Reconnecting
 from tests.support.pictures import encode
 from tests.watch.films import write_film
@@ -124,6 +125,20 @@ def test_a_camera_of_the_web_is_asked_again_and_then_given_up():
     assert times == sorted(times)
     assert len(source.notices) == 3
     assert "Trying again for 0.3 s" in source.notices[0]
+
+
+def test_whoever_stops_reading_does_not_wait_for_a_camera_that_stays_away():
+    with Web(b"", 1) as web:
+        first = open_source(f"{web.address}/camera")
+
+        def gone():
+            raise VideoUnavailable("It stays away.")
+
+        source = Reconnecting(first, gone, patience_s=600, pause_s=300)
+        frames = newest_frames(source)
+        next(frames)
+        frames.close()
+        source.close()
 
 
 def test_cameras_of_the_network_are_asked_again_if_that_is_wanted():

@@ -102,10 +102,10 @@ async def _read_raw(request: Request, limits: BodyLimits) -> bytes:
 
 
 async def _read_form(request: Request, limits: BodyLimits, name: str, max_files: int, known: Collection[str]) -> Body:
-    reader = FormReader(request.headers["content-type"], name, max_files)
+    reader = FormReader(request.headers["content-type"], name, max_files, limits.max_image_bytes)
     async for piece in _slices(request, limits.max_request_bytes):
         reader.feed(piece)
-    body = reader.finish()
+    body = await reader.finish()
     return Body(body.uploads, options_given(without_extras(body.options, known)))
 
 

@@ -1,10 +1,11 @@
 """Pictures and options of a multipart form."""
 
+import asyncio
 import re
 
 from app.api.wire.multipart import MultipartParser, Sink
 from app.api.wire.part_head import PartHead, options_of
-from app.api.wire.uploads import Body, Upload
+from app.api.wire.uploads import Body, Upload, too_large_file
 from app.errors import BadPayload, InvalidRequest, PayloadTooLarge, UnsupportedMedia
 
 CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
@@ -27,24 +28,25 @@ class FormReader:
         content_type: The request's.
         name: The field of the pictures; `name[]` and `name[0]`, as PHP and axios write it, are the same.
         max_files: Most pictures.
+        max_file_bytes: Largest picture; of a larger one nothing is kept.
 
     Raises:
         UnsupportedMedia: If the form is in a charset other than UTF-8, ASCII or ISO-8859-1.
         BadPayload: If it names no boundary.
     """
 
-    def __init__(self, content_type: str, name: str, max_files: int) -> None:
+    def __init__(self, content_type: str, name: str, max_files: int, max_file_bytes: int) -> None:
         options = options_of(content_type.encode("iso-8859-1"))
         if options.get(b"charset", b"utf-8").lower() not in CHARSETS:
             raise UnsupportedMedia("A multipart form must be in UTF-8, ASCII or ISO-8859-1: leave its charset away.")
-        self._name, self._max_files = name, max_files
-        self._files: list[tuple[PartHead, list[bytes]]] = []
+        self._name, self._max_files, self._max_file_bytes = name, max_files, max_file_bytes
+        self._files: list[_File] = []
         self._fields: list[tuple[str, bytearray]] = []
         self._parser = MultipartParser(options.get(b"boundary", b""), self._begin)
         self.feed = self._parser.feed
 
-    def finish(self) -> Body:
-        """Return what was in the form.
+    async def finish(self) -> Body:
+        """Return what was in the form; others have their turn after each file.
 
         Raises:
             BadPayload: If the form is not complete.
@@ -54,7 +56,11 @@ class FormReader:
         if not self._files:
             raise InvalidRequest(f"The form has no file in the field {self._name!r}.")
         fields = {name: _text(value) for name, value in self._fields}
-        return Body([self._upload(head, content) for head, content in self._files], fields)
+        uploads = []
+        for file in self._files:
+            uploads.append(self._upload(file))
+            await asyncio.sleep(0)
+        return Body(uploads, fields)
 
     def _begin(self, head: PartHead) -> Sink:
         if _INDEX.sub("", head.name) == self._name:
@@ -76,7 +82,7 @@ class FormReader:
         return extend
 
     def _begin_file(self, head: PartHead) -> Sink:
-        first = self._files[0][0].name if self._files else head.name
+        first = self._files[0].head.name if self._files else head.name
         if _way_of(head.name) != _way_of(first):
             raise InvalidRequest(
                 f"The files are named in two ways, {first!r} and {head.name!r}, so that their order is unclear: "
@@ -84,25 +90,39 @@ class FormReader:
             )
         if len(self._files) == self._max_files:
             most = "one file is" if self._max_files == 1 else f"{self._max_files} files are"
-            raise PayloadTooLarge(f"At most {most} read in one request.")
-        content: list[bytes] = []
-        self._files.append((head, content))
+            several = " Several go to /detect/batch, in the field 'files'." if self._max_files == 1 else ""
+            raise PayloadTooLarge(f"At most {most} read in one request.{several}")
+        file = _File(head, self._max_file_bytes)
+        self._files.append(file)
+        return file.add
 
-        def add(piece: bytes) -> None:
-            if content and len(content[-1]) < SMALL_BYTES:  # many pieces of a few bytes would take far more memory
-                content[-1] += piece
-            else:
-                content.append(piece)
-
-        return add
-
-    def _upload(self, head: PartHead, content: list[bytes]) -> Upload:
-        payload = b"".join(content)
-        content.clear()
-        if head.filename is None and _ADDRESS.match(payload):
+    def _upload(self, file: "_File") -> Upload:
+        name = file.head.filename or None
+        if file.size > self._max_file_bytes:
+            return Upload(b"", name, too_large_file(f"{file.size:,}", self._max_file_bytes))
+        payload = b"".join(file.content)
+        file.content.clear()
+        if file.head.filename is None and _ADDRESS.match(payload):
             wanted = f"The field {self._name!r} holds an address: send the picture's own bytes there."
             return Upload(b"", fault=InvalidRequest(wanted))
-        return Upload(payload, head.filename or None)
+        return Upload(payload, name)
+
+
+class _File:
+    """A picture that is arriving."""
+
+    def __init__(self, head: PartHead, most: int) -> None:
+        self.head, self._most = head, most
+        self.size, self.content = 0, list[bytes]()
+
+    def add(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.size > self._most:
+            self.content.clear()
+        elif self.content and len(self.content[-1]) < SMALL_BYTES:  # many tiny pieces would take far more memory
+            self.content[-1] += piece
+        else:
+            self.content.append(piece)
 
 
 def _way_of(name: str) -> str:

@@ -157,7 +157,7 @@ export default {
   refused: "The server could not answer",
   refusedDetail: "",
   badFile: "This file could not be read",
-  badFileDetail: "Choose another one: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF.",
+  badFileDetail: "Choose another one: JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or HEIC.",
   tooLarge: "This file is too large",
   tooLargeDetail: "Choose a smaller one.",
   framesTooLarge: "The frames are too large for this server",

@@ -157,7 +157,7 @@ export default {
   refused: "Máy chủ không trả lời được",
   refusedDetail: "",
   badFile: "Không đọc được tệp này",
-  badFileDetail: "Hãy chọn tệp khác: JPEG, PNG, WebP, BMP, TIFF, GIF hoặc AVIF.",
+  badFileDetail: "Hãy chọn tệp khác: JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF hoặc HEIC.",
   tooLarge: "Tệp này quá lớn",
   tooLargeDetail: "Hãy chọn tệp nhỏ hơn.",
   framesTooLarge: "Khung hình quá lớn đối với máy chủ này",
