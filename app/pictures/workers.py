@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404
 import sys
 import threading
 from pathlib import Path
@@ -192,7 +192,7 @@ class _Worker:
 
 def _process(python: str, connection: int) -> "subprocess.Popen[bytes]":
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return subprocess.Popen(  # noqa: S603 - this same Python, and no word of a request
+    return subprocess.Popen(  # noqa: S603 - this same Python, and no word of a request  # nosec B603
         [python, "-P", "-c", START, ROOT, str(connection)],
         pass_fds=[connection],
         stdin=subprocess.DEVNULL,
