@@ -73,12 +73,14 @@ class Pipeline:
     def warm_up(self) -> None:
         """Run all networks on a synthetic picture, so that the first requests do not pay for set-up.
 
+        Second looks are not warmed up: their canvases of other shapes take 60 MB, which few servers may ever need.
+
         Raises:
             RuntimeError: If the networks cannot run or an answer is not a distribution.
         """
         image = np.full((720, 1280, 3), 127, dtype=np.uint8)
         for count in WARM_UP_PICTURES:
-            self.detect([image] * count, [DetectOptions()] * count)
+            self.detect([image] * count, [DetectOptions(second_looks=False)] * count)
         face = image[:INPUT_SIZE_PX, :INPUT_SIZE_PX]
         for answer in self.classify([face] * WARM_UP_FACES, [None] * WARM_UP_FACES)[0].values():
             total = sum(answer.probabilities)
