@@ -63,7 +63,7 @@ class Upright:
         left, top, right, bottom = part
         image = np.empty((bottom - top, right - left, 3), dtype=np.uint8)
         for band in _bands(part):
-            rows = self._picture.crop(band)
+            rows = self._picture if band == self._whole else self._picture.crop(band)  # which copies
             for convert in self._convert:
                 rows = convert(rows)
             image[band[1] - top : band[3] - top] = np.asarray(rows if rows.mode == "RGB" else rows.convert("RGB"))
