@@ -91,9 +91,10 @@ def detect(
     """Print one JSON line per picture; exit code 1 if any of them failed."""
     from app.answers import Answers
     from app.faces.types import DetectOptions
-    from app.looking import Looker, check_new, open_answers, prepare_folder
+    from app.looking import Looker, open_answers, prepare_folder
     from app.main import load_pipeline
     from app.names import missing, pictures_of
+    from app.outputs import TABLES, check_output
     from app.pictures.workers import Workers
 
     settings = _settings(device=device)
@@ -106,7 +107,7 @@ def detect(
     if len(gone) == len(paths):
         raise _fail("nothing to look at.")
     try:
-        check_new(out)
+        check_output(out, "answers are", TABLES)
         if annotate is not None:
             prepare_folder(annotate)
         pipeline = load_pipeline(settings)

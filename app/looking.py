@@ -13,6 +13,7 @@ from app.errors import DeviceLost, InvalidRequest, MienError, OutOfMemory, Paylo
 from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
 from app.manifest import Manifest
+from app.outputs import is_csv
 from app.pictures.open import decode_image
 from app.pictures.types import Image
 from app.pictures.workers import Workers
@@ -103,22 +104,6 @@ def told(error: Exception) -> dict[str, str]:
     return {"code": MienError.code, "detail": f"{type(error).__name__}: {error}"}
 
 
-def check_new(path: Path | None) -> None:
-    """See that answers can be written under this name; None is standard output.
-
-    Raises:
-        InvalidRequest: If it ends in neither .csv nor .jsonl, is taken, or its folder is not there.
-    """
-    if path is None:
-        return
-    if path.suffix.lower() not in (".csv", ".jsonl"):
-        raise InvalidRequest(f"{path}: answers are written as .csv or .jsonl.")
-    if path.exists():
-        raise InvalidRequest(f"{path} exists already and is not overwritten; choose another name.")
-    if not path.parent.is_dir():
-        raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")
-
-
 @contextmanager
 def open_answers(path: Path | None) -> Iterator[tuple[IO[str], bool]]:
     """Open a new file for the answers, and say whether it is CSV; None: standard output, which is not.
@@ -130,7 +115,7 @@ def open_answers(path: Path | None) -> Iterator[tuple[IO[str], bool]]:
         yield sys.stdout, False
         return
     with path.open("x", newline="", encoding="utf-8") as file:
-        yield file, path.suffix.lower() == ".csv"
+        yield file, is_csv(path)
 
 
 def prepare_folder(folder: Path) -> None:

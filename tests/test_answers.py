@@ -10,8 +10,9 @@ from app.answers import Answers
 from app.api.wire.table import COLUMNS
 from app.errors import InvalidRequest
 from app.faces.types import DetectOptions
-from app.looking import Looker, check_new
+from app.looking import Looker
 from app.names import missing, pictures_of
+from app.outputs import TABLES, check_output
 from tests.support.pictures import encode, gradient
 from tests.support.pipeline import FakePipeline
 
@@ -79,4 +80,4 @@ def test_names_that_are_not_utf_8_are_written_all_the_same():
 def test_bad_outputs_are_refused(tmp_path, name, message):
     (tmp_path / "there.csv").touch()
     with pytest.raises(InvalidRequest, match=message):
-        check_new(tmp_path / name)
+        check_output(tmp_path / name, "answers are", TABLES)

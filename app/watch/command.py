@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from app.errors import InvalidRequest, VideoUnavailable
+from app.errors import VideoUnavailable
 from app.faces.types import DetectOptions
+from app.outputs import TABLES, check_output, is_csv
 from app.tracks.follow import LiveFaces
 from app.watch.address import open_source
 from app.watch.interrupt import noticed_interrupts
-from app.watch.rows import RowWriter, is_csv
+from app.watch.rows import RowWriter
 from app.watch.run import Detector, Progress, watch
 from app.watch.source import Source
 from app.watch.upright import parse_aspect
@@ -59,15 +60,14 @@ def watch_source(
             name, or the networks cannot be loaded. Rows and frames already written are kept.
         OSError: If an output cannot be written.
     """
-    as_csv = is_csv(out) if out else False
-    _check_new(out)
-    _check_new(annotate, ".mp4")
+    check_output(out, "rows are", TABLES)
+    check_output(annotate, "the annotated video is", (".mp4",))
     aspect = parse_aspect(pixel_aspect) if pixel_aspect else None
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_source(text, stream, aspect, reconnect_s)))
         detector = load()
         file = stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout
-        rows, live = RowWriter(file, as_csv), LiveFaces(tracking, smoothing_s)
+        rows, live = RowWriter(file, out is not None and is_csv(out)), LiveFaces(tracking, smoothing_s)
         video = stack.enter_context(VideoWriter(annotate)) if annotate else None
         progress = Progress()
         show = stack.enter_context(_progress_bar(source, progress))
@@ -106,17 +106,6 @@ def _short_of(source: Source, progress: Progress) -> str:
     if missing_s < max(SHORT_S, SHORT_SHARE * (source.duration_s or 0)):
         return ""
     return f"; the picture ends at {progress.time_s:.1f} of {source.duration_s:.1f} s"
-
-
-def _check_new(path: Path | None, suffix: str | None = None) -> None:
-    if path is None:
-        return
-    if suffix and path.suffix.lower() != suffix:
-        raise InvalidRequest(f"{path}: the annotated video is written as {suffix}.")
-    if path.exists():
-        raise InvalidRequest(f"{path} exists already and is not overwritten; choose another name.")
-    if not path.parent.is_dir():
-        raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")
 
 
 @contextmanager

@@ -3,11 +3,9 @@
 import csv
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import IO, Any
 
 from app.api.stream.messages import stream_face
-from app.errors import InvalidRequest
 from app.faces.types import Face
 from app.manifest import LABELS
 from app.watch.source import TimedImage
@@ -48,17 +46,6 @@ class RowWriter:
             else:
                 self._csv.writerow({**moment, **_flat(written)})
         self._file.flush()
-
-
-def is_csv(path: Path) -> bool:
-    """Tell the format from the file's name.
-
-    Raises:
-        InvalidRequest: If it is neither .csv nor .jsonl.
-    """
-    if path.suffix.lower() not in (".csv", ".jsonl"):
-        raise InvalidRequest(f"{path}: rows are written as .csv or .jsonl.")
-    return path.suffix.lower() == ".csv"
 
 
 def _flat(written: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""New files that the command line writes into."""
+
+from pathlib import Path
+
+from app.errors import InvalidRequest
+
+TABLES = (".csv", ".jsonl")
+"""What rows and answers are written as."""
+
+
+def check_output(path: Path | None, what: str, suffixes: tuple[str, ...]) -> None:
+    """See that a file can be made under this name; None is standard output, or nothing.
+
+    Args:
+        path: The file.
+        what: Is to be written, for the message, with its verb.
+        suffixes: What the name may end in.
+
+    Raises:
+        InvalidRequest: If it ends in something else, is taken, or its folder is not there.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise InvalidRequest(f"{path}: {what} written as {' or '.join(suffixes)}.")
+    if path.exists():
+        raise InvalidRequest(f"{path} exists already and is not overwritten; choose another name.")
+    if not path.parent.is_dir():
+        raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")
+
+
+def is_csv(path: Path) -> bool:
+    """Whether the name, one of `TABLES`, means CSV."""
+    return path.suffix.lower() == ".csv"
