@@ -1,28 +1,21 @@
 """A picture with its faces drawn in, as an answer."""
 
-import asyncio
-import io
-import time
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi.responses import StreamingResponse
 
 from app.api.wire.accept import JPEG
 from app.errors import PayloadTooLarge
-from app.faces.annotate import annotate_image
-from app.faces.types import DetectOptions, ImageFaces
-from app.pictures.types import Image
+from app.faces.annotate import JPEG_MAX_SIDE_PX, draw_jpeg, draw_png
+from app.faces.types import DetectOptions
 from app.serving.budget import Budget
 from app.serving.engine import Engine
 
-JPEG_QUALITY, JPEG_MAX_SIDE_PX = 90, 65_500
-"""The largest side is libjpeg's."""
+JPEG_QUALITY = 90
 
 PIECE_BYTES = 65_536
 """So much is sent before its reader must have taken what came before."""
-
-PNG_COMPRESSION = 1
-"""Of zlib: higher levels take several times as long for a few per cent."""
 
 WEIGHT = 7 / 3
 """Memory of a pixel that is drawn and encoded, in pixels of 3 bytes: Pillow's 4 bytes, and at most 3 of the file."""
@@ -50,26 +43,10 @@ async def detect_and_draw(
     found, image = await engine.detect_and_keep(payload, options, deadline, client)
     if media_type == JPEG and max(image.shape) > JPEG_MAX_SIDE_PX:
         raise PayloadTooLarge(f"A JPEG has at most {JPEG_MAX_SIDE_PX:,} pixels per side: accept image/png.")
-    admission = engine.admission
     size = image.shape[0] * image.shape[1]
-    room = admission.pixels.empty(client)
-    try:
-        room.add(max(0, min(round(WEIGHT * size), admission.pixels.largest - size)))
-        thread = await admission.decoders.wait(client, until=deadline)
-    except BaseException:
-        room.release()
-        raise
-    began = time.monotonic()
-
-    def draw() -> bytes:
-        try:
-            return _draw(image, found, media_type)
-        finally:
-            room.release()
-            thread.release(cost=1e3 * (time.monotonic() - began))
-
-    drawing = asyncio.get_running_loop().run_in_executor(None, draw)
-    return await asyncio.shield(drawing)  # what has been handed over runs, and gives back its room
+    pixels = max(0, min(round(WEIGHT * size), engine.admission.pixels.largest - size))
+    draw = partial(draw_jpeg, quality=JPEG_QUALITY) if media_type == JPEG else draw_png
+    return await engine.draw(lambda: draw(image, found), client, pixels, deadline)
 
 
 def in_pieces(picture: bytes, media_type: str, body_bytes: Budget, client: str) -> StreamingResponse:
@@ -93,13 +70,3 @@ def in_pieces(picture: bytes, media_type: str, body_bytes: Budget, client: str) 
     answer = StreamingResponse(pieces(), media_type=media_type, headers={"Content-Length": str(len(picture))})
     hold.count_while_alive(answer, len(picture))
     return answer
-
-
-def _draw(image: Image, found: ImageFaces, media_type: str) -> bytes:
-    buffer = io.BytesIO()
-    picture = annotate_image(image, found)
-    if media_type == JPEG:
-        picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    else:
-        picture.save(buffer, "PNG", compress_level=PNG_COMPRESSION)
-    return buffer.getvalue()

@@ -20,8 +20,11 @@ COLOURS: dict[str, str] = {
 """Bright on any picture, each readable under dark letters; the page uses the same."""
 INK = "#12191b"
 
-JPEG_QUALITY, JPEG_MAX_SIDE_PX = 85, 65_500
-"""The largest side is libjpeg's."""
+JPEG_MAX_SIDE_PX = 65_500
+"""libjpeg's."""
+
+PNG_COMPRESSION = 1
+"""Of zlib: higher levels take several times as long for a few per cent."""
 
 
 def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
@@ -41,8 +44,20 @@ def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
     return picture
 
 
-def draw_jpeg(image: Image, found: ImageFaces) -> bytes:
+def draw_png(image: Image, found: ImageFaces) -> bytes:
+    """Draw as `annotate_image`, and return the picture as a PNG file."""
+    buffer = io.BytesIO()
+    annotate_image(image, found).save(buffer, "PNG", compress_level=PNG_COMPRESSION)
+    return buffer.getvalue()
+
+
+def draw_jpeg(image: Image, found: ImageFaces, quality: int) -> bytes:
     """Draw as `annotate_image`, and return the picture as a JPEG file.
+
+    Args:
+        image: As in `annotate_image`.
+        found: As there.
+        quality: libjpeg's, 1..100.
 
     Raises:
         PayloadTooLarge: If a side is longer than a JPEG's may be.
@@ -50,7 +65,7 @@ def draw_jpeg(image: Image, found: ImageFaces) -> bytes:
     if max(image.shape) > JPEG_MAX_SIDE_PX:
         raise PayloadTooLarge(f"Annotated pictures are JPEGs, of at most {JPEG_MAX_SIDE_PX:,} pixels per side.")
     buffer = io.BytesIO()
-    annotate_image(image, found).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    annotate_image(image, found).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

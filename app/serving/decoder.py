@@ -99,9 +99,23 @@ class Decoder:
 
         return await self._admitted(decode, client, deadline)
 
-    async def run(self, work: Callable[[], Result], client: str = LOCAL) -> Result:
-        """Run what else takes long for a picture that is held already, such as drawing, in the client's turn."""
-        return await self._on_a_thread(lambda _: work(), self._admission.pixels.empty(client), client)
+    async def run(
+        self, work: Callable[[], Result], client: str = LOCAL, pixels: int = 0, until: float | None = None
+    ) -> Result:
+        """Run what else takes long for a picture that is held already, such as drawing, in the client's turn.
+
+        Args:
+            work: What to run on a thread.
+            client: Whose picture it is.
+            pixels: Memory that it takes beside the picture, in pixels of 3 bytes.
+            until: When to give up waiting for a thread, in the event loop's time.
+
+        Raises:
+            Overloaded: If there is no such memory now, or no thread by then.
+        """
+        room = self._admission.pixels.empty(client)
+        room.add(pixels)
+        return await self._on_a_thread(lambda _: work(), room, client, until)
 
     def stop(self) -> None:
         """Abandon what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
@@ -127,13 +141,15 @@ class Decoder:
         room = await pixels.wait(client, needed, now + ROOM_SHARE * (deadline - now))
         return await self._on_a_thread(partial(self._decode, decode), room, client)
 
-    async def _on_a_thread(self, decode: Callable[[Hold], Result], room: Hold, client: str) -> Result:
+    async def _on_a_thread(
+        self, decode: Callable[[Hold], Result], room: Hold, client: str, until: float | None = None
+    ) -> Result:
         """Wait for a thread here, not in the pool's queue, which would keep the payloads of departed callers.
 
         The thread gives itself and the room back, whether or not anyone still waits for the picture.
         """
         try:
-            thread = await self._admission.decoders.wait(client)
+            thread = await self._admission.decoders.wait(client, until=until)
         except BaseException:
             room.release()
             raise

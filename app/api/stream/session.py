@@ -36,6 +36,9 @@ from app.tracks.follow import LiveFaces
 SEND_TIMEOUT_S = 30.0
 """A client that takes nothing for so long is given up."""
 
+JPEG_QUALITY = 85
+"""Of annotated frames."""
+
 logger = logging.getLogger(__name__)
 router = APIRouter()
 
@@ -175,7 +178,7 @@ class StreamSession:
         Raises:
             Overloaded: If there is no memory for it.
         """
-        drawn = _Drawn(await self._engine.draw(partial(draw_jpeg, image, found), self.client))
+        drawn = _Drawn(await self._engine.draw(partial(draw_jpeg, image, found, JPEG_QUALITY), self.client))
         held = self._engine.admission.body_bytes.take(self.client, len(drawn.jpeg))
         held.count_while_alive(drawn, held.amount)
         return drawn
