@@ -36,6 +36,17 @@ class Exchange:
         await self.app(self.scope, self.receive, self.send)
         return self
 
+    async def count_turns(self):
+        """Run, and return how often another task had its turn after the body was received."""
+        turns, reading = 0, asyncio.create_task(self.run())
+        while self.messages:  # noqa: ASYNC110 - until the body was received
+            await asyncio.sleep(0)
+        while not reading.done():
+            turns += 1
+            await asyncio.sleep(0)
+        await reading
+        return turns
+
     @property
     def status(self):
         return self.sent[0]["status"]
