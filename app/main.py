@@ -30,7 +30,7 @@ from app.config import Settings
 from app.metrics import Metrics
 from app.serving.admission import Admission
 from app.serving.engine import Engine
-from app.serving.limits import EngineLimits
+from app.serving.limits import FACES_WITH_A_SEARCH, EngineLimits
 from app.serving.shares import with_reserve
 from app.weights import default_weights_dir
 
@@ -56,8 +56,12 @@ the first frame, `{"type": "session.update", "annotate": true}` and the like cho
 codes stand in the project's `docs/api.md`, section "Live"."""
 
 
-def load_pipeline(settings: Settings) -> "Pipeline":
+def load_pipeline(settings: Settings, most_faces: int | None = None) -> "Pipeline":
     """Load the networks that the settings describe.
+
+    Args:
+        settings: Where the networks are, and what runs them.
+        most_faces: As in `Pipeline`.
 
     Raises:
         MienError: As `choose_runtime` and `Pipeline.load`.
@@ -66,7 +70,7 @@ def load_pipeline(settings: Settings) -> "Pipeline":
     from app.runtimes.choose import choose_runtime
 
     runtime = choose_runtime(settings.runtime, settings.device, settings.precision, settings.threads)
-    return Pipeline.load(settings.weights_dir or default_weights_dir(), runtime, settings.second_looks)
+    return Pipeline.load(settings.weights_dir or default_weights_dir(), runtime, settings.second_looks, most_faces)
 
 
 def make_engine(settings: Settings, metrics: Metrics) -> Engine:
@@ -82,7 +86,7 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
         decode_threads=settings.decode_threads,
         stall_after_s=max(EngineLimits.stall_after_s, STALL_S_PER_PICTURE * settings.max_batch_size),
     )
-    return Engine(lambda: load_pipeline(settings), limits, metrics)
+    return Engine(lambda: load_pipeline(settings, FACES_WITH_A_SEARCH), limits, metrics)
 
 
 def make_streams(settings: Settings, admission: Admission) -> Streams:

@@ -72,7 +72,7 @@ async def detect(
     `image/png` the answer is the picture with boxes and labels, with `text/csv` a table.
     """
     media_type = accepted(request, (JSON, JPEG, PNG, CSV))
-    body = await read_single(request, services.body_limits, OPTIONS)
+    body = await read_single(request, services.body_limits, OPTIONS, services.engine.admission.turns)
     options = _merge_options(query, body.options)
     client, engine, [upload] = client_of(request.scope), services.engine, body.uploads
     if media_type in (JPEG, PNG):
@@ -98,7 +98,7 @@ async def detect_batch(
 ) -> DetectBatchOut | Response:
     """Find the faces of 1 to 32 pictures: form fields `files`, or `images` in JSON; a bad one costs only its entry."""
     media_type = accepted(request, (JSON, CSV))
-    body = await read_many(request, services.body_limits, MAX_BATCH_FILES, OPTIONS)
+    body = await read_many(request, services.body_limits, MAX_BATCH_FILES, OPTIONS, services.engine.admission.turns)
     options = _merge_options(query, body.options)
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
     client = client_of(request.scope)
@@ -123,7 +123,7 @@ async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut 
     """Classify 1 to 64 pictures that are already faces, without detection or margin; sent as to `/detect/batch`."""
     media_type = accepted(request, (JSON, CSV))
     refuse_unknown(request.query_params.keys(), ())
-    body = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES, ())
+    body = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES, (), services.engine.admission.turns)
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
     client = client_of(request.scope)
 

@@ -1,6 +1,7 @@
 """All networks, one call: a batch of images in, faces with their classifiers' answers out."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from app.faces.classify import Classifier
 from app.faces.crop import Crops, crop_faces, crop_square, whole_picture
 from app.faces.find import FaceDetector
 from app.faces.second_looks import SecondLooks
-from app.faces.turn import set_upright, upright_box
+from app.faces.turn import cut_upright
 from app.faces.types import Answer, Box, Detection, DetectOptions, Face, ImageFaces
 from app.manifest import INPUT_SIZE_PX, CropRule, Manifest, load_manifest
 from app.pictures.types import Image
@@ -34,6 +35,8 @@ class Pipeline:
         manifest: What they were loaded from.
         runtime: Describes what runs them.
         second_looks: Whether any picture is looked at again; if not, callers cannot ask for it.
+        most_faces: How many faces `detect` classifies at most; those of the largest crowds are then left without
+            answers, for `classify`. None: all are classified.
     """
 
     def __init__(
@@ -43,18 +46,23 @@ class Pipeline:
         manifest: Manifest,
         runtime: str,
         second_looks: bool = True,
+        most_faces: int | None = None,
     ) -> None:
         self.detector, self.classifiers, self.manifest, self.runtime = detector, classifiers, manifest, runtime
         self._look_again = SecondLooks(detector) if second_looks else None
+        self._most_faces = math.inf if most_faces is None else most_faces
 
     @classmethod
-    def load(cls, weights_dir: Path, runtime: Runtime, second_looks: bool = True) -> "Pipeline":
+    def load(
+        cls, weights_dir: Path, runtime: Runtime, second_looks: bool = True, most_faces: int | None = None
+    ) -> "Pipeline":
         """Load all networks of a manifest.
 
         Args:
             weights_dir: Folder with manifest.json.
             runtime: Runs them.
             second_looks: As in the class.
+            most_faces: As in the class.
 
         Raises:
             WeightsError: If files are missing, altered or incompatible.
@@ -68,7 +76,7 @@ class Pipeline:
             attribute: Classifier(opened[name], card) for attribute, (name, card) in manifest.classifiers.items()
         }
         logger.info("the networks run on %s", runtime.description)
-        return cls(detector, classifiers, manifest, runtime.description, second_looks)
+        return cls(detector, classifiers, manifest, runtime.description, second_looks, most_faces)
 
     def warm_up(self) -> None:
         """Run all networks on a synthetic picture, so that the first requests do not pay for set-up.
@@ -88,7 +96,7 @@ class Pipeline:
                 raise RuntimeError(f"Warm-up failed: the probabilities sum to {total}.")
 
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[ImageFaces]:
-        """Find the faces of all images and classify all of them as one batch.
+        """Find the faces of all images and classify them as one batch.
 
         Args:
             images: RGB, uint8, each (H, W, 3) of its own size; may be empty.
@@ -105,22 +113,29 @@ class Pipeline:
         found = self._find(images, options)
         kept = [_select(detections, each) for detections, each in zip(found, options, strict=True)]
         detected = time.perf_counter()
-        cuts = [
-            (set_upright(image, each), upright_box(each, image.shape[1], image.shape[0]))
-            for image, detections in zip(images, kept, strict=True)
-            for each in detections
-        ]
-        answers = iter(self.classify([image for image, _ in cuts], [box for _, box in cuts]))
+        answers = self._classify(images, kept)
         timings = {"detect": (detected - started) * 1e3, "classify": (time.perf_counter() - detected) * 1e3}
         return [
             ImageFaces(
                 width=image.shape[1],
                 height=image.shape[0],
-                faces=tuple(Face(each, next(answers), crop_px=self._crop_px(each)) for each in detections),
+                faces=tuple(
+                    Face(each, row, crop_px=self._crop_px(each)) for each, row in zip(detections, rows, strict=True)
+                ),
                 timings_ms=timings,
             )
-            for image, detections in zip(images, kept, strict=True)
+            for image, detections, rows in zip(images, kept, answers, strict=True)
         ]
+
+    def _classify(self, images: Sequence[Image], kept: Sequence[Sequence[Detection]]) -> list[list[dict[str, Answer]]]:
+        """Answer for the faces of the pictures that have few, until they are too many; the others' rows are empty."""
+        chosen: set[int] = set()
+        for index in sorted(range(len(kept)), key=lambda each: len(kept[each])):
+            if sum(len(kept[each]) for each in chosen) + len(kept[index]) <= self._most_faces:
+                chosen.add(index)
+        cuts = [cut_upright(images[index], each) for index in sorted(chosen) for each in kept[index]]
+        answers = iter(self.classify([image for image, _ in cuts], [box for _, box in cuts]))
+        return [[next(answers) if index in chosen else {} for _ in detections] for index, detections in enumerate(kept)]
 
     def _find(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[list[Detection]]:
         """Search all pictures, then those without a sure face again; return what is above each caller's threshold."""

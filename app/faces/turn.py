@@ -45,6 +45,11 @@ def upright_box(detection: Detection, width: float, height: float) -> Box:
     return left, top, right, bottom
 
 
+def cut_upright(image: Image, detection: Detection) -> tuple[Image, Box]:
+    """Return a view of the picture in which the face stands upright, and its box there."""
+    return set_upright(image, detection), upright_box(detection, image.shape[1], image.shape[0])
+
+
 def set_upright(image: Image, detection: Detection) -> Image:
     """Return a view of the picture, or of a part of it, in which the face stands upright."""
     return np.rot90(image, quarters_of(detection))

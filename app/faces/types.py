@@ -121,3 +121,8 @@ class ImageFaces:
     height: int
     faces: tuple[Face, ...]
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all faces have been classified; those of a crowd may be left, see `Pipeline`."""
+        return all(face.answers for face in self.faces)

@@ -9,6 +9,8 @@
 | `decoders` | threads that decode; a turn costs the time that it took | waits its turn |
 | `pixels` | memory of decoding and decoded pictures | waits its turn, but not to its deadline |
 
+`turns` shares the event loop: it parses one slice of each client in a turn, however many connections a client has.
+
 What counts single things has about a seventh more than its setting says: a client alone gets all that the setting
 promises, as one that speaks for many behind a proxy, and the rest is for clients that come meanwhile. What counts
 memory keeps to its setting, but the largest request always fits.
@@ -16,6 +18,7 @@ memory keeps to its setting, but the largest request always fits.
 
 from app.serving.budget import Budget
 from app.serving.shares import with_reserve
+from app.serving.turns import Turns
 
 LOCAL = "local"
 """The client where there is none to tell apart, as in a program that uses the engine by itself."""
@@ -40,6 +43,7 @@ class Admission:
         # A thread that is kept free for nobody would be a loss, and turns are short: one client may have them all.
         self.decoders = Budget(decoders, "All decoders are busy; try again shortly.", share=decoders)
         self.pixels = Budget(pixels, "The memory for decoded pictures is full; try again shortly.")
+        self.turns = Turns()
         self.bound_network()
 
     def bound_network(self, requests: int = 512, body_bytes: int = 300_000_000, sessions: int = 60) -> None:

@@ -3,12 +3,15 @@
 It is independent of vision and HTTP. While a batch runs, the next one fills, so with `max_batch_wait_ms` 0 a lone item
 never waits and a busy server batches automatically.
 
-Contract: `setup` and the function run on the batcher's own single thread; order is kept; a batch has at most
-`max_batch_size` items; the function never runs concurrently with itself; an exception in place of a result goes to that
-caller alone; if the function raises, only that batch's callers fail, unless the exception is `fatal`, which ends the
-thread; a result of the wrong length is an error; a caller cancelled before or during a batch does no harm and frees its
-place at once; a full queue refuses at once; `close` settles every pending future and joins the thread; `submit` after
-`close` raises.
+A batch is shared by the clients that wait: each gets one item, and more up to an equal part of the batch's weight. So
+what a client has waiting costs the others at most one of its items a batch.
+
+Contract: `setup` and the function run on the batcher's own single thread; each client's order is kept; a batch has at
+most `max_batch_size` items, and stops at `max_batch_weight`; the function never runs concurrently with itself; an
+exception in place of a result goes to that caller alone; if the function raises, only that batch's callers fail, unless
+the exception is `fatal`, which ends the thread; a result of the wrong length is an error; a caller cancelled before or
+during a batch does no harm and frees its place at once; a full queue refuses at once; `close` settles every pending
+future and joins the thread; `submit` after `close` raises.
 """
 
 import asyncio
@@ -19,6 +22,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Generic, TypeVar
 
 from app.errors import InferenceFailed, NotReady, Overloaded
@@ -32,6 +36,8 @@ logger = logging.getLogger(__name__)
 @dataclass(eq=False)
 class _Entry(Generic[Item, Result]):
     item: Item
+    client: str
+    weight: int
     future: "Future[Result]" = field(default_factory=Future)
     queued: float = field(default_factory=time.monotonic)
 
@@ -48,6 +54,7 @@ class MicroBatcher(Generic[Item, Result]):
         fatal: Exceptions of the function after which it must not be called again; they reach the callers as they are.
         on_batch: Called before the function, with the seconds that each item of the batch waited.
         name: The thread's name.
+        max_batch_weight: Most weight of a batch; one item is always within it. None: one for each item.
     """
 
     def __init__(
@@ -60,12 +67,13 @@ class MicroBatcher(Generic[Item, Result]):
         fatal: tuple[type[Exception], ...] = (),
         on_batch: Callable[[Sequence[float]], None] = lambda _: None,
         name: str = "inference",
+        max_batch_weight: int | None = None,
     ) -> None:
         self._function, self._setup, self._fatal, self._on_batch = function, setup, fatal, on_batch
-        self._max_batch_size = max_batch_size
+        self._max_batch_size, self._max_batch_weight = max_batch_size, max_batch_weight or max_batch_size
         self._max_batch_wait_s = max_batch_wait_ms / 1000
         self._queue_size = queue_size
-        self._waiting: deque[_Entry[Item, Result]] = deque()
+        self._waiting: dict[str, deque[_Entry[Item, Result]]] = {}  # by client; whoever is first is served first
         self._changed = threading.Condition()
         self._closed = False
         self._batch_began: float | None = None
@@ -82,7 +90,7 @@ class MicroBatcher(Generic[Item, Result]):
     @property
     def waiting(self) -> int:
         """Items in the queue now."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting.values()))
 
     @property
     def running_s(self) -> float:
@@ -90,21 +98,26 @@ class MicroBatcher(Generic[Item, Result]):
         began = self._batch_began
         return 0.0 if began is None else time.monotonic() - began
 
-    async def submit(self, item: Item) -> Result:
+    async def submit(self, item: Item, client: str = "", weight: int = 1) -> Result:
         """Queue an item and wait for its result.
+
+        Args:
+            item: For the function.
+            client: Whose it is.
+            weight: How long it takes the function, beside other items.
 
         Raises:
             Overloaded: If the queue is full.
             NotReady: If the batcher is closed, or closes before the item's batch began.
             InferenceFailed: If the function raised on the item's batch or broke the contract.
         """
-        entry: _Entry[Item, Result] = _Entry(item)
+        entry: _Entry[Item, Result] = _Entry(item, client, weight)
         with self._changed:
             if not self.alive:
                 raise NotReady("The networks are stopped.")
-            if len(self._waiting) >= self._queue_size:
+            if self.waiting >= self._queue_size:
                 raise Overloaded(f"{self._queue_size} pictures are waiting already; try again shortly.")
-            self._waiting.append(entry)
+            self._waiting.setdefault(client, deque()).append(entry)
             self._changed.notify()
         try:
             return await asyncio.wrap_future(entry.future)
@@ -128,15 +141,18 @@ class MicroBatcher(Generic[Item, Result]):
     def _forget(self, entry: _Entry[Item, Result]) -> None:
         """Free a departed caller's place and memory now, not when its batch comes up."""
         with self._changed:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
+            mine = self._waiting.get(entry.client, deque())
+            if entry in mine:
+                mine.remove(entry)
+            if not mine:
+                self._waiting.pop(entry.client, None)
 
     def _abandon_waiting(self) -> None:
         with self._changed:
             self._closed = True
-            abandoned, self._waiting = self._waiting, deque()
+            abandoned, self._waiting = self._waiting, {}
             self._changed.notify()
-        for entry in abandoned:
+        for entry in chain.from_iterable(abandoned.values()):
             _settle(entry.future, error=NotReady("The networks were stopped before this picture's turn came."))
 
     def _run(self) -> None:
@@ -159,10 +175,29 @@ class MicroBatcher(Generic[Item, Result]):
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if self._max_batch_wait_s > 0:
                 self._changed.wait_for(
-                    lambda: len(self._waiting) >= self._max_batch_size or self._closed, self._max_batch_wait_s
+                    lambda: self.waiting >= self._max_batch_size or self._closed, self._max_batch_wait_s
                 )
-            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch_size))]
+            taken = self._take()
         return [entry for entry in taken if entry.future.set_running_or_notify_cancel()]
+
+    def _take(self) -> list[_Entry[Item, Result]]:
+        """Take each client's part of a batch; who has more waiting is the last one next time."""
+        taken: list[_Entry[Item, Result]] = []
+        weight, part = 0, self._max_batch_weight / max(1, len(self._waiting))
+        for client, mine in list(self._waiting.items()):
+            room = part
+            while mine and self._fits(len(taken), weight, mine[0]) and (room == part or mine[0].weight <= room):
+                entry = mine.popleft()
+                taken.append(entry)
+                weight, room = weight + entry.weight, room - entry.weight
+            if room < part:
+                del self._waiting[client]
+                if mine:
+                    self._waiting[client] = mine
+        return taken
+
+    def _fits(self, items: int, weight: int, entry: _Entry[Item, Result]) -> bool:
+        return not items or (items < self._max_batch_size and weight + entry.weight <= self._max_batch_weight)
 
     def _process(self, batch: list[_Entry[Item, Result]]) -> None:
         if not batch:

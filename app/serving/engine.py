@@ -2,22 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from app.errors import DeadlineExceeded, DeviceLost, NotReady
+from app.errors import DeadlineExceeded, NotReady
 from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
 from app.faces.turn import set_upright
-from app.faces.types import Box, DetectOptions, ImageFaces
+from app.faces.types import DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.types import Image, Picture
 from app.serving.admission import LOCAL, Admission
-from app.serving.batcher import MicroBatcher
 from app.serving.decoder import Decoder
 from app.serving.inference import Inference, VisionPipeline
-from app.serving.jobs import Answers, ClassifyJob, DetectJob, Job, Result
+from app.serving.jobs import Answers
 from app.serving.limits import EngineLimits
+from app.serving.networks import Networks
 from app.serving.observer import EngineObserver, SilentObserver
 
 BATCHES_AT_ONCE = 2
@@ -51,7 +51,8 @@ class Engine:
         )
         self._decoder = Decoder(limits.decode_threads, limits.max_pixels, self.admission)
         self.draw = self._decoder.run
-        self._batcher: MicroBatcher[Job, Result] | None = None
+        queue_size = self.admission.pictures.capacity  # whoever was let in finds room
+        self._networks = Networks(self._inference, limits, queue_size, self._observer)
         self._draining = False
 
     async def start(self) -> None:
@@ -61,17 +62,7 @@ class Engine:
             MienError: If the device or the weights cannot be used.
         """
         self._decoder.start()
-        if self._batcher is None:
-            self._batcher = MicroBatcher(
-                self._inference.run,
-                self.limits.max_batch_size,
-                self.limits.max_batch_wait_ms,
-                self.admission.pictures.capacity,  # whoever was let in finds room
-                setup=self._inference.load,
-                fatal=(DeviceLost,),
-                on_batch=self._observer.batch_began,
-            )
-        await asyncio.wrap_future(self._batcher.started)
+        await self._networks.start()
 
     def drain(self) -> None:
         """Finish work in progress and take no more: the first half of stopping. Safe in a signal handler."""
@@ -84,18 +75,17 @@ class Engine:
         """
         self.drain()
         self._decoder.stop()
-        if self._batcher is not None:
-            await asyncio.to_thread(self._batcher.close, self.limits.deadline_s)
+        await self._networks.stop(self.limits.deadline_s)
 
     @property
     def ready(self) -> bool:
         """Whether a request would be served."""
-        return not self._draining and self._batcher is not None and self._batcher.started.done() and self.alive
+        return not self._draining and self._networks.started and self.alive
 
     @property
     def alive(self) -> bool:
         """Whether the inference thread works or has yet to start; a server that is not alive must be restarted."""
-        return self._batcher is None or (self._batcher.alive and self._batcher.running_s < self.limits.stall_after_s)
+        return self._networks.alive
 
     @property
     def manifest(self) -> Manifest:
@@ -152,7 +142,7 @@ class Engine:
         """As `detect`, but search the picture in full, and return it too: to draw on it without decoding it again."""
         async with self._place(deadline, client) as until:
             picture, decode_s = await self._decode(payload, until, client)
-            return await self._find(picture, options, decode_s), picture.image
+            return await self._find(picture, options, decode_s, client), picture.image
 
     async def classify(self, payload: bytes, deadline: float | None = None, client: str = LOCAL) -> Answers:
         """Decode a picture that is one face and classify it.
@@ -167,7 +157,7 @@ class Engine:
         """
         async with self._place(deadline, client) as until:
             picture, _ = await self._decode(payload, until, client, most=self.limits.max_face_pixels)
-            return (await self._classify([picture.image], [None]))[0]
+            return (await self._networks.classify([picture.image], [None], client))[0]
 
     async def _search(
         self, payload: bytes, options: DetectOptions, until: float, client: str, look: Callable[[Image], None]
@@ -178,15 +168,13 @@ class Engine:
         """
         picture, decode_s = await self._decode(payload, until, client, least_long_side_px(self.manifest))
         look(picture.image)
-        found = await self._find(picture, options_in(picture, options), decode_s)
+        found = await self._find(picture, options_in(picture, options), decode_s, client)
         small = short_of_detail(found, picture, self.manifest.crop_rules)
         return in_original_pixels(found, picture), small
 
-    async def _find(self, picture: Picture, options: DetectOptions, decode_s: float) -> ImageFaces:
+    async def _find(self, picture: Picture, options: DetectOptions, decode_s: float, client: str) -> ImageFaces:
         """Return the faces in pixels of the picture as decoded."""
-        found = await self._submit(DetectJob(picture.image, options))
-        if not isinstance(found, ImageFaces):
-            raise TypeError("A detection was answered by something else.")
+        found = await self._networks.find(picture.image, options, client)
         return replace(found, timings_ms={"decode": decode_s * 1e3, **found.timings_ms})
 
     async def _sharpen(
@@ -200,17 +188,11 @@ class Engine:
         self._observer.decoded(time.perf_counter() - started)
         faces = list(found.faces)
         images = [set_upright(each, faces[at].detection) for at, each in zip(small, images, strict=True)]
-        rows = await self._classify(images, [box for _, box in cuts])
+        rows = await self._networks.classify(images, [box for _, box in cuts], client)
         for position, answers in zip(small, rows, strict=True):
             faces[position] = replace(faces[position], answers=answers)
         timings = {**found.timings_ms, "detail": (time.perf_counter() - started) * 1e3}
         return replace(found, faces=tuple(faces), timings_ms=timings)
-
-    async def _classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[Answers]:
-        rows = await self._submit(ClassifyJob(images, boxes))
-        if not isinstance(rows, list):
-            raise TypeError("A classification was answered by something else.")
-        return rows
 
     @asynccontextmanager
     async def _place(self, deadline: float | None, client: str) -> AsyncIterator[float]:
@@ -241,8 +223,3 @@ class Engine:
         picture = await self._decoder.decode(payload, until, long_side_px, client, most)
         self._observer.decoded(decode_s := time.perf_counter() - started)
         return picture, decode_s
-
-    async def _submit(self, job: Job) -> Result:
-        if self._batcher is None:
-            raise NotReady("The server is starting or stopping.")
-        return await self._batcher.submit(job)

@@ -69,6 +69,11 @@ class Connections:
         self._idle[connection] = None
         return True
 
+    def whose(self, connection: Closable, address: str | None) -> str:
+        """Return whose turns a connection takes: its address's, or its own if a proxy speaks there for somebody."""
+        is_proxy = address is not None and address in self._proxies
+        return f"connection {id(connection)}" if is_proxy else network_of(address or UNKNOWN)
+
     def busy(self, connection: Closable) -> None:
         """Note that a request or a stream of it is in work."""
         self._idle.pop(connection, None)

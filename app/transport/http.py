@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 from app.errors import MalformedRequest, Overloaded
+from app.serving.turns import Turns
 from app.transport import half_closed, polite
 from app.transport.clocks import AnswerClock, stop
 from app.transport.connections import Connections
@@ -29,16 +30,23 @@ class ImpatientProtocol(ParsingProtocol):
 
     Args:
         connections: All of the server, among which this one is counted.
+        turns: In which what clients send is parsed.
         header_timeout_s: Longest time to the end of the next headers, counted from the connection, from the last
             answer, or from a request's first byte.
         answer_timeout_s: As in `AnswerClock`.
     """
 
     def __init__(
-        self, *args: Any, connections: Connections, header_timeout_s: float, answer_timeout_s: float, **kwargs: Any
+        self,
+        *args: Any,
+        connections: Connections,
+        turns: Turns,
+        header_timeout_s: float,
+        answer_timeout_s: float,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._all = connections
+        self._all, self._turns = connections, turns
         self._header_timeout_s, self._answer_timeout_s = header_timeout_s, answer_timeout_s
         self._patience: asyncio.TimerHandle | None = None
         self._answering: Any = None  # Uvicorn's cycle of the request in work; its own `cycle` is the last one that came
@@ -51,9 +59,11 @@ class ImpatientProtocol(ParsingProtocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)
         self.flow = self._held_flow = HeldFlow(transport)
-        self._inbox = Inbox(self.loop, self._held_flow, self._take, self._slice_bytes)
         self._answer_clock = AnswerClock(self.loop, transport, self._answer_timeout_s)
-        if self._all.open(transport, self.client[0] if self.client else None):
+        address = self.client[0] if self.client else None
+        whose = self._all.whose(transport, address)
+        self._inbox = Inbox(self._turns, whose, self._held_flow, self._take, self._slice_bytes)
+        if self._all.open(transport, address):
             self._wait()
         else:
             self._fault = Overloaded("Too many connections are open already; try again shortly.")

@@ -161,6 +161,7 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
     protocol: Any = functools.partial(
         ImpatientProtocol,
         connections=connections,
+        turns=engine.admission.turns,
         hosts=allowed_hosts(settings.all_allowed_hosts, settings.host),
         header_timeout_s=settings.header_timeout_s,
         answer_timeout_s=SEND_TIMEOUT_S,
@@ -169,6 +170,7 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
     stream_protocol: Any = functools.partial(
         ImpatientWebSocketProtocol,
         connections=connections,
+        turns=engine.admission.turns,
         body_bytes=engine.admission.body_bytes,
         message_timeout_s=settings.upload_timeout_s,
         frame_counts=FrameCounts(max(MAX_FRAMES_PER_S, 2 * usual_frames_per_s)),

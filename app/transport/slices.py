@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+from app.serving.turns import Turns
+
 SLICE_BYTES = 4_096
 """At most 682 chunks: about 1 ms."""
 
@@ -47,7 +49,8 @@ class Inbox:
     """What one connection has received and not parsed yet; while there is any, its client is not read from.
 
     Args:
-        loop: Calls for the next slice.
+        turns: Say when the next slice may be parsed.
+        client: Whose turns these are.
         flow: Held in the meantime.
         parse: Takes one slice.
         slice_bytes: Says how large the next one may be.
@@ -55,35 +58,41 @@ class Inbox:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        turns: Turns,
+        client: str,
         flow: HeldFlow,
         parse: Callable[[bytes], None],
         slice_bytes: Callable[[], int],
     ) -> None:
-        self._loop, self._flow, self._parse, self._slice_bytes = loop, flow, parse, slice_bytes
+        self._turns, self._client, self._flow = turns, client, flow
+        self._parse, self._slice_bytes = parse, slice_bytes
         self._rest = b""
-        self._next: asyncio.Handle | None = None
+        self._waits = False
 
     def put(self, data: bytes) -> None:
-        """Parse a slice now, and the others when the event loop comes round again."""
+        """Parse a slice now or when it is the client's turn, and the others in its next turns."""
         self._rest += data
-        if self._next is None:
-            self._take()
+        if not self._waits:
+            self._wait()
 
     def drop(self) -> None:
         """Forget what is left."""
-        self._rest = b""
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
+        self._rest, self._waits = b"", False
+
+    def _wait(self) -> None:
+        self._waits = True
+        self._turns.take(self._client, self._take)
+        if self._waits:
+            self._flow.hold()
 
     def _take(self) -> None:
-        self._next = None
+        if not self._waits:  # it was dropped
+            return
+        self._waits = False
         size = self._slice_bytes()
         data, self._rest = self._rest[:size], self._rest[size:]
         self._parse(data)
         if self._rest:
-            self._flow.hold()
-            self._next = self._loop.call_soon(self._take)
+            self._wait()
         else:
             self._flow.release()

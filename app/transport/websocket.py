@@ -12,6 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from app.api.guards.client import client_of
 from app.errors import MalformedRequest, Overloaded
 from app.serving.budget import Budget, Hold
+from app.serving.turns import Turns
 from app.transport.connections import Connections
 from app.transport.frame_counts import FrameCounts
 from app.transport.frames import FrameHead, FrameWalk
@@ -44,6 +45,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
 
     Args:
         connections: All of the server; this one is known there.
+        turns: In which the frames of clients are parsed.
         body_bytes: Counts what has arrived and was not taken by the application.
         message_timeout_s: Longest time from the first byte of a message to its last.
         frame_counts: Counts the frames of each client over its connections.
@@ -53,13 +55,14 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         self,
         *args: Any,
         connections: Connections,
+        turns: Turns,
         body_bytes: Budget,
         message_timeout_s: float,
         frame_counts: FrameCounts,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._all = connections
+        self._all, self._turns = connections, turns
         self._body_bytes, self._message_timeout_s, self._frame_counts = body_bytes, message_timeout_s, frame_counts
         self._walk, self._unparsed = FrameWalk(), b""
         self._counting_since, self._frames, self._control_frames = self.loop.time(), 0, 0
@@ -83,7 +86,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
                 self._forget_unfinished()
                 return
         self._unparsed += data
-        self._parse()
+        self._parse_in_turn()
 
     def send_receive_event_to_app(self) -> None:
         """Hand over a message that is whole; text must be UTF-8, and short."""
@@ -111,7 +114,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
             self._bytes_to_take = 0
             if self.read_paused:
                 self.read_paused = False
-                self.loop.call_soon(self._parse)
+                self._parse_in_turn()
         self._count_bytes()
         return message
 
@@ -139,6 +142,11 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         super().on_task_complete(task)
         self.loop.call_later(FAREWELL_S, self.transport.abort)
 
+    def _parse_in_turn(self) -> None:
+        """Read no more until the client has its turn."""
+        self.transport.pause_reading()
+        self._turns.take(self._client(), self._parse)
+
     def _parse(self) -> None:
         """Parse what has come, up to the end of a message or of this connection's turn; then read on, or wait."""
         data, self._unparsed = self._unparsed, b""
@@ -157,8 +165,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         if not self.read_paused and not self._unparsed:
             self.transport.resume_reading()
         elif not self.read_paused:
-            self.transport.pause_reading()
-            self.loop.call_soon(self._parse)
+            self._parse_in_turn()
         self._count_bytes()
 
     def _count(self, frame: FrameHead) -> str | None:

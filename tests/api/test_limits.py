@@ -132,7 +132,7 @@ def test_who_leaves_takes_the_work_along():
         await asyncio.to_thread(pipeline.entered.wait)
         leaving = [Exchange(app, [encode(gradient(seed=i))]) for i in range(20)]
         running = [asyncio.create_task(each.run()) for each in leaving]
-        while engine._batcher.waiting < 20:  # noqa: ASYNC110
+        while engine._networks._batcher.waiting < 20:  # noqa: ASYNC110
             await asyncio.sleep(0)
         for each in leaving:
             each.left.set()
@@ -200,7 +200,7 @@ def test_a_thousand_clients_who_leave_at_any_moment():
             statuses = await asyncio.gather(*(leave(number) for number in range(start, start + 50)))
             assert set(statuses) <= {200, 499}
         assert engine.admission.pictures_in_work == 0
-        assert engine._batcher.waiting == 0
+        assert engine._networks._batcher.waiting == 0
         assert (await Exchange(app, [payload]).run()).status == 200
 
     serve(steps)

@@ -236,3 +236,39 @@ def test_crashed_thread_answers_everyone_and_is_not_alive():
         assert not batcher.alive
 
     asyncio.run(run())
+
+
+def test_a_batch_is_shared_by_the_clients_that_wait(gate):
+    """Whoever has much waiting, or heavy items, costs the others at most one of them a batch."""
+    batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
+
+    async def run():
+        running = asyncio.create_task(batcher.submit("first"))
+        await entered(gate)
+        asked = [("crowd", 16)] * 2 + [("one", 4)] * 3 + [("two", 4)]
+        waiting = [asyncio.create_task(batcher.submit(client, client, weight)) for client, weight in asked]
+        await asyncio.sleep(0)
+        for _ in range(9):
+            gate.open.release()
+        await asyncio.gather(running, *waiting)
+
+    asyncio.run(run())
+    batcher.close()
+    assert gate.batches == [["first"], ["crowd"], ["one", "two"], ["crowd"], ["one", "one"]]
+
+
+def test_a_client_alone_has_the_whole_batch(gate):
+    batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
+
+    async def run():
+        running = asyncio.create_task(batcher.submit("first"))
+        await entered(gate)
+        waiting = [asyncio.create_task(batcher.submit("one", "one", 4)) for _ in range(5)]
+        await asyncio.sleep(0)
+        for _ in range(9):
+            gate.open.release()
+        await asyncio.gather(running, *waiting)
+
+    asyncio.run(run())
+    batcher.close()
+    assert gate.batches == [["first"], ["one"] * 4, ["one"]]

@@ -35,7 +35,7 @@ async def classify_as_one_batch(engine, pipeline_gate, images):
     first = asyncio.create_task(engine.detect(encode(gradient()), DetectOptions()))
     await asyncio.to_thread(pipeline_gate.entered.wait)
     tasks = [asyncio.create_task(engine.classify(encode(image))) for image in images]
-    while engine._batcher.waiting < len(images):  # noqa: ASYNC110 - the batcher has no event for a test
+    while engine._networks._batcher.waiting < len(images):  # noqa: ASYNC110 - the batcher has no event for a test
         await asyncio.sleep(0)
     pipeline_gate.open.set()
     await first
@@ -94,7 +94,7 @@ def test_a_lost_device_ends_the_engine():
     async def steps():
         with pytest.raises(DeviceLost):
             await engine.classify(encode(gradient()))
-        await asyncio.to_thread(engine._batcher._thread.join)
+        await asyncio.to_thread(engine._networks._batcher._thread.join)
         assert not engine.alive
         assert not engine.ready
         with pytest.raises(NotReady):

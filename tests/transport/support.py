@@ -7,6 +7,7 @@ import socket
 import uvicorn
 from uvicorn.server import ServerState
 
+from app.serving.turns import Turns
 from app.transport.connections import Connections
 from app.transport.hosts import ALL, Hosts
 from app.transport.http import ImpatientProtocol
@@ -31,7 +32,7 @@ async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S,
         return ImpatientProtocol(
             config=config, server_state=state, app_state={},
             connections=Connections(1000, 1000, Proxies()) if connections is None else connections, hosts=hosts,
-            header_timeout_s=header_timeout_s, answer_timeout_s=answer_timeout_s,
+            turns=Turns(), header_timeout_s=header_timeout_s, answer_timeout_s=answer_timeout_s,
         )  # fmt: skip
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)

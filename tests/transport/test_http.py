@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from app.serving.turns import Turns
 from app.transport.connections import Connections
 from app.transport.http import MAX_AHEAD, ImpatientProtocol
 from app.transport.proxies import Proxies
@@ -78,6 +79,7 @@ def test_only_a_client_who_takes_next_to_nothing_is_cut_off(left, looks):
             app_state={},
             hosts=ANY_HOST,
             connections=Connections(9, 9, Proxies()),
+            turns=Turns(),
             header_timeout_s=PATIENT_S,
             answer_timeout_s=0.01,
         )

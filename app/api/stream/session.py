@@ -128,7 +128,7 @@ class StreamSession:
                 if isinstance(item, SessionWasReset) and self._live is not None:
                     self._live.forget()
                 await self._send(item)
-            await asyncio.sleep(0)  # many in a row must not hold up others
+            await self._engine.admission.turns.wait(self.client)  # many in a row must not hold up others
 
     async def _answer(self, frame: Frame) -> None:
         try:

@@ -3,19 +3,20 @@
 Nothing is written to disk, and nothing holds the event loop for long: bodies are taken apart as they arrive, in slices.
 """
 
-import asyncio
 import io
 from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from app.api.guards.client import client_of
 from app.api.wire.base64_text import FETCHES_NOTHING
 from app.api.wire.form import FormReader
 from app.api.wire.json_text import JsonReader
 from app.api.wire.names import HOW_TO_SEND, options_given, refuse_unknown, without_extras
 from app.api.wire.uploads import Body, BodyLimits, Upload
 from app.errors import BadPayload, ClientGone, InvalidRequest, PayloadTooLarge, UnsupportedMedia
+from app.serving.turns import Turns
 
 FORM, JSON = "multipart/form-data", "application/json"
 MAX_LENGTH_DIGITS = 18
@@ -27,13 +28,14 @@ ONE, MANY = "image", "images"
 """The keys of pictures in JSON."""
 
 
-async def read_single(request: Request, limits: BodyLimits, known: Collection[str]) -> Body:
+async def read_single(request: Request, limits: BodyLimits, known: Collection[str], turns: Turns) -> Body:
     """Read one picture: the form field `file`, `image` in JSON, or the whole body of any other media type.
 
     Args:
         request: Its body has not been read.
         limits: Of its size.
         known: Names of the options that it may have besides.
+        turns: In which forms and JSON are taken apart.
 
     Raises:
         BadPayload: If the body is empty, or the form, the JSON or the base64 is broken.
@@ -43,16 +45,16 @@ async def read_single(request: Request, limits: BodyLimits, known: Collection[st
     """
     media_type = _media_type(request)
     if media_type == FORM:
-        body = await _read_form(request, limits, "file", 1, known)
+        body = await _read_form(request, limits, "file", 1, known, turns)
     elif media_type == JSON:
-        body = await _read_json(request, limits, ONE, 1, known)
+        body = await _read_json(request, limits, ONE, 1, known, turns)
     else:
         return Body([Upload(await _read_raw(request, limits))])
     body.uploads[0].usable(limits)
     return body
 
 
-async def read_many(request: Request, limits: BodyLimits, max_files: int, known: Collection[str]) -> Body:
+async def read_many(request: Request, limits: BodyLimits, max_files: int, known: Collection[str], turns: Turns) -> Body:
     """Read several pictures: the form fields `files`, or `images` in JSON.
 
     Their sizes and faults are not looked at: each has its own place in the answer.
@@ -62,15 +64,16 @@ async def read_many(request: Request, limits: BodyLimits, max_files: int, known:
         limits: As in `read_single`.
         max_files: Most pictures.
         known: As in `read_single`.
+        turns: As in `read_single`.
 
     Raises:
         MienError: As `read_single`; UnsupportedMedia also if the body is neither a form nor JSON.
     """
     media_type = _media_type(request)
     if media_type == FORM:
-        return await _read_form(request, limits, "files", max_files, known)
+        return await _read_form(request, limits, "files", max_files, known, turns)
     if media_type == JSON:
-        return await _read_json(request, limits, MANY, max_files, known)
+        return await _read_json(request, limits, MANY, max_files, known, turns)
     raise UnsupportedMedia(
         "Send a multipart/form-data body with one or more pictures in the field 'files', or application/json with "
         "their base64 in 'images'."
@@ -101,17 +104,21 @@ async def _read_raw(request: Request, limits: BodyLimits) -> bytes:
     return payload
 
 
-async def _read_form(request: Request, limits: BodyLimits, name: str, max_files: int, known: Collection[str]) -> Body:
+async def _read_form(
+    request: Request, limits: BodyLimits, name: str, max_files: int, known: Collection[str], turns: Turns
+) -> Body:
     reader = FormReader(request.headers["content-type"], name, max_files, limits.max_image_bytes)
-    async for piece in _slices(request, limits.max_request_bytes):
+    async for piece in _slices(request, limits.max_request_bytes, turns):
         reader.feed(piece)
     body = await reader.finish()
     return Body(body.uploads, options_given(without_extras(body.options, known)))
 
 
-async def _read_json(request: Request, limits: BodyLimits, name: str, max_files: int, known: Collection[str]) -> Body:
+async def _read_json(
+    request: Request, limits: BodyLimits, name: str, max_files: int, known: Collection[str], turns: Turns
+) -> Body:
     reader = JsonReader(limits.max_image_bytes)
-    async for piece in _slices(request, limits.max_json_bytes):
+    async for piece in _slices(request, limits.max_json_bytes, turns):
         reader.feed(piece)
     value = reader.finish()
     if not isinstance(value, dict):
@@ -137,12 +144,12 @@ def _texts(value: Mapping[str, Any], name: str, max_files: int) -> list[str]:
     return texts
 
 
-async def _slices(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """Stream the body in small pieces, and let others have their turn between them."""
+async def _slices(request: Request, limit: int, turns: Turns) -> AsyncGenerator[bytes, None]:
+    """Stream the body in small pieces, each when it is its client's turn."""
+    client = client_of(request.scope)
     async for part in _bounded(request, limit):
         for start in range(0, len(part), SLICE_BYTES):
-            if start:
-                await asyncio.sleep(0)
+            await turns.wait(client)
             yield part[start : start + SLICE_BYTES] if len(part) > SLICE_BYTES else part
 
 

@@ -1,0 +1,63 @@
+"""Crowds are classified in turns, in which others have theirs."""
+
+import asyncio
+import threading
+from dataclasses import replace
+
+import numpy as np
+
+from app.faces.types import DetectOptions
+from app.serving.inference import Inference
+from app.serving.limits import FACES_A_TURN, EngineLimits
+from app.serving.networks import Networks
+from app.serving.observer import SilentObserver
+from tests.support.pipeline import FakePipeline, digest_probabilities
+
+CROWD = 3 * FACES_A_TURN + 1
+SMALL, LARGE = (np.full((side, side, 3), side, np.uint8) for side in (40, 80))
+
+
+class Crowds(FakePipeline):
+    """Large pictures are crowds, whose faces are left to `classify`, which waits for the first search of another."""
+
+    def __init__(self):
+        super().__init__()
+        self.order, self.other_asks = [], threading.Event()
+
+    def detect(self, images, options):
+        self.order += [f"search {len(image)}" for image in images]
+        return [
+            replace(found, faces=(replace(found.faces[0], answers={}),) * CROWD) if len(image) == 80 else found
+            for image, found in zip(images, super().detect(images, options), strict=True)
+        ]
+
+    def classify(self, images, boxes):
+        assert self.other_asks.wait(30)
+        self.order.append(f"classify {len(images)}")
+        return super().classify(images, boxes)
+
+
+def test_a_crowd_is_answered_in_turns_and_another_client_comes_between():
+    pipeline = Crowds()
+
+    async def run():
+        networks = Networks(Inference(lambda: pipeline, SilentObserver()), EngineLimits(), 10, SilentObserver())
+        await networks.start()
+        crowd = asyncio.create_task(networks.find(LARGE, DetectOptions(), "crowd"))
+        while "search 80" not in pipeline.order:  # noqa: ASYNC110 - it is another thread's list
+            await asyncio.sleep(0.001)
+        other = asyncio.create_task(networks.find(SMALL, DetectOptions(), "other"))
+        await asyncio.sleep(0)
+        pipeline.other_asks.set()
+        found = await crowd, await other
+        await networks.stop(10)
+        return found
+
+    of_crowd, of_other = asyncio.run(run())
+    assert of_other.is_answered
+    assert len(of_crowd.faces) == CROWD
+    expected = digest_probabilities(LARGE)
+    assert all(face.answers["emotion"].probabilities == expected for face in of_crowd.faces)
+    turns = [each for each in pipeline.order if each.startswith("classify")]
+    assert turns == [f"classify {FACES_A_TURN}"] * 3 + ["classify 1"]
+    assert pipeline.order.index("search 40") < pipeline.order.index("classify 1")

@@ -1,0 +1,64 @@
+"""Turns of the event loop go by client."""
+
+import asyncio
+from functools import partial
+
+from app.serving.turns import Turns
+
+CONNECTIONS = 40
+
+
+def test_many_connections_of_one_client_cost_another_client_one_piece_of_work():
+    async def run():
+        turns, done = Turns(), []
+        for number in range(CONNECTIONS):
+            turns.take("many", partial(done.append, number))
+        assert done == [0]
+        turns.take("one", partial(done.append, "one"))
+        assert done == [0, "one"]
+        while len(done) <= CONNECTIONS:  # noqa: ASYNC110 - until all have had their turn
+            await asyncio.sleep(0)
+        assert done == [0, "one", *range(1, CONNECTIONS)]
+
+    asyncio.run(run())
+
+
+def test_each_turn_of_the_loop_does_one_piece_of_each_client():
+    async def run():
+        turns, done = Turns(), []
+        for client in "ab":
+            for _ in range(3):
+                turns.take(client, partial(done.append, client))
+        await asyncio.sleep(0)  # the first turn ends
+        for so_far in (2, 4, 6):
+            assert sorted(done) == sorted("ab" * (so_far // 2))
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def test_work_that_fails_takes_no_turn_from_others():
+    async def run():
+        failures, done, turns = [], [], Turns()
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, told: failures.append(told["exception"]))
+        turns.take("a", lambda: None)
+        turns.take("a", partial(int, "no number"))
+        turns.take("a", partial(done.append, "a"))
+        while not done:  # noqa: ASYNC110 - until the last one has had its turn
+            await asyncio.sleep(0)
+        assert [type(each) for each in failures] == [ValueError]
+
+    asyncio.run(run())
+
+
+def test_who_is_cancelled_while_waiting_is_passed_over():
+    async def run():
+        turns = Turns()
+        await turns.wait("a")
+        waiting = [asyncio.create_task(turns.wait("a")) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[1].cancel()
+        await asyncio.wait_for(waiting[2], 10)
+        assert waiting[1].cancelled()
+
+    asyncio.run(run())
