@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
-from app.pictures import exif, jpeg_markers
+from app.pictures import exif, jpeg_markers, tiff
 from app.pictures.announced import announced_size
 from app.pictures.cost import decode_weight
 from app.pictures.crumbs import without_crumbs
@@ -95,6 +95,7 @@ def decode(payload: bytes, wanted: Wanted, formats: tuple[str, ...], admit: Admi
 @contextmanager
 def _opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterator[Pillow.Image]:
     """Open a picture, reading only its header, and translate what decoding it raises."""
+    unread = "The file begins as a picture, but is none that is read, or damaged."
     try:
         scans = 1
         if payload.startswith(jpeg_markers.START):
@@ -102,6 +103,9 @@ def _opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterat
             payload = exif.hide_from_pillow(payload)
         elif payload[4:8] == b"ftyp":
             payload = exif.hide_in_avif(payload)
+        elif payload.startswith(tiff.TIFF):
+            page = tiff.full_page(payload)
+            payload, unread = page, unread if page is payload else tiff.NO_FULL_PICTURE
         payload = without_crumbs(payload)
         if announced := announced_size(payload):
             _check_size(announced, max_pixels)
@@ -110,9 +114,10 @@ def _opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterat
             _check_effort(picture, scans)
             exif.forget_large(picture)
             picture.info.pop("xmp", None)  # where Pillow would look for a TIFF's orientation: docs/decisions/0039
+            tiff.prepare(picture)
             yield picture
     except UnidentifiedImageError as error:
-        raise UnsupportedMedia("The file begins as a picture, but is none that is read, or damaged.") from error
+        raise UnsupportedMedia(unread) from error
     except MienError:
         raise
     except MemoryError as error:

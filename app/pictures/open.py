@@ -7,6 +7,7 @@ from app.pictures import jpeg_markers
 from app.pictures.announced import announced_size
 from app.pictures.crumbs import GIF, PNG, is_webp, without_crumbs
 from app.pictures.decode import Admit, Decoded, Wanted, decode
+from app.pictures.tiff import TIFF
 from app.pictures.types import Image, Picture, Rectangle
 from app.pictures.workers import Workers
 
@@ -15,8 +16,7 @@ RARE: tuple[str, ...] = ("TIFF", "AVIF", "HEIF")
 FORMATS = COMMON + RARE
 """What is read, by content; names and media types are not trusted. Other parsers of Pillow stay unreachable."""
 
-BMP, TIFF = b"BM", (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
-"""TIFF: what Pillow takes for one, in a wrong order of bytes, too."""
+BMP = b"BM"
 LARGEST_WEBP_HERE = 8_000_000
 """Pixels; larger ones go to a worker, since Pillow copies all of a WebP's pixels in one step, holding Python's lock."""
 

@@ -7,7 +7,7 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
-from app.pictures.depth import is_16_bit_negative, is_deep, to_8_bit
+from app.pictures.depth import Depth, is_deep
 from app.pictures.exif import RAW_PROFILE
 from app.pictures.types import Image, Rectangle
 
@@ -36,7 +36,7 @@ class Upright:
     """
 
     def __init__(self, picture: Pillow.Image) -> None:
-        is_negative = is_16_bit_negative(picture)
+        depth = Depth.of(picture)
         turn = TURNS.get(orientation(picture))
         if turn is not None:
             turned = picture.transpose(turn)
@@ -47,7 +47,7 @@ class Upright:
         whole = (0, 0, *picture.size)
         if is_deep(picture):
             bands = (picture.crop(band) for band in _bands(whole))
-            self._convert.append(to_8_bit(picture, bands, is_negative))
+            self._convert.append(depth.to_8_bit(bands))
         if picture.has_transparency_data and not is_deep(picture):
             self._convert.append(_on_white)
         self._whole = whole

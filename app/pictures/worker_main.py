@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pillow_heif
-from PIL import AvifImagePlugin
+from PIL import AvifImagePlugin, TiffImagePlugin
 
 from app.errors import MienError
 from app.pictures.announced import announced_size
@@ -54,6 +54,7 @@ def main(number: int) -> None:
 def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    TiffImagePlugin.READ_LIBTIFF = True  # uncompressed ones, too: Pillow's own reading mixes up separate planes
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
