@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -14,7 +15,7 @@ from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.outputs import is_csv
-from app.pictures.open import decode_image
+from app.pictures.open import decode_picture
 from app.pictures.types import Image
 from app.pictures.workers import Workers
 
@@ -62,16 +63,18 @@ class Looker:
             DeviceLost: If no later picture can be answered either.
         """
         try:
-            image = decode_image(read_bounded(file, self._max_bytes), self._max_pixels, self._workers)
-            [found] = self._detector.detect([image], [self._options])
+            payload = read_bounded(file, self._max_bytes)
+            picture = decode_picture(payload, self._max_pixels, workers=self._workers)
+            [found] = self._detector.detect([picture.image], [self._options])
         except DeviceLost:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the files after it are answered
             return {"error": told(error)}
+        found = replace(found, truncated=picture.truncated)
         answer = detect_out(found, model_names(self._detector.manifest)).model_dump()
         if self._annotate is not None:
             try:
-                annotate_image(image, found).save(unused(self._annotate, file.stem))
+                annotate_image(picture.image, found).save(unused(self._annotate, file.stem))
             except Exception as error:  # noqa: BLE001 - the answer is worth more than its drawing
                 answer["annotate_error"] = told(error)
         return answer

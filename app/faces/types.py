@@ -115,12 +115,14 @@ class ImageFaces:
         faces: Sorted by area, largest first.
         timings_ms: Milliseconds per stage: `detect` and `classify` for the whole batch; from the engine, `decode` and
             `detail` for this picture.
+        truncated: Whether the picture's file was cut off: what is missing was searched as gray.
     """
 
     width: int
     height: int
     faces: tuple[Face, ...]
     timings_ms: dict[str, float] = field(default_factory=dict)
+    truncated: bool = False
 
     @property
     def is_answered(self) -> bool:

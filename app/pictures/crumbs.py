@@ -13,6 +13,7 @@ MAX_PARTS = 20_000
 """A PNG of 20 MB in parts of 1 kB, a GIF with 5 MB of metadata before its first frame: more than encoders write."""
 
 PNG, GIF, RIFF, WEBP = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"RIFF", b"WEBP"
+PNG_BITS = b"sBIT"
 PNG_TEXTS, PNG_END = frozenset({b"tEXt", b"zTXt", b"iTXt"}), b"IEND"
 PNG_EXIF = b"Raw profile type exif\0"
 """An older form of EXIF in a PNG, as a text."""
@@ -80,6 +81,17 @@ def _png_chunks(payload: bytes) -> Iterator[Part]:
         if part.kind == PNG_END:
             return
         start = part.end
+
+
+def png_significant_bits(payload: bytes) -> int | None:
+    """Return how many bits of a PNG's first channel its source had, by the chunk sBIT; None where it says nothing.
+
+    References: PNG specification (third edition), section 11.3.2.7.
+    """
+    if not payload.startswith(PNG):
+        return None
+    found = next((part for part in islice(_png_chunks(payload), MAX_PARTS) if part.kind == PNG_BITS), None)
+    return payload[found.start + 8] if found and found.end <= len(payload) and found.end - found.start > 12 else None
 
 
 def webp_chunks(payload: bytes) -> Iterator[Part]:

@@ -12,7 +12,7 @@ WHITE_IS_ZERO, UNSIGNED = 0, 1
 """TIFF 6.0, sections 8 and 19: values of the tags PhotometricInterpretation and SampleFormat."""
 MAX_SAMPLE_VALUE, SAMPLE_FORMAT = 281, 339
 
-MOST_IN_A_BYTE, TWELVE_BITS = 255, 4095
+MOST_IN_A_BYTE, MOST_IN_TWO, TWELVE_BITS = 255, 65_535, 4095
 
 SIGNIFICANT_BITS = "significant_bits"
 """Where `app.pictures.decode` leaves in an opened picture's `info` what a PNG's sBIT says."""
@@ -90,9 +90,9 @@ class Depth:
         """Return what to multiply and what to divide by."""
         if self.mode == "F":
             return (255.0 if largest <= 2 else 1.0), 1.0
-        if largest > 65_535:
+        if largest > MOST_IN_TWO:
             return 1.0, 2.0 ** (24 if self.unsigned else 23)
-        if self.white is not None and max(largest, MOST_IN_A_BYTE) <= self.white:
+        if self.white is not None and max(largest, MOST_IN_A_BYTE) <= self.white < MOST_IN_TWO:
             return 255.0, float(self.white)
         return 1.0, 257.0 if largest > MOST_IN_A_BYTE or self.mode.startswith("I;16") else 1.0
 

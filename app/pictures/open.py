@@ -36,7 +36,7 @@ def decode_picture(
     """Decode a picture; for an animation, its first frame.
 
     EXIF orientation is applied, 16-bit values are scaled to 8, CMYK and palettes become RGB, and transparent parts
-    are laid on white.
+    are laid on white. A JPEG that was cut off is read if at least half of its rows are there.
 
     Args:
         payload: The whole file, in one of `FORMATS`.
@@ -56,7 +56,7 @@ def decode_picture(
         PayloadTooLarge: If its header announces more pixels than allowed, or decoding takes more than that explains.
     """
     decoded = _decode(payload, Wanted(max_pixels, long_side_px), admit, workers)
-    return Picture(decoded.images[0], decoded.width, decoded.height)
+    return Picture(decoded.images[0], decoded.width, decoded.height, decoded.truncated)
 
 
 def decode_parts(

@@ -20,11 +20,13 @@ class Picture:
         image: Its pixels.
         width: Width of the upright original in pixels.
         height: Height of the upright original in pixels.
+        truncated: Whether the file was cut off: what is missing is gray.
     """
 
     image: Image
     width: int
     height: int
+    truncated: bool = False
 
     @property
     def reduced(self) -> bool:

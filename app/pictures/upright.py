@@ -36,7 +36,7 @@ class Upright:
     """
 
     def __init__(self, picture: Pillow.Image) -> None:
-        depth = Depth.of(picture)
+        depth, is_empty_bmp = Depth.of(picture), _is_empty_bmp(picture)
         turn = TURNS.get(orientation(picture))
         if turn is not None:
             turned = picture.transpose(turn)
@@ -48,7 +48,7 @@ class Upright:
         if is_deep(picture):
             bands = (picture.crop(band) for band in _bands(whole))
             self._convert.append(depth.to_8_bit(bands))
-        if picture.has_transparency_data and not is_deep(picture):
+        elif picture.has_transparency_data and not is_empty_bmp:
             self._convert.append(_on_white)
         self._whole = whole
 
@@ -86,6 +86,14 @@ def orientation(picture: Pillow.Image) -> int:
         return int(tags.get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - the parser of EXIF raises many types; the pixels are sound all the same
         return 1
+
+
+def _is_empty_bmp(picture: Pillow.Image) -> bool:
+    """Whether a BMP is transparent everywhere: then its writer left these bits empty, and readers take it as opaque."""
+    if picture.format != "BMP" or picture.mode != "RGBA":
+        return False
+    bands = (picture.crop(band) for band in _bands((0, 0, *picture.size)))
+    return all(not np.asarray(band)[..., 3].any() for band in bands)
 
 
 def _bands(part: Rectangle) -> Iterator[Rectangle]:

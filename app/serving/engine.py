@@ -175,7 +175,8 @@ class Engine:
     async def _find(self, picture: Picture, options: DetectOptions, decode_s: float, client: str) -> ImageFaces:
         """Return the faces in pixels of the picture as decoded."""
         found = await self._networks.find(picture.image, options, client)
-        return replace(found, timings_ms={"decode": decode_s * 1e3, **found.timings_ms})
+        timings = {"decode": decode_s * 1e3, **found.timings_ms}
+        return replace(found, timings_ms=timings, truncated=picture.truncated)
 
     async def _sharpen(
         self, payload: bytes, found: ImageFaces, small: list[int], until: float, client: str

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.api.wire.problems import first_fault
-from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, OptionFields, Share, face_out
+from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, OptionFields, Share, face_out, image_out
 from app.errors import InvalidRequest, MienError
 from app.faces.types import Face, ImageFaces
 from app.manifest import EMOTION
@@ -143,7 +143,7 @@ def frame_result(seq: int, found: ImageFaces, names: ModelNames, annotated: bool
     """Write the answer for one frame."""
     return FrameResult(
         seq=seq,
-        image=ImageOut(width=found.width, height=found.height),
+        image=image_out(found),
         faces=[stream_face(face) for face in found.faces],
         timings_ms={stage: round(value, 2) for stage, value in found.timings_ms.items()},
         model=names,

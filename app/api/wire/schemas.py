@@ -77,10 +77,15 @@ class FaceOut(EmotionFields):
 
 
 class ImageOut(BaseModel):
-    """Size of the upright image in pixels."""
+    """Size of the upright image in pixels, and whether all of it is there."""
 
     width: int
     height: int
+    truncated: bool = Field(
+        default=False,
+        exclude_if=lambda truncated: not truncated,
+        description="Present, and true, where the file was cut off: the missing part was searched as gray.",
+    )
 
 
 class ModelNames(BaseModel):
@@ -168,10 +173,15 @@ def face_out(face: Face) -> FaceOut:
     )
 
 
+def image_out(found: ImageFaces) -> ImageOut:
+    """Write what is said of the picture itself."""
+    return ImageOut(width=found.width, height=found.height, truncated=found.truncated)
+
+
 def detect_out(found: ImageFaces, names: ModelNames) -> DetectOut:
     """Write the answer for one picture."""
     return DetectOut(
-        image=ImageOut(width=found.width, height=found.height),
+        image=image_out(found),
         faces=[face_out(face) for face in found.faces],
         timings_ms={stage: round(value, 2) for stage, value in found.timings_ms.items()},
         model=names,
