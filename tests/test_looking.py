@@ -48,6 +48,15 @@ def test_a_file_above_the_limit_is_refused_by_its_size(tmp_path):
     assert "12,000,000,000 bytes" in answer["error"]["detail"]
 
 
+def test_a_jpeg_that_was_cut_off_says_so(tmp_path):
+    whole = encode(gradient(), "JPEG")
+    for name, payload in (("whole", whole), ("cut", whole[:-2])):
+        (tmp_path / name).write_bytes(payload)
+    whole, cut = (looker().look(tmp_path / name)["image"] for name in ("whole", "cut"))
+    assert cut == {**whole, "truncated": True}
+    assert "truncated" not in whole
+
+
 def test_a_pipe_is_read_up_to_the_limit(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 

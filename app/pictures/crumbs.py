@@ -4,7 +4,7 @@ A PNG's texts are left out besides: compressed ones unpack to a thousand times t
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Literal, NamedTuple
 
 from app.errors import BadPayload
@@ -13,7 +13,7 @@ MAX_PARTS = 20_000
 """A PNG of 20 MB in parts of 1 kB, a GIF with 5 MB of metadata before its first frame: more than encoders write."""
 
 PNG, GIF, RIFF, WEBP = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"RIFF", b"WEBP"
-PNG_BITS = b"sBIT"
+PNG_BITS, PNG_PIXELS = b"sBIT", b"IDAT"
 PNG_TEXTS, PNG_END = frozenset({b"tEXt", b"zTXt", b"iTXt"}), b"IEND"
 PNG_EXIF = b"Raw profile type exif\0"
 """An older form of EXIF in a PNG, as a text."""
@@ -90,7 +90,8 @@ def png_significant_bits(payload: bytes) -> int | None:
     """
     if not payload.startswith(PNG):
         return None
-    found = next((part for part in islice(_png_chunks(payload), MAX_PARTS) if part.kind == PNG_BITS), None)
+    before_pixels = takewhile(lambda part: part.kind != PNG_PIXELS, islice(_png_chunks(payload), MAX_PARTS))
+    found = next((part for part in before_pixels if part.kind == PNG_BITS), None)
     return payload[found.start + 8] if found and found.end <= len(payload) and found.end - found.start > 12 else None
 
 

@@ -34,6 +34,13 @@ def test_session_created():
     }  # fmt: skip
 
 
+def test_a_frame_that_was_cut_off_says_so():
+    with serve() as client, client.websocket_connect(URL) as session:
+        session.receive_json()
+        session.send_bytes(encode(gradient(), "JPEG")[:-2])
+        assert session.receive_json()["image"]["truncated"]
+
+
 def test_a_result_has_the_fields_of_detect_beside_those_of_a_stream():
     with serve() as client, client.websocket_connect(URL) as session:
         session.receive_json()

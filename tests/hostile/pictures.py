@@ -4,10 +4,12 @@ import io
 
 import numpy as np
 import pillow_heif
+import tifffile
 from PIL import Image as Pillow
 
 from app.pictures.open import FORMATS
 from tests.support.pictures import encode, gradient
+from tests.support.tiff import RGB, Layout, tiff
 
 SAVE_OPTIONS = {
     "JPEG": ({}, {"progressive": True}, {"exif": True}),
@@ -24,7 +26,21 @@ SAVE_OPTIONS = {
 def seeds():
     """Return (format, bytes) of sound pictures that between them reach every decoder."""
     assert set(SAVE_OPTIONS) == set(FORMATS)
-    return [(fmt, _encode(fmt, dict(options))) for fmt, variants in SAVE_OPTIONS.items() for options in variants]
+    saved = [(fmt, _encode(fmt, dict(options))) for fmt, variants in SAVE_OPTIONS.items() for options in variants]
+    return [*saved, ("TIFF", _separate_planes()), ("TIFF", _behind_a_reduced_copy())]
+
+
+def _separate_planes():
+    deep = gradient(40, 30).astype(np.uint16) * 257
+    return tiff(deep, RGB, Layout(order=">", separate=True, compression="lzw", predictor=True))
+
+
+def _behind_a_reduced_copy():
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(gradient(8, 6), photometric="rgb", subfiletype=1, subifds=1, metadata=None)
+        writer.write(gradient(40, 30), photometric="rgb", metadata=None)
+    return buffer.getvalue()
 
 
 def _encode(fmt, options):

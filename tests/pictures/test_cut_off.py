@@ -122,3 +122,10 @@ def test_a_coding_that_is_not_read_is_named(marker, name):
     payload[payload.index(b"\xff\xc0") + 1] = marker
     with pytest.raises(UnsupportedMedia, match=name):
         decode_picture(bytes(payload), LIMIT)
+
+
+def test_twelve_bits_are_refused_as_unsupported():
+    payload = bytearray(jpeg("baseline"))
+    payload[payload.index(b"\xff\xc0") + 4] = 12
+    with pytest.raises(UnsupportedMedia):
+        decode_picture(bytes(payload), LIMIT)

@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from app.errors import UnsupportedMedia
 from app.pictures.open import decode_image
 from app.pictures.workers import Workers
+from tests.support.pictures import encode, gradient
 from tests.support.tiff import CMYK, COMPRESSIONS, GRAY, RGB, WHITE_IS_ZERO, Layout, tiff
 
 LIMIT = 100_000
@@ -133,6 +134,28 @@ def test_packed_bits(bits, compression, order, workers):
             decode_image(payload, LIMIT, workers)
     else:
         assert np.abs(decode_image(payload, LIMIT, workers) - values / (2**bits - 1) * 255).max() <= 1
+
+
+OF_PILLOW = {
+    **dict.fromkeys(("RGB", "P", "LAB", "YCbCr"), (None, "tiff_lzw", "packbits", "zstd", "lzma")),
+    "PA": (None, "tiff_lzw"),
+    "1": (None, "group3", "group4", "tiff_ccitt"),
+}
+
+
+@pytest.mark.parametrize(("mode", "compression"), [(mode, each) for mode, all_ in OF_PILLOW.items() for each in all_])
+def test_other_modes_and_compressions_are_as_pillow_wrote_them(mode, compression, workers):
+    picture = Pillow.fromarray(gradient())
+    picture = Pillow.merge("LAB", picture.split()) if mode == "LAB" else picture.convert(mode)
+    wanted = np.asarray(picture.convert("RGB"), dtype=int)
+    options = {"compression": compression} if compression else {}
+    off = np.abs(decode_image(encode(picture, "TIFF", **options), LIMIT, workers) - wanted)
+    assert off.max() <= (2 if mode == "YCbCr" else 0)
+
+
+def test_a_jpeg_in_a_tiff(workers):
+    payload = encode(gradient(), "TIFF", compression="jpeg", quality=95)
+    assert np.abs(decode_image(payload, LIMIT, workers).astype(int) - gradient()).mean() < 3
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])

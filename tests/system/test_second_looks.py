@@ -42,3 +42,14 @@ def test_the_option_and_the_setting_switch_it_off(pipeline, astronaut):
     assert [each.detection.rotation_deg for each in faces_of(pipeline, sideways, second_looks=False)] in ([], [0])
     without = load_pipeline(Settings(device="cpu", second_looks=False))
     assert faces_of(without, sideways) == faces_of(pipeline, sideways, second_looks=False)
+
+
+@pytest.mark.parametrize("top", [50, 4300, 8200])
+def test_a_small_face_in_a_very_long_picture(pipeline, astronaut, top):
+    """It is 120 pixels high; of the whole picture on one canvas it gets 8."""
+    image = np.full((9000, 1080, 3), 255, np.uint8)
+    image[top : top + 512, 300:812] = astronaut
+    [face] = faces_of(pipeline, image)
+    [alone] = faces_of(pipeline, astronaut)
+    assert face.detection.xyxy == pytest.approx(np.add(alone.detection.xyxy, (300, top, 300, top)), abs=25)
+    assert faces_of(pipeline, image, second_looks=False) == ()
