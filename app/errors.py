@@ -4,6 +4,7 @@ MienError
 ├── BadPayload            400  the bytes are not a whole picture
 ├── MalformedRequest      400  this is not HTTP, or no request to open a stream
 ├── Unauthorized          401  no API key, or a wrong one
+├── Forbidden             403  a page of this origin may not ask this
 ├── NotAcceptable         406  the answer cannot be given in the form that is asked for
 ├── UploadTimeout         408  the body did not arrive in time
 ├── PayloadTooLarge       413  too many bytes, pixels or files
@@ -62,6 +63,14 @@ class Unauthorized(MienError):
     status = 401
     code = "unauthorized"
     title = "An API key is needed"
+
+
+class Forbidden(MienError):
+    """A page of another site asks for what it may not have, key or not."""
+
+    status = 403
+    code = "forbidden"
+    title = "The page may not ask this"
 
 
 class NotAcceptable(MienError):

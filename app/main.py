@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from limits import parse as parse_rate
 
 from app import __version__
@@ -14,6 +13,7 @@ from app.api import detect, health, metrics, models, page, source
 from app.api.deps import Services
 from app.api.guards.access import AccessMiddleware
 from app.api.guards.api_keys import ApiKeysMiddleware, describe_keys
+from app.api.guards.cross_origin import CrossOriginMiddleware
 from app.api.guards.needs import RouteTable
 from app.api.guards.origin import OriginMiddleware
 from app.api.guards.rate_limit import RateLimitMiddleware
@@ -176,13 +176,7 @@ def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: M
     api.add_middleware(OriginMiddleware, allowed=settings.all_cors_origins)
     api.add_middleware(ProblemMiddleware)
     if settings.all_cors_origins:
-        api.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.all_cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After"],
-        )
+        api.add_middleware(CrossOriginMiddleware, allowed=settings.all_cors_origins)
     api.add_middleware(SecurityHeadersMiddleware)
     api.add_middleware(AccessMiddleware, metrics=counted, routes=routes)
     api.add_middleware(SlashMiddleware, routes=routes)
