@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.config_lists import check_proxies, is_host, is_origin, listed
 from app.errors import SettingsError
 
 COMMENT = re.compile(r"(^|\s)#.*")
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         description="Comma-separated origins whose pages may ask and stream, or *; the server's own always may.",
     )
     trusted_proxies: str | None = Field(
-        default=None, description="Comma-separated addresses whose X-Forwarded-For is believed."
+        default=None, description="Comma-separated addresses or networks whose X-Forwarded-For is believed, or *."
     )
     allowed_hosts: str | None = Field(
         default=None,
@@ -144,18 +144,25 @@ class Settings(BaseSettings):
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, origins: str | None) -> str | None:
-        for origin in _listed(origins):
-            if origin != "*" and not _is_origin(origin):
+        for origin in listed(origins):
+            if origin != "*" and not is_origin(origin):
                 raise ValueError(f"{origin!r} is no origin: write https://host or http://host:port, or * for all")
         return origins
 
     @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, hosts: str | None) -> str | None:
-        for host in _listed(hosts):
-            if host != "*" and not _is_host(host):
+        for host in listed(hosts):
+            if host != "*" and not is_host(host):
                 raise ValueError(f"{host!r} is no host: write a name or address without scheme and port, or * for all")
         return hosts
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_proxies(cls, proxies: str | None) -> str | None:
+        if proxies is not None:
+            check_proxies(proxies)
+        return proxies
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> Self:
@@ -168,12 +175,12 @@ class Settings(BaseSettings):
     @property
     def all_cors_origins(self) -> tuple[str, ...]:
         """The origins, one by one."""
-        return _listed(self.cors_origins)
+        return listed(self.cors_origins)
 
     @property
     def all_allowed_hosts(self) -> tuple[str, ...]:
         """The names, one by one."""
-        return _listed(self.allowed_hosts)
+        return listed(self.allowed_hosts)
 
     @property
     def all_api_keys(self) -> tuple[str, ...]:
@@ -183,7 +190,7 @@ class Settings(BaseSettings):
             SettingsError: If keys are required but none is given, which would let everybody in; if a key cannot be sent
                 in a header; or if the file cannot be read or is not UTF-8.
         """
-        named = _listed(self.api_keys.get_secret_value() if self.api_keys else None)
+        named = listed(self.api_keys.get_secret_value() if self.api_keys else None)
         lines = _lines(self.api_keys_file) if self.api_keys_file else []
         in_file = (COMMENT.sub("", line).strip() for line in lines)
         keys = (*named, *(key for key in in_file if key))
@@ -226,23 +233,3 @@ def _lines(path: Path) -> list[str]:
         raise SettingsError(f"MIEN_API_KEYS_FILE: {path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not text in UTF-8: save it as such, one API key per line.") from error
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(each.strip() for each in (text or "").split(",") if each.strip())
-
-
-def _is_host(text: str) -> bool:
-    return text.count(":") != 1 and re.fullmatch(r"[A-Za-z0-9_.:-]+", text) is not None
-
-
-def _is_origin(text: str) -> bool:
-    """Whether a browser could send this: in lower case, without a user, a path or the scheme's default port."""
-    try:
-        parts = urlsplit(text)
-        port = {"http": 80, "https": 443}[parts.scheme]
-        named = f":{parts.port}" if parts.port not in (None, port) else ""
-    except (KeyError, ValueError):
-        return False
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return bool(host) and text == f"{parts.scheme}://{host}{named}"

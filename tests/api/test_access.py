@@ -215,6 +215,30 @@ def test_what_is_no_origin_stops_the_start(origins):
         Settings(cors_origins=origins)
 
 
+PROXIES = ("127.0.0.1", "10.0.0.0/8, ::1", "fd00::/8,", "fe80::1%eth0", "*")
+NO_PROXIES = (
+    "nginx",
+    "10.0.0.1/8",
+    "10.0.0.300",
+    "127.0.0.1:80",
+    "10.0.0.0/8 10.1.0.0/16",
+    "10.0.0.1, *",
+    "http://10.0.0.1",
+    ",",
+)
+
+
+@pytest.mark.parametrize("proxies", PROXIES)
+def test_addresses_and_networks_are_trusted(proxies):
+    assert Settings(trusted_proxies=proxies).trusted_proxies == proxies
+
+
+@pytest.mark.parametrize("proxies", NO_PROXIES)
+def test_what_is_no_proxy_stops_the_start(proxies):
+    with pytest.raises(ValueError, match=r"trusted_proxies\n.*is no address.*write IP addresses or networks"):
+        Settings(trusted_proxies=proxies)
+
+
 def test_other_origins_are_closed_out_unless_named():
     ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     with connect() as client:

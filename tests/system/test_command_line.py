@@ -84,6 +84,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_networks_load(tmp_pa
         ({"MIEN_HOST": "no such host"}, "no such host"),
         ({"MIEN_MAX_PIXELS": "400000000"}, "MIEN_MAX_PIXELS_HELD must be at least MIEN_MAX_PIXELS"),
         ({"MIEN_RATE_LIMIT": "often"}, "MIEN_RATE_LIMIT"),
+        ({"MIEN_TRUSTED_PROXIES": "nginx"}, "MIEN_TRUSTED_PROXIES: 'nginx' is no address"),
         ({"MIEN_API_KEYS_FILE": "/nonexistent"}, "MIEN_API_KEYS_FILE: /nonexistent"),
         ({"MIEN_API_KEYS": ""}, "MIEN_API_KEYS: set but empty"),
         ({"MIEN_WEIGHTS_DIR": "/nonexistent"}, "manifest.json"),
