@@ -1,6 +1,7 @@
 """The `mien` command line."""
 
 import asyncio
+import logging
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app import __version__
 from app.config import Settings, emptied_keys, unknown_settings
 from app.errors import MienError
+from app.logs import configure_logging, is_json
 from app.terminal import written_out
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -24,6 +26,7 @@ SecondLooks = Annotated[bool, typer.Option(help="Look again where nothing sure i
 
 cli = typer.Typer(no_args_is_help=True, help="Finds faces and their expressions in pictures.")
 to_stderr = Console(stderr=True)
+logger = logging.getLogger(__name__)
 
 
 @cli.callback(invoke_without_command=True)
@@ -41,13 +44,14 @@ def serve(
     device: Device = None,
 ) -> None:
     """Start the server; every setting is also a MIEN_... environment variable (see docs/deployment.md)."""
-    from app.logs import configure_logging
     from app.main import create_app, make_engine
     from app.metrics import Metrics
     from app.transport.descriptors import raise_limit
     from app.transport.listen import why_not_to_listen
     from app.transport.server import end_by_signal, make_server
 
+    if os.environ.get("MIEN_LOG_FORMAT") == "json":
+        configure_logging("info", "json")  # for what stops the start
     if empty := emptied_keys(os.environ):
         raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
     settings = _settings(host=host, port=port, device=device)
@@ -191,5 +195,8 @@ def _settings(**given: Any) -> Settings:
 
 
 def _fail(message: str) -> typer.Exit:
-    typer.echo(f"mien: {message}", err=True)
+    if is_json():
+        logger.error(message)
+    else:
+        typer.echo(f"mien: {message}", err=True)
     return typer.Exit(1)

@@ -6,14 +6,18 @@ own loggers go down to debug: at that level libraries write headers, keys and wh
 
 import json
 import logging
+import sys
+import threading
 import time
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any, TextIO
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request being answered."""
 
 NO_ID = "-"
+UNCAUGHT = logging.getLogger("app.uncaught")
 ACCESS_FIELDS = ("method", "route", "status", "duration_ms", "code")
 """The fields that an access line adds to the common ones, passed as `extra`."""
 
@@ -60,8 +64,13 @@ def make_handler(log_format: str) -> "logging.StreamHandler[TextIO]":
     return handler
 
 
+def is_json() -> bool:
+    """Whether this process writes its logs as JSON."""
+    return any(isinstance(each.formatter, JsonFormatter) for each in logging.getLogger().handlers)
+
+
 def configure_logging(level: str, log_format: str) -> None:
-    """Send all logs of the process to standard error.
+    """Send all logs of the process to standard error, and with them warnings and what nobody caught.
 
     Args:
         level: debug, info, warning or error.
@@ -71,3 +80,11 @@ def configure_logging(level: str, log_format: str) -> None:
     logging.basicConfig(level=max(wanted, logging.INFO), handlers=[make_handler(log_format)], force=True)
     logging.getLogger("app").setLevel(wanted)
     logging.getLogger("uvicorn.error").addFilter(_is_no_stream_access)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda it: _log_uncaught(it.exc_type, it.exc_value, it.exc_traceback)
+    sys.unraisablehook = lambda it: _log_uncaught(it.exc_type, it.exc_value, it.exc_traceback)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    UNCAUGHT.critical("%s was not caught", kind.__name__, exc_info=(kind, error or kind(), trace))
