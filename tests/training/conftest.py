@@ -13,8 +13,9 @@ from app.manifest import LABELS
 from tests.training.commands import succeed
 from tests.training.networks import ABOUT, export, my_model, yolov8n
 from tests.training.splits import make_split
-from training.emotion.data import CSV_CLASSES, EmotionSplit
+from training.emotion.data import EmotionSplit
 from training.emotion.export import EmotionCandidate, candidate_of_run
+from training.emotion.fer2013 import CSV_CLASSES
 from training.emotion.recipe import BEST, Recipe
 
 PREFIX_FOLDERS = (("Training", "train"), ("PublicTest", "test"), ("PrivateTest", "test"))

@@ -9,7 +9,8 @@ from app.manifest import LABELS
 from app.runtimes.torch.my_model import normalize_faces
 from tests.training.splits import make_split
 from training.deployed import to_payload
-from training.emotion.data import CSV_CLASSES, EmotionSplit, load_fer2013
+from training.emotion.data import EmotionSplit, load_fer2013
+from training.emotion.fer2013 import CSV_CLASSES
 from training.emotion.network import MY_MODEL, make_network
 from training.emotion.targets import soft_targets, teacher_probabilities
 from training.errors import DataError
@@ -78,6 +79,82 @@ def test_votes_beside_the_csv_go_by_their_order(fer2013: tuple[Path, Path]) -> N
         votes.write_text("\n".join(wrong) + "\n")
         with pytest.raises(DataError, match="column"):
             load_fer2013(path)
+
+
+def rewritten(table: Path, **names: str) -> str:
+    """The table with other names of its columns."""
+    with table.open(newline="") as file:
+        head, *rows = csv.reader(file)
+    lines = [",".join(names.get(name, name) for name in head), *(",".join(row) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def test_kaggles_table_is_read_with_its_spaces_and_a_byte_order_mark(fer2013: tuple[Path, Path]) -> None:
+    table, _ = fer2013
+    expected = load_fer2013(table)
+    folder = table.parent / "kaggle" / "challenge"
+    folder.mkdir(parents=True)
+    content = rewritten(table, pixels=" pixels", Usage=" Usage").replace(",Training", ", Training")
+    (folder / "icml_face_data.csv").write_text(content, encoding="utf-8-sig")
+    for path in (folder / "icml_face_data.csv", folder, folder.parent):
+        assert {usage: split.sha256 for usage, split in load_fer2013(path).items()} == {
+            usage: split.sha256 for usage, split in expected.items()
+        }
+
+
+def test_ferplus_is_read_with_spaces_and_a_byte_order_mark(fer2013: tuple[Path, Path]) -> None:
+    _, folder = fer2013
+    head = FERPLUS_HEAD.replace("path", "Path").replace(",", ", ")
+    line = "Train/Angry/Training_00.png, ,1, 0,0,2,7,0,0,0,0,0"
+    (folder / "ferplus.csv").write_text(f"{head}\n{line}\n", encoding="utf-8-sig")
+    split = load_fer2013(folder, ("Training",))["Training"]
+    assert split.votes_BK[0].tolist() == [7, 0, 2, 0, 1]
+    assert split.majority_B[0] == LABELS.index("angry")
+
+
+def test_folders_as_people_have_them(fer2013: tuple[Path, Path], caplog: pytest.LogCaptureFixture) -> None:
+    """One level deeper, with a capital, and with what Windows and macOS leave behind."""
+    _, folder = fer2013
+    expected = {usage: split.sha256 for usage, split in load_fer2013(folder).items()}
+    for part in ("train", "test"):
+        for label in LABELS:
+            (folder / part / label).rename(folder / part / label.capitalize())
+        (folder / part).rename(folder / part.capitalize())
+    for junk in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        (folder / "Train" / "Happy" / junk).write_bytes(b"no picture")
+    (folder / "Train" / "Contempt").mkdir()
+    (folder / "Train" / "Contempt" / "Training_1.png").write_bytes(b"no picture")
+    (folder / "Train" / "read me.txt").write_text("hello")
+    above = folder.parent / "archive"
+    (above / "__MACOSX" / "train").mkdir(parents=True)
+    folder.rename(above / "fer2013")
+    caplog.clear()
+    assert {usage: split.sha256 for usage, split in load_fer2013(above).items()} == expected
+    [record] = caplog.records
+    assert record.getMessage() == (
+        f"Left out of FER2013 at {above / 'fer2013'}: 1 .DS_Store, 1 Thumbs.db, 1 __MACOSX, 1 desktop.ini, 6 disgust, "
+        "6 fear, 1 in Train/Contempt, 1 in Train/read me.txt."
+    )
+
+
+def test_without_names_of_the_challenge_the_folders_are_the_splits(fer2013: tuple[Path, Path]) -> None:
+    _, folder = fer2013
+    expected = load_fer2013(folder)
+    for usage, part in (("Training", "train"), ("PublicTest", "val"), ("PrivateTest", "test")):
+        for file in sorted(folder.glob(f"*/*/{usage}_*")):
+            target = folder / part / file.parent.name / file.name.replace(f"{usage}_", "im")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(target)
+    for usage, split in load_fer2013(folder).items():
+        assert split.sha256 == expected[usage].sha256
+
+
+def test_several_sets_below_a_folder_are_told(fer2013: tuple[Path, Path]) -> None:
+    table, folder = fer2013
+    (table.parent / "other").mkdir()
+    table.rename(table.parent / "other" / "fer2013.csv")
+    with pytest.raises(DataError, match=f"several FER2013s: give one of {folder}, .*other/fer2013.csv"):
+        load_fer2013(table.parent)
 
 
 def test_teachers_predict_the_mirror_image_too(tmp_path: Path) -> None:

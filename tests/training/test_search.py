@@ -7,7 +7,8 @@ import torch
 
 from tests.training.commands import succeed
 from tests.training.splits import make_split
-from training.emotion.data import FERPLUS_VOTES, EmotionSplit
+from training.emotion.data import EmotionSplit
+from training.emotion.ferplus import FERPLUS_VOTES
 from training.emotion.history import EpochRow
 from training.emotion.recipe import BEST, Recipe
 from training.emotion.search import FOLDER, SEARCHED, RecipeSearch

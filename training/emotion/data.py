@@ -1,41 +1,35 @@
-"""FER2013 in the two forms in which it circulates, and the FER+ votes beside it.
+"""FER2013 as tensors, with the FER+ votes.
 
 The splits are the challenge's own: Training, PublicTest (validation) and PrivateTest (test).
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+import logging
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from app.manifest import INPUT_SIZE_PX, LABELS
 from app.weights import sha256_of
+from training.emotion.fer2013 import (
+    TEST_SPLIT,
+    TRAINING_SPLIT,
+    USAGES,
+    VALIDATION_SPLIT,
+    Row,
+    find_form,
+    read_folder,
+    read_table,
+)
 from training.errors import DataError
 
-TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT = "Training", "PublicTest", "PrivateTest"
-USAGES: tuple[str, ...] = (TRAINING_SPLIT, VALIDATION_SPLIT, TEST_SPLIT)
+__all__ = ["TEST_SPLIT", "TRAINING_SPLIT", "USAGES", "VALIDATION_SPLIT", "EmotionSplit", "load_fer2013"]
 
-CSV_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""Meaning of the numbers 0..6 in the `emotion` column, from the challenge's data page."""
-
-FERPLUS_COLUMNS: dict[str, str] = {
-    "angry": "anger",
-    "happy": "happiness",
-    "sad": "sadness",
-    "surprise": "surprise",
-    "neutral": "neutral",
-}
-"""The FER+ column for each of our labels (Barsoum et al. 2016, arXiv:1608.01041)."""
-
-FERPLUS_VOTES: tuple[str, ...] = (
-    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",
-)  # fmt: skip
-"""All vote columns, ten annotators together; NF: no face."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,30 +69,15 @@ class EmotionSplit:
         return replace(self, images_BCHW=self.images_BCHW.flip(-1))
 
 
-@dataclass(frozen=True)
-class _Votes:
-    """FER+ data of one picture: votes for our labels, and the position of the majority, or -1."""
-
-    counts: tuple[float, ...] = (0.0,) * len(LABELS)
-    majority: int = -1
-
-
-@dataclass(frozen=True)
-class _Row:
-    usage: str
-    label: str
-    pixels: np.ndarray
-    votes: _Votes
-
-
 def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES, limit: int | None = None) -> dict[str, EmotionSplit]:
-    """Read FER2013 and keep the five classes.
+    """Read FER2013 and keep the five classes; what is left out is counted and named in the log.
 
     Args:
-        path: The official `fer2013.csv` or its folder, or a folder with `train/<class>/*` and `test/<class>/*` under
-            the challenge's file names (`Training_*`, `PublicTest_*`, `PrivateTest_*`). FER+ votes come from its own
-            `fer2013new.csv` beside the csv, row for row, or from a `ferplus.csv` in the folder, which has a column
-            `path` and the vote columns of FER+.
+        path: The official `fer2013.csv`, Kaggle's `icml_face_data.csv`, or a folder with `train/<class>/*` and
+            `test/<class>/*`; also the folder of any of these, or the one above it. Files under the challenge's names
+            (`Training_*`, `PublicTest_*`, `PrivateTest_*`) are of the split that they name, others of their folder's,
+            if there is a `val/`. FER+ votes come from its own `fer2013new.csv` beside the csv, row for row, or from a
+            `ferplus.csv` beside `train/`, which has a column `path` and the vote columns of FER+.
         usages: The splits to read.
         limit: For rehearsals: keep this many pictures of each split; None keeps all.
 
@@ -108,121 +87,26 @@ def load_fer2013(path: Path, usages: tuple[str, ...] = USAGES, limit: int | None
     Raises:
         DataError: If there is no such data, a split is empty, or the votes belong to other pictures.
     """
-    table = path / "fer2013.csv" if path.is_dir() else path
-    try:
-        if table.is_file():
-            rows = _read_csv(table, usages)
-        elif path.is_dir():
-            rows = _read_folder(path, usages)
-        else:
-            raise DataError(f"No FER2013 at {path}: give fer2013.csv or the folder with train/ and test/.")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: the table is not CSV in UTF-8 ({error}). Is it packed still?") from error
+    rows, left_out = list[Row](), Counter[str]()
+    found = find_form(path, left_out)
+    if found is None and not path.is_dir():
+        raise DataError(f"No FER2013 at {path}: give fer2013.csv or the folder with train/ and test/.")
+    if found is not None:
+        try:
+            rows = list((read_folder if found.is_dir() else read_table)(found, usages, left_out))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{path}: the table is not CSV in UTF-8 ({error}). Is it packed still?") from error
     splits = {usage: _stack([row for row in rows if row.usage == usage]) for usage in usages}
     for usage, split in splits.items():
         if len(split) == 0:
             raise DataError(f"FER2013 at {path} holds no {usage} pictures of {', '.join(LABELS)}.")
+    if left_out:
+        told = ", ".join(f"{count:,} {what}" for what, count in sorted(left_out.items()))
+        logger.warning("Left out of FER2013 at %s: %s.", found, told)
     return splits if limit is None else {usage: split.head(limit) for usage, split in splits.items()}
 
 
-def _read_csv(path: Path, usages: tuple[str, ...]) -> list[_Row]:
-    ferplus = path.with_name("fer2013new.csv")
-    votes = _read_votes_in_order(ferplus) if ferplus.is_file() else None
-    rows: list[_Row] = []
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
-            raise DataError(f"{path} is not fer2013.csv: its columns must be emotion, pixels and Usage.")
-        for record in reader:
-            usage, row_votes = record["Usage"], _Votes()
-            if votes is not None:
-                voted_usage, row_votes = next(votes, ("no", row_votes))
-                if voted_usage != usage:
-                    ours = usage or "one without Usage"
-                    raise DataError(
-                        f"{path}, line {reader.line_num}: {ferplus.name} has {voted_usage} picture there, not {ours}."
-                    )
-            try:
-                label = dict(enumerate(CSV_CLASSES))[int(record["emotion"])]
-                pixels = np.array(record["pixels"].split(), dtype=np.uint8)
-            except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
-                raise DataError(f"{path}, line {reader.line_num}: not an emotion 0..6 and pixels 0..255.") from error
-            if usage not in USAGES:
-                found, known = f"Usage {usage!r}" if usage else "no Usage", f"{', '.join(USAGES[:-1])} or {USAGES[-1]}"
-                raise DataError(f"{path}, line {reader.line_num}: {found}; expected {known}.")
-            if label not in LABELS or usage not in usages:
-                continue
-            if pixels.size != INPUT_SIZE_PX**2:
-                raise DataError(f"{path}, line {reader.line_num}: {pixels.size} pixels, not {INPUT_SIZE_PX**2}.")
-            square = pixels.reshape(INPUT_SIZE_PX, INPUT_SIZE_PX)
-            rows.append(_Row(usage, label, square, row_votes))
-    if votes is not None and next(votes, None) is not None:
-        raise DataError(f"{ferplus} has more pictures than {path}: they are not of the same set.")
-    return rows
-
-
-def _read_folder(path: Path, usages: tuple[str, ...]) -> list[_Row]:
-    votes = _read_ferplus(path / "ferplus.csv")
-    rows: list[_Row] = []
-    for folder in ("train", "test"):
-        for label in LABELS:
-            for file in sorted((path / folder / label).glob("[!.]*")):
-                usage = file.name.split("_")[0]
-                if usage not in USAGES:
-                    raise DataError(f"{file} does not say its split: names begin with {', '.join(USAGES)}.")
-                if usage not in usages:
-                    continue
-                pixels = _read_gray(file)
-                key = file.relative_to(path).as_posix()
-                rows.append(_Row(usage, label, pixels, votes.get(key, _Votes())))
-    return rows
-
-
-def _read_gray(file: Path) -> np.ndarray:
-    """Return uint8 (48, 48)."""
-    try:
-        with Image.open(file) as image:
-            pixels = np.asarray(image.convert("L"))
-    except OSError as error:
-        raise DataError(f"{file} is not a picture that can be read.") from error
-    if pixels.shape != (INPUT_SIZE_PX, INPUT_SIZE_PX):
-        raise DataError(f"{file} is {pixels.shape[1]}x{pixels.shape[0]}, not {INPUT_SIZE_PX}x{INPUT_SIZE_PX}.")
-    return pixels
-
-
-def _read_ferplus(path: Path) -> dict[str, _Votes]:
-    """Return the votes by picture path; none if the file is missing."""
-    if not path.is_file():
-        return {}
-    return {record["path"]: _votes(record, path) for record in _records(path, ("path", *FERPLUS_VOTES))}
-
-
-def _read_votes_in_order(path: Path) -> Iterator[tuple[str, _Votes]]:
-    """Yield usage and votes of each picture, in the order of fer2013.csv."""
-    for record in _records(path, ("Usage", *FERPLUS_VOTES)):
-        yield record["Usage"], _votes(record, path)
-
-
-def _records(path: Path, columns: Iterable[str]) -> Iterator[dict[str, str]]:
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
-            raise DataError(f"{path} is not a table of FER+ votes: it has no column {', '.join(missing)}.")
-        yield from reader
-
-
-def _votes(record: dict[str, str], path: Path) -> _Votes:
-    try:
-        counts = {name: float(record[name]) for name in FERPLUS_VOTES}
-    except (TypeError, ValueError) as error:  # TypeError: a line with too few values
-        raise DataError(f"{path}: {record} does not hold a number of votes in every column.") from error
-    winners = [name for name, count in counts.items() if count == max(counts.values())]
-    columns = list(FERPLUS_COLUMNS.values())
-    majority = columns.index(winners[0]) if len(winners) == 1 and winners[0] in columns else -1
-    return _Votes(tuple(counts[FERPLUS_COLUMNS[label]] for label in LABELS), majority)
-
-
-def _stack(rows: list[_Row]) -> EmotionSplit:
+def _stack(rows: list[Row]) -> EmotionSplit:
     side = INPUT_SIZE_PX
     images = np.stack([row.pixels for row in rows]) if rows else np.zeros((0, side, side), np.uint8)
     return EmotionSplit(
