@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, HTTPException, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
 from app.api.deps import Services, ServicesDep
@@ -56,6 +57,17 @@ async def detect_stream(websocket: WebSocket, services: ServicesDep) -> None:
                 await websocket.close(refusal.code, refusal.reason)
     except* (WebSocketDisconnect, OSError):  # OSError: TimeoutError, and what Uvicorn raises while the stream opens
         logger.debug("stream %s: the client vanished", session.session_id)
+
+
+@router.api_route("/detect/stream", methods=["GET", "POST"], include_in_schema=False)
+async def tell_protocol() -> None:
+    """Tell who comes by HTTP alone that this is a WebSocket."""
+    raise HTTPException(
+        HTTPStatus.UPGRADE_REQUIRED,
+        "this is a WebSocket; connect to it with ws:// or wss:// and send pictures as binary messages, as the "
+        "introduction at /docs and docs/api.md, section Live, describe",
+        {"Upgrade": "websocket", "Connection": "Upgrade"},
+    )
 
 
 class StreamSession:

@@ -5,16 +5,12 @@ import io
 import json
 import re
 
+from app.api.wire.mistakes import FETCHES_NOTHING
 from app.api.wire.uploads import Upload, too_large_file
 from app.errors import BadPayload, InvalidRequest, MienError
 
 MAX_PREFIX_CHARACTERS = 256
 """Of a data: address (RFC 2397), up to the comma."""
-
-FETCHES_NOTHING = (
-    "This service fetches nothing: it would have to ask other servers, also inside your network, for whoever sends an "
-    "address. Send the picture itself, as a file or as base64."
-)
 
 _ESCAPE_CHARACTERS = 6
 _SCHEME = re.compile(rb"[a-z][a-z0-9+.-]{0,15}:", re.IGNORECASE)

@@ -10,9 +10,9 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from app.api.guards.client import client_of
-from app.api.wire.base64_text import FETCHES_NOTHING
 from app.api.wire.form import FormReader
 from app.api.wire.json_text import JsonReader
+from app.api.wire.mistakes import FETCHES_NOTHING
 from app.api.wire.names import HOW_TO_SEND, options_given, refuse_unknown, without_extras
 from app.api.wire.uploads import Body, BodyLimits, Upload
 from app.errors import BadPayload, ClientGone, InvalidRequest, PayloadTooLarge, UnsupportedMedia
@@ -40,7 +40,8 @@ async def read_single(request: Request, limits: BodyLimits, known: Collection[st
     Raises:
         BadPayload: If the body is empty, or the form, the JSON or the base64 is broken.
         PayloadTooLarge: If a limit is exceeded.
-        UnsupportedMedia: If the body or a part is coded, or the form is in a charset that is not read.
+        UnsupportedMedia: If the body or a part is coded, is a file's name and not the file, or the form is in a charset
+            that is not read.
         InvalidRequest: If there is not exactly one picture, or an option is unknown.
     """
     media_type = _media_type(request)
@@ -49,7 +50,7 @@ async def read_single(request: Request, limits: BodyLimits, known: Collection[st
     elif media_type == JSON:
         body = await _read_json(request, limits, ONE, 1, known, turns)
     else:
-        return Body([Upload(await _read_raw(request, limits))])
+        body = Body([Upload(await _read_raw(request, limits))])
     body.uploads[0].usable(limits)
     return body
 

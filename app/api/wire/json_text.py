@@ -9,6 +9,7 @@ import secrets
 from typing import Any
 
 from app.api.wire.base64_text import Base64Text
+from app.api.wire.mistakes import slip_in
 from app.api.wire.uploads import Upload
 from app.errors import BadPayload
 
@@ -59,6 +60,8 @@ class JsonReader:
         """Decode one text of the value."""
         if text.startswith(self._mark):
             return self._long_texts[int(text.removeprefix(self._mark))].finish()
+        if slip := slip_in(text.encode(errors="replace")):
+            return Upload(b"", fault=slip)
         decoder = Base64Text(self._max_bytes)
         decoder.write(text.encode(errors="replace"))
         return decoder.finish()

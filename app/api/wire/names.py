@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from app.api.wire.base64_text import FETCHES_NOTHING
+from app.api.wire.mistakes import FETCHES_NOTHING
 from app.errors import InvalidRequest
 
 MAX_NAME_CHARACTERS = 64

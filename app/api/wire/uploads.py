@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.api.wire.mistakes import slip_in
 from app.errors import MienError, PayloadTooLarge
 
 
@@ -41,12 +42,14 @@ class Upload:
 
         Raises:
             PayloadTooLarge: If it is too large.
-            MienError: The fault.
+            MienError: The fault, or why this can be no picture.
         """
         if self.fault is not None:
             raise self.fault
         if len(self.payload) > limits.max_image_bytes:
             raise too_large_file(f"{len(self.payload):,}", limits.max_image_bytes)
+        if slip := slip_in(self.payload):
+            raise slip
         return self.payload
 
 

@@ -1,0 +1,38 @@
+"""Bodies that are no picture because of a slip of the sender: which one it was."""
+
+import re
+
+from app.errors import InvalidRequest, MienError, UnsupportedMedia
+
+LONGEST_BYTES = 1_024
+"""Of what is looked at: a longer body is none of these."""
+
+FETCHES_NOTHING = (
+    "This service fetches nothing: it would have to ask other servers, also inside your network, for whoever sends an "
+    "address. Send the picture itself, as a file or as base64."
+)
+
+_FILE_NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,255}\.(jpe?g|jfif|png|webp|bmp|tiff?|gif|avif|hei[cf])", re.IGNORECASE)
+_ADDRESS = re.compile(rb"https?://\S+", re.IGNORECASE)
+_PLAIN_FORM = re.compile(rb"[\w.%[\]-]{1,64}=[^=\s][\x20-\x7e\s]*", re.ASCII)
+"""A name and a value; base64 has such signs, too, but nothing behind its last =."""
+
+
+def slip_in(payload: bytes) -> MienError | None:
+    """Say what a short text that stands for a picture is, if it is a file's name, an address or a form's fields."""
+    if len(payload) > LONGEST_BYTES:
+        return None
+    payload = payload.strip()
+    if _PLAIN_FORM.fullmatch(payload):
+        return UnsupportedMedia(
+            "The body is a URL-encoded form, which holds no files: send multipart/form-data, with curl "
+            "-F file=@photo.jpg, or the file alone, with curl --data-binary @photo.jpg."
+        )
+    if _ADDRESS.fullmatch(payload):
+        return InvalidRequest(FETCHES_NOTHING)
+    if _FILE_NAME.fullmatch(payload):
+        return UnsupportedMedia(
+            "This is a file's name and not the file: with curl write @ before it, as in --data-binary @photo.jpg or "
+            "-F file=@photo.jpg; in JSON goes the file's content as base64."
+        )
+    return None

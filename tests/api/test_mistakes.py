@@ -1,0 +1,58 @@
+"""Slips of senders are told by what was slipped on."""
+
+import base64
+
+import pytest
+
+from app.api.wire.mistakes import FETCHES_NOTHING
+from tests.api.test_detect import check_problem
+from tests.support.pictures import encode, gradient
+
+NAMES = ("photo.jpg", "C:\\photos\\My Face.PNG", "/home/a/bild-ä.heic\n", "./a.b.jpeg")
+GIF = base64.b64decode("R0lGODlhAQABAAAAACwAAAAAAQABAAA=")
+"""Cut short, but its base64 looks like a form's empty field."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("media_type", ["application/x-www-form-urlencoded", "image/jpeg"])
+def test_a_files_name_as_the_body_is_told_with_the_sign_that_is_missing(client, name, media_type):
+    answer = client.post("/detect", content=name.encode(), headers={"Content-Type": media_type})
+    check_problem(answer, 415, "unsupported_media")
+    assert "file's name and not the file: with curl write @ before it" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("route", ["/detect", "/detect/batch", "/classify"])
+def test_a_files_name_in_a_form_or_in_json_is_told_too(client, route):
+    one = route == "/detect"
+    form = client.post(route, files={"file" if one else "files": (None, "photo.jpg")})
+    in_json = client.post(route, json={"image" if one else "images": "photo.jpg" if one else ["photo.jpg"]})
+    for answer in (form, in_json):
+        problem = answer.json() if one else answer.json()["results"][0]["error"]
+        assert (problem["status"], problem["code"]) == (415, "unsupported_media")
+        assert "in JSON goes the file's content as base64" in problem["detail"]
+
+
+def test_a_url_encoded_form_and_an_address_are_told(client):
+    form = client.post("/detect", data={"file": "@photo.jpg", "max_faces": "1"})
+    address = client.post("/detect", content=b"https://a.example/photo.jpg")
+    check_problem(form, 415, "unsupported_media")
+    assert "URL-encoded form" in form.json()["detail"]
+    check_problem(address, 422, "invalid_request")
+    assert address.json()["detail"] == FETCHES_NOTHING
+
+
+def test_pictures_are_taken_for_no_slip(client):
+    urlencoded = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl --data-binary @photo.png says
+    assert client.post("/detect", content=encode(gradient()), headers=urlencoded).status_code == 200
+    cut = client.post("/detect", json={"image": base64.b64encode(GIF).decode()})
+    assert "form" not in cut.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_stream_asked_by_http_alone_says_what_it_is(client, method):
+    answer = client.request(method, "/detect/stream")
+    check_problem(answer, 426, "upgrade_required")
+    assert answer.headers["upgrade"] == "websocket"
+    detail = answer.json()["detail"]
+    assert "this is a WebSocket" in detail
+    assert "docs/api.md, section Live" in detail
