@@ -55,7 +55,8 @@ class PacketSource:
         """Return the frames; damaged packets are counted and skipped."""
         arrivals = LiveClock()
         fps = float(self._stream.guessed_rate or USUAL_FPS)
-        stamps = FileClock(fps, None if self._container.format.name in DECODING_ORDER else self._zero_s)
+        has_clock = self._container.start_time is not None and self._container.format.name not in DECODING_ORDER
+        stamps = FileClock(fps, self._zero_s if has_clock else None)
         for number, frame in enumerate(self._decoded()):
             time_s = arrivals.now() if self.live else stamps.time_of(frame.time)
             if number == 0 and not self.live:
