@@ -6,6 +6,7 @@ import time
 from typing import IO, Any
 
 from app.api.wire.table import COLUMNS, rows_of
+from app.names import shown
 
 
 class Answers:
@@ -31,7 +32,7 @@ class Answers:
         self.failed += "error" in answer or "annotate_error" in answer
         self.faces += len(found or ())
         self.without += found == []
-        name = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        name = shown(name)
         if self._csv is not None:
             self._csv.writerows(rows_of(name, answer))
         else:

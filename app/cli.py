@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import os
+import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +25,8 @@ MaxFaces = Annotated[int | None, typer.Option(min=1, help="At most this many fac
 MinFacePx = Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")]
 ScoreThreshold = Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")]
 SecondLooks = Annotated[bool, typer.Option(help="Look again where nothing sure is found, such as at turned faces.")]
+
+GO_ON = "The same command goes on from there."
 
 cli = typer.Typer(no_args_is_help=True, help="Finds faces and their expressions in pictures.")
 to_stderr = Console(stderr=True)
@@ -76,6 +80,8 @@ def serve(
 
 DETECT_EXAMPLES = """Examples:  mien detect *.jpg  |  mien detect photos/ --recursive --out faces.csv  |
 mien detect group.png --annotate drawn/ --min-face-px 40"""
+BATCH_EXAMPLES = """Examples:  mien batch photos/ --out faces.parquet  |  mien batch album.zip '*/*.jpg' --out x.csv  |
+find / -name '*.jpg' -print0 | mien batch - --out faces.jsonl"""
 WATCH_EXAMPLES = """Examples:  mien watch film.mp4 --out faces.csv --annotate drawn.mp4  |  mien watch 0  |
 mien watch rtsp://camera/stream  |  ffmpeg ... -f matroska - | mien watch -"""
 
@@ -131,6 +137,47 @@ def detect(
     typer.echo(answers.summary(), err=True)
     if answers.failed:
         raise typer.Exit(1)
+
+
+@cli.command(epilog=BATCH_EXAMPLES)
+def batch(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders, pictures, patterns, .zip, .tar(.gz|.bz2|.xz|.zst), lists of paths (@FILE or .txt; - is "
+            "standard input).",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="New .parquet, .csv or .jsonl file.")],
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run has left unfinished.")] = False,
+    max_faces: MaxFaces = None,
+    min_face_px: MinFacePx = 0.0,
+    score_threshold: ScoreThreshold = None,
+    second_looks: SecondLooks = True,
+    device: Device = None,
+) -> None:
+    """Look at any number of pictures: one row a face. The same command goes on where it was broken off."""
+    from app.batch.progress import progress_bar
+    from app.batch.run import Batch, Limits
+    from app.faces.types import DetectOptions
+    from app.main import load_pipeline
+
+    settings = _settings(device=device)
+    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks and settings.second_looks)
+    limits = Limits(settings.max_image_bytes, settings.max_pixels, settings.max_pixels_held, settings.decode_threads)
+    try:
+        run = Batch(sources, out, options, limits, sys.stdin.buffer)
+        with progress_bar(to_stderr) as tell:
+            summary = run.run(lambda: load_pipeline(settings), fresh, tell)
+    except OSError as error:
+        raise _fail(f"{error.filename or out}: {error.strerror or error}. {GO_ON}") from error
+    except MienError as error:
+        raise _fail(str(error)) from error
+    except KeyboardInterrupt:
+        typer.echo(f"mien: stopped. {GO_ON}", err=True)
+        raise typer.Exit(128 + signal.SIGINT) from None
+    typer.echo(summary, err=True)
 
 
 @cli.command(epilog=WATCH_EXAMPLES)

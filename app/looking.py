@@ -70,14 +70,18 @@ class Looker:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the files after it are answered
             return {"error": told(error)}
-        found = replace(found, truncated=picture.truncated)
-        answer = detect_out(found, model_names(self._detector.manifest)).model_dump()
+        answer = answer_of(replace(found, truncated=picture.truncated), self._detector.manifest)
         if self._annotate is not None:
             try:
                 annotate_image(picture.image, found).save(unused(self._annotate, file.stem))
             except Exception as error:  # noqa: BLE001 - the answer is worth more than its drawing
                 answer["annotate_error"] = told(error)
         return answer
+
+
+def answer_of(found: ImageFaces, manifest: Manifest) -> dict[str, Any]:
+    """Return what `/detect` answers."""
+    return detect_out(found, model_names(manifest)).model_dump()
 
 
 def read_bounded(file: Path, max_bytes: int) -> bytes:

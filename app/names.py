@@ -1,5 +1,6 @@
 """Which pictures the user means by files and folders."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -44,15 +45,53 @@ def pictures_of(paths: Sequence[Path], recursive: bool) -> Iterator[Path]:
             yield path
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file in a folder or archive counts as a picture, by its name."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - names in archives are no paths here
+
+
+def shown(name: str) -> str:
+    """Return a name that can be written as UTF-8: what is not text in it stands as hexadecimal."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def _in_folder(folder: Path, recursive: bool) -> Iterator[Path]:
     try:
-        inside = sorted(folder.iterdir())
+        inside = [(folder, iter(_listed(folder, recursive)))]
     except OSError:
         yield folder
         return
-    for path in inside:
-        if path.is_dir():
-            if recursive and not path.is_symlink():
-                yield from _in_folder(path, recursive)
-        elif path.suffix.lower() in SUFFIXES:
+    while inside:
+        parent, names = inside[-1]
+        name = next(names, None)
+        if name is None:
+            inside.pop()
+            continue
+        path = parent / name
+        if not name.endswith(os.sep):
             yield path
+            continue
+        try:
+            inside.append((path, iter(_listed(path, recursive))))
+        except OSError:
+            yield path
+
+
+def _listed(folder: Path, folders: bool) -> list[str]:
+    """Return the names of pictures in a folder, and of the folders, which end in a separator, sorted together."""
+    names = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _is_folder(entry):
+                if folders and not entry.is_symlink():
+                    names.append(entry.name + os.sep)
+            elif is_picture(entry.name):
+                names.append(entry.name)
+    return sorted(names, key=lambda name: name.removesuffix(os.sep))
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False

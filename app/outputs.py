@@ -8,13 +8,14 @@ TABLES = (".csv", ".jsonl")
 """What rows and answers are written as."""
 
 
-def check_output(path: Path | None, what: str, suffixes: tuple[str, ...]) -> None:
+def check_output(path: Path | None, what: str, suffixes: tuple[str, ...], new: bool = True) -> None:
     """See that a file can be made under this name; None is standard output, or nothing.
 
     Args:
         path: The file.
         what: Is to be written, for the message, with its verb.
         suffixes: What the name may end in.
+        new: Whether a file of this name is an error.
 
     Raises:
         InvalidRequest: If it ends in something else, is taken, or its folder is not there.
@@ -23,7 +24,7 @@ def check_output(path: Path | None, what: str, suffixes: tuple[str, ...]) -> Non
         return
     if path.suffix.lower() not in suffixes:
         raise InvalidRequest(f"{path}: {what} written as {' or '.join(suffixes)}.")
-    if path.exists():
+    if new and path.exists():
         raise InvalidRequest(f"{path} exists already and is not overwritten; choose another name.")
     if not path.parent.is_dir():
         raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")

@@ -14,6 +14,7 @@ COLUMNS = (
     *LABELS,
     *("x", "y", "width", "height", "detection_confidence", "rotation_deg", "crop_px", "error", "detail"),
 )
+SHARES = ("confidence", *LABELS, "detection_confidence")
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -31,7 +32,19 @@ def table_of(entries: Iterable[DetectEntry | ClassifyEntry | ErrorOut]) -> bytes
 
 
 def rows_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the rows of one picture by `COLUMNS`: boxes in pixels, shares with four decimals.
+    """Return the rows of one picture as CSV has them: `values_of`, shares with four decimals."""
+    return map(csv_row, values_of(file, answer))
+
+
+def csv_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of `values_of` as CSV has it."""
+    file = values["file"]
+    shares = {name: f"{values[name]:.4f}" for name in SHARES if values.get(name) is not None}
+    return {**values, **shares, "file": f"'{file}" if file.startswith(_FORMULA) else file}
+
+
+def values_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the rows of one picture by `COLUMNS`: boxes in pixels, shares 0..1.
 
     Args:
         file: Its name.
@@ -41,7 +54,7 @@ def rows_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     told = answer.get("error") or answer.get("annotate_error") or {}
     size = answer.get("image") or {}
     common = {
-        "file": f"'{file}" if file.startswith(_FORMULA) else file,
+        "file": file,
         "image_width": size.get("width"),
         "image_height": size.get("height"),
         "error": told.get("code"),
@@ -55,13 +68,9 @@ def rows_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _face(face: Mapping[str, Any]) -> dict[str, Any]:
-    shares = {"confidence": face["confidence"], **face["probabilities"]}
-    if "box" in face:
-        shares["detection_confidence"] = face["detection_confidence"]
-    where = {name: face[name] for name in ("rotation_deg", "crop_px") if name in face}
+    names = ("emotion", "confidence", "detection_confidence", "rotation_deg", "crop_px")
     return {
-        "emotion": face["emotion"],
-        **{name: f"{share:.4f}" for name, share in shares.items()},
+        **{name: face[name] for name in names if name in face},
+        **face["probabilities"],
         **face.get("box", {}),
-        **where,
     }

@@ -1,0 +1,122 @@
+"""The kinds of output: how the rows of one part are written, and how parts become one file."""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from app.api.wire.table import COLUMNS, SHARES, csv_row
+from app.errors import InvalidRequest
+
+KINDS = (".parquet", ".csv", ".jsonl")
+
+INTEGERS = ("image_width", "image_height", "face", "rotation_deg")
+NUMBERS = (*SHARES, "x", "y", "width", "height", "crop_px")
+
+ROWS_AT_ONCE = 100_000
+"""Rows of one row group of a joined Parquet file, at least: so that a million pictures are read in a few steps."""
+
+Row = Mapping[str, Any]
+
+
+class Table(Protocol):
+    """One kind of output."""
+
+    def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:
+        """Write one part, a whole file of its kind.
+
+        Args:
+            rows: By `app.api.wire.table.COLUMNS`; what a row lacks is empty.
+            file: Open for writing.
+        """
+
+    def join(self, parts: Iterable[Path], file: IO[bytes]) -> None:
+        """Write one file with the rows of all parts, in order; memory does not grow with their number."""
+
+
+class Csv:
+    """As the API gives it: shares with four decimals."""
+
+    def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:
+        """See `Table`."""
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        lines.writeheader()
+        lines.writerows(map(csv_row, rows))
+        text.detach()
+
+    def join(self, parts: Iterable[Path], file: IO[bytes]) -> None:
+        """See `Table`."""
+        for number, path in enumerate(parts):
+            with path.open("rb") as part:
+                header = part.readline()
+                if number == 0:
+                    file.write(header)
+                shutil.copyfileobj(part, file)
+
+
+class JsonLines:
+    """One JSON object a row, with all columns and all decimals."""
+
+    def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:
+        """See `Table`."""
+        for row in rows:
+            file.write(json.dumps({name: row.get(name) for name in COLUMNS}).encode() + b"\n")
+
+    def join(self, parts: Iterable[Path], file: IO[bytes]) -> None:
+        """See `Table`."""
+        for path in parts:
+            with path.open("rb") as part:
+                shutil.copyfileobj(part, file)
+
+
+class Parquet:
+    """Typed columns with all decimals.
+
+    Raises:
+        ModuleNotFoundError: If pyarrow is not installed.
+    """
+
+    def __init__(self) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        self._arrow, self._parquet = pyarrow, pyarrow.parquet
+        types = dict.fromkeys(INTEGERS, pyarrow.int32()) | dict.fromkeys(NUMBERS, pyarrow.float64())
+        self._schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
+
+    def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:
+        """See `Table`."""
+        self._parquet.write_table(self._arrow.Table.from_pylist(rows, self._schema), file)
+
+    def join(self, parts: Iterable[Path], file: IO[bytes]) -> None:
+        """See `Table`."""
+        with self._parquet.ParquetWriter(file, self._schema) as writer:
+            gathered: list[Any] = []
+            for path in parts:
+                gathered.append(self._parquet.read_table(path, schema=self._schema))
+                if sum(each.num_rows for each in gathered) >= ROWS_AT_ONCE:
+                    writer.write_table(self._arrow.concat_tables(gathered))
+                    gathered = []
+            if gathered:
+                writer.write_table(self._arrow.concat_tables(gathered))
+
+
+def table_of(out: Path) -> Table:
+    """Return the kind that a name, checked against `KINDS`, means.
+
+    Raises:
+        InvalidRequest: If what writes it is not installed.
+    """
+    if out.suffix.lower() != ".parquet":
+        return Csv() if out.suffix.lower() == ".csv" else JsonLines()
+    try:
+        return Parquet()
+    except ModuleNotFoundError as missing:
+        raise InvalidRequest(
+            f"{missing.name} is not installed, which writes Parquet: run pip install -e '.[batch]' in Mien's sources, "
+            "or choose a name that ends in .csv or .jsonl."
+        ) from missing

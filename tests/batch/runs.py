@@ -1,0 +1,15 @@
+"""Runs of `mien batch` with the pipeline that needs no networks."""
+
+import io
+
+from app.batch.run import Batch, Limits
+from app.faces.types import DetectOptions
+from tests.support.pipeline import FakePipeline
+
+LIMITS = Limits(max_bytes=50_000, max_pixels=1_000_000, held_pixels=3_000_000, threads=2)
+PART = 20
+
+
+def batch(given, out, pipeline=None, *, options=None, limits=LIMITS, stdin=b"", fresh=False, tell=lambda *_: None):
+    run = Batch([str(each) for each in given], out, options or DetectOptions(), limits, io.BytesIO(stdin), PART)
+    return run.run(lambda: pipeline or FakePipeline(), fresh, tell)
