@@ -1,5 +1,6 @@
 """The real command line and a real server process, with the real weights."""
 
+import csv
 import json
 import os
 import re
@@ -50,6 +51,41 @@ def test_a_folder_to_a_table_with_a_closing_line(tmp_path):
     assert "gone.png: no such file or folder." in done.stderr.splitlines()[0]
     assert "3 pictures, 1 faces, 1 without a face, 1 failed, " in done.stderr
     assert len((tmp_path / "faces.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_batch_answers_as_detect_does_and_sums_up(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    shutil.copy(photo_path("astronaut"), album / "a.png")
+    shutil.copy(photo_path("coffee"), album / "b.png")
+    (tmp_path / "list.txt").write_text(f"{album}\n{tmp_path / 'gone.png'}\n")
+    done = run("batch", tmp_path / "list.txt", "--out", tmp_path / "batch.csv")
+    assert (done.returncode, done.stdout) == (0, "")
+    counted, shares, failures = done.stderr.splitlines()
+    assert counted.startswith("3 pictures, 1 faces, 1 without a face, 1 failed, ")
+    assert shares == "faces: happy 100.0%"
+    assert failures == "failed: file_error 1"
+    run("detect", album, "--out", tmp_path / "detect.csv")
+    with (tmp_path / "batch.csv").open() as batch, (tmp_path / "detect.csv").open() as detect:
+        face, alone = next(csv.DictReader(batch)), next(csv.DictReader(detect))
+    assert (face["file"], face["emotion"], face["face"]) == (alone["file"], alone["emotion"], alone["face"])
+    numbers = [name for name in face if name not in ("file", "emotion", "error", "detail")]
+    assert [float(face[name]) for name in numbers] == pytest.approx([float(alone[name]) for name in numbers], abs=2e-3)
+    again = run("batch", tmp_path / "list.txt", "--out", tmp_path / "batch.csv")
+    assert again.returncode == 1
+    assert "batch.csv exists already" in again.stderr
+
+
+def test_batch_without_pyarrow_says_what_to_install(tmp_path):
+    code = "import sys; sys.modules['pyarrow'] = None; from app.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "batch", tmp_path, "--out", tmp_path / "faces.parquet"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    [line] = done.stderr.splitlines()
+    assert line.startswith("mien: pyarrow is not installed")
+    assert "[batch]" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_paths_are_checked_before_the_networks_load(tmp_path):
