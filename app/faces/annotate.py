@@ -6,7 +6,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from app.errors import PayloadTooLarge
-from app.faces.types import Face, ImageFaces
+from app.faces.types import Answer, Box, Face, ImageFaces
 from app.manifest import EMOTION
 from app.pictures.types import Image
 
@@ -25,6 +25,9 @@ JPEG_MAX_SIDE_PX = 65_500
 
 PNG_COMPRESSION = 1
 """Of zlib: higher levels take several times as long for a few per cent."""
+
+DASH_LINES = 4
+"""Length of a dash around an unclear face, and of the gap after it, in widths of the line."""
 
 
 def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
@@ -69,15 +72,36 @@ def draw_jpeg(image: Image, found: ImageFaces, quality: int) -> bytes:
     return buffer.getvalue()
 
 
+def caption(answer: Answer) -> str:
+    """Return an answer in words: `happy 93%`, or `unclear: neutral or sad`."""
+    (label, probability), (second, _), *_ = answer.ranked
+    return f"unclear: {label} or {second}" if answer.unclear else f"{label} {probability:.0%}"
+
+
+def _dashed(draw: ImageDraw.ImageDraw, box: Box, colour: str, line_px: int) -> None:
+    """Draw a box as dashes, inside its edge."""
+    left, top, right, bottom = box
+    dash = DASH_LINES * line_px
+    for start in range(round(left), round(right), 2 * dash):
+        for y in (top, bottom - line_px):
+            draw.rectangle((start, y, min(start + dash, right), y + line_px), fill=colour)
+    for start in range(round(top), round(bottom), 2 * dash):
+        for x in (left, right - line_px):
+            draw.rectangle((x, start, x + line_px, min(start + dash, bottom)), fill=colour)
+
+
 def _draw_face(draw: ImageDraw.ImageDraw, face: Face, size: tuple[int, int]) -> None:
     left, top, right, bottom = face.detection.xyxy
-    label, probability = face.answers[EMOTION].best
-    colour = COLOURS[label]
+    answer = face.answers[EMOTION]
+    colour = COLOURS[answer.best[0]]
     line_px = max(2, round(max(size) / 400))
     draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=INK, width=line_px + 2)
-    draw.rectangle((left, top, right, bottom), outline=colour, width=line_px)
+    if answer.unclear:
+        _dashed(draw, face.detection.xyxy, colour, line_px)
+    else:
+        draw.rectangle((left, top, right, bottom), outline=colour, width=line_px)
     font = ImageFont.load_default(max(14, round(max(size) / 50)))
-    text = f"{label} {probability:.0%}"
+    text = caption(answer)
     text_left, text_top, text_right, text_bottom = draw.textbbox((0, 0), text, font=font)
     width, height = text_right - text_left + 8, text_bottom - text_top + 8
     x = min(max(0.0, left), max(0.0, size[0] - width))

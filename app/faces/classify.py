@@ -44,4 +44,6 @@ class Classifier:
 
     def __call__(self, crops: Crops) -> list[Answer]:
         """Classify faces, in order."""
-        return [Answer(self.card.labels, tuple(row)) for row in self.probabilities(crops).tolist()]
+        return [
+            Answer(self.card.labels, tuple(row), clear=self.card.clear) for row in self.probabilities(crops).tolist()
+        ]

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from app.faces.clear import is_clear, margin_of
+from app.manifest import ClearRule
+
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in float pixels (xyxy)."""
 
@@ -76,16 +79,33 @@ class Answer:
         labels: In the order of the manifest.
         probabilities: One for each label; they sum to 1.
         raw_probabilities: Those of this frame alone if `probabilities` are smoothed over time; else None.
+        clear: When it is clear; of the network.
     """
 
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     raw_probabilities: tuple[float, ...] | None = None
+    clear: ClearRule = field(default_factory=ClearRule)
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """The labels with their probabilities, the most probable first; equal ones in the order of the manifest."""
+        return sorted(zip(self.labels, self.probabilities, strict=True), key=lambda pair: -pair[1])
 
     @property
     def best(self) -> tuple[str, float]:
         """The most probable label and its probability; of equal ones the first."""
-        return max(zip(self.labels, self.probabilities, strict=True), key=lambda pair: pair[1])
+        return self.ranked[0]
+
+    @property
+    def margin(self) -> float:
+        """By how much the best probability is above the second, 0..1."""
+        return margin_of(self.probabilities)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the best label is too close to the second, or too improbable, to stand alone."""
+        return not is_clear(self.best[1], self.margin, self.clear)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import IO, Any
 
 from app.api.stream.messages import stream_face
+from app.api.wire.table import truth
 from app.faces.types import Face
 from app.manifest import LABELS
 from app.watch.source import TimedImage
 
 CSV_COLUMNS = (
-    *("frame", "time_s", "taken_at", "track_id", "emotion", "confidence"),
+    *("frame", "time_s", "taken_at", "track_id", "emotion", "confidence", "margin", "unclear"),
     *LABELS,
     *(f"raw_{label}" for label in LABELS),
     *("x", "y", "width", "height", "detection_confidence", "rotation_deg", "crop_px"),
@@ -50,4 +51,5 @@ class RowWriter:
 
 def _flat(written: dict[str, Any]) -> dict[str, Any]:
     raw = {f"raw_{label}": value for label, value in written.pop("raw_probabilities").items()}
-    return {**written.pop("probabilities"), **raw, **written.pop("box"), **written}
+    unclear = truth(written.pop("unclear"))
+    return {**written.pop("probabilities"), **raw, **written.pop("box"), **written, "unclear": unclear}

@@ -12,9 +12,19 @@ export function numbersOf(faces) {
   return faces.map((face) => face.track_id ?? ++last);
 }
 
-/** What a face is said to show, and how likely: the words of rows, labels, tables and announcements. */
+/**
+ * What a face is said to show, and how likely, or between which two it is unclear: the words of rows, labels, tables and
+ * announcements.
+ */
 export function verdictOf(face) {
-  return `${text(face.emotion)} ${percent(face.confidence)}`;
+  if (!face.unclear) return `${text(face.emotion)} ${percent(face.confidence)}`;
+  const [one, other] = likeliestOf(face).map((expression) => text(expression).toLowerCase());
+  return text("unclear", { one, other });
+}
+
+/** The two likeliest expressions, the server's answer first. */
+export function likeliestOf({ emotion, probabilities }) {
+  return [emotion, strongest(probabilities, EXPRESSIONS.filter((each) => each !== emotion))];
 }
 
 /** The label of each face, and its shortest form for tight spaces: the number, which is also on its row. */
@@ -47,7 +57,7 @@ export function countsInWords(faces) {
   return countsOf(faces).map(([expression, count]) => `${count} ${text(expression).toLowerCase()}`).join(", ");
 }
 
-/** The expression with the highest probability. */
-export function strongest(probabilities) {
-  return EXPRESSIONS.reduce((best, each) => (probabilities[each] > probabilities[best] ? each : best));
+/** The expression with the highest probability among some. */
+export function strongest(probabilities, among = EXPRESSIONS) {
+  return among.reduce((best, each) => (probabilities[each] > probabilities[best] ? each : best));
 }

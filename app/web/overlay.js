@@ -5,6 +5,7 @@ const TONES = { angry: "#ff8f80", happy: "#f7c75a", sad: "#8fc3f8", surprise: "#
 const INK = "#12191b";
 const SHADE = "rgb(0 0 0 / 55%)";
 const FAINT = 0.4;
+const DASH_LINES = 3; // length of a dash, in widths of the line
 const EYES = { from: 0.2, to: 0.56 }; // of a box's height; YOLOv8n-face's boxes reach from the hairline to the chin
 
 /**
@@ -34,7 +35,7 @@ export function drawFaces(context, faces, { image, labels, fontPx, mirrored = fa
   const placed = placeLabels(boxes, labels, { width, height, fontPx, measure }, lit);
   const order = boxes.map((_, index) => index).sort((one, other) => (one === lit) - (other === lit));
   for (const draw of [
-    (index) => drawBox(context, boxes[index], TONES[faces[index].emotion], lineOf(boxes[index], fontPx), index === lit),
+    (index) => drawBox(context, boxes[index], faces[index], lineOf(boxes[index], fontPx), index === lit),
     (index) => drawLabel(context, placed[index], TONES[faces[index].emotion], fontPx),
   ]) {
     for (const index of order) {
@@ -114,12 +115,15 @@ function lineOf({ width }, fontPx) {
   return Math.max(fontPx / 9, Math.min(fontPx / 6, width / 16));
 }
 
-function drawBox(context, { left, top, width, height }, tone, line, isLit) {
-  const strokes = [[SHADE, line * 2], [tone, line]];
-  if (isLit) strokes.unshift([SHADE, line * 5], ["#fff", line * 3.5]);
-  for (const [style, lineWidth] of strokes) {
+/** A box; dashed where the answer is unclear. */
+function drawBox(context, { left, top, width, height }, { emotion, unclear }, line, isLit) {
+  const dashes = unclear ? [line * DASH_LINES, line * DASH_LINES] : [];
+  const strokes = [[SHADE, line * 2, []], [TONES[emotion], line, dashes]];
+  if (isLit) strokes.unshift([SHADE, line * 5, []], ["#fff", line * 3.5, []]);
+  for (const [style, lineWidth, dash] of strokes) {
     context.strokeStyle = style;
     context.lineWidth = lineWidth;
+    context.setLineDash(dash);
     context.beginPath();
     context.roundRect(left, top, width, height, Math.min(width, height) / 10);
     context.stroke();

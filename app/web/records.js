@@ -2,7 +2,7 @@
 import { EXPRESSIONS, numbersOf } from "./expressions.js";
 
 const COLUMNS = [
-  "file", "frame", "time_s", "face", "emotion", "confidence", ...EXPRESSIONS,
+  "file", "frame", "time_s", "face", "emotion", "confidence", "margin", "unclear", ...EXPRESSIONS,
   "x", "y", "width", "height", "detection_confidence", "image_width", "image_height",
 ];
 
@@ -17,7 +17,7 @@ export function csvOf(frames) {
     const ends = [image.width, image.height];
     if (!faces.length) return [[file, frame, time_s, ...COLUMNS.slice(3, -2).map(() => ""), ...ends]];
     return faces.map((face, index) => [
-      file, frame, time_s, numbers[index], face.emotion, share(face.confidence),
+      file, frame, time_s, numbers[index], face.emotion, share(face.confidence), share(face.margin), face.unclear,
       ...EXPRESSIONS.map((expression) => share(face.probabilities[expression])),
       face.box.x, face.box.y, face.box.width, face.box.height, share(face.detection_confidence), ...ends,
     ]);

@@ -1,6 +1,6 @@
 // One line per face: a small picture of it, the strongest expression, all shares in one bar. It opens to five bars.
 import { element, drawThumb, fillBar, icon, stackedBar } from "./dom.js";
-import { EXPRESSIONS, numbersOf, verdictOf } from "./expressions.js";
+import { EXPRESSIONS, likeliestOf, numbersOf, verdictOf } from "./expressions.js";
 import { handOnFocus } from "./focus.js";
 import { percent, text } from "./language.js";
 import { inOrder } from "./order.js";
@@ -115,13 +115,15 @@ export class Rows {
 
   #write({ number, face, name, verdict, bar, root, more }) {
     root.dataset.emotion = face.emotion;
+    root.classList.toggle("unclear", Boolean(face.unclear));
     name.textContent = text("face", { number });
     verdict.textContent = verdictOf(face);
     fillBar(bar, sharesOf(face));
     if (!more || more.root.hidden) return;
+    const likeliest = face.unclear ? likeliestOf(face) : [face.emotion];
     for (const [expression, share] of sharesOf(face)) {
       const { root: line, label, fill, value } = more.bars[expression];
-      line.classList.toggle("best", expression === face.emotion);
+      line.classList.toggle("best", likeliest.includes(expression));
       label.textContent = text(expression);
       fill.style.setProperty("--share", share.toFixed(4));
       value.textContent = percent(share);

@@ -51,7 +51,10 @@ def test_a_bad_picture_is_a_problem_whatever_is_accepted(client):
 def test_a_table(client):
     [row] = rows_of(client.post("/detect", files={"file": ("a.png", PICTURE)}, headers={"accept": "text/csv"}))
     assert (row["file"], row["face"], row["width"], row["detection_confidence"]) == ("a.png", "1", "50.0", "0.9000")
-    assert sum(float(row[label]) for label in LABELS) == pytest.approx(1, abs=1e-3)
+    shares = sorted(float(row[label]) for label in LABELS)
+    assert sum(shares) == pytest.approx(1, abs=1e-3)
+    assert float(row["margin"]) == pytest.approx(shares[-1] - shares[-2], abs=2e-4)
+    assert row["unclear"] == "true"
 
 
 @pytest.mark.parametrize("path", ["/detect/batch", "/classify"])

@@ -43,6 +43,9 @@ def test_shape_of_an_answer(client):
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert face["confidence"] == max(face["probabilities"].values()) == face["probabilities"][face["emotion"]]
     assert tuple(face["probabilities"].values()) == digest_probabilities(image)
+    first, second, *_ = sorted(digest_probabilities(image), reverse=True)
+    assert face["margin"] == round(first - second, 4)
+    assert face["unclear"] is True
     assert set(answer["timings_ms"]) == {"decode", "detect", "classify"}
 
 
@@ -180,7 +183,7 @@ def test_classify(client):
     files = [("files", encode(image)) for image in images]
     results = client.post("/classify", files=files).json()["results"]
     assert [tuple(each["probabilities"].values()) for each in results] == [digest_probabilities(i) for i in images]
-    assert set(results[0]) == {"file", "emotion", "confidence", "probabilities", "model"}
+    assert set(results[0]) == {"file", "emotion", "confidence", "margin", "unclear", "probabilities", "model"}
     check_problem(client.post("/classify", files=[*files, files[0]]), 413, "payload_too_large")
     check_problem(client.post("/classify", files=files[:1], params={"max_faces": 1}), 422, "invalid_request")
     check_problem(client.post("/classify", files=files[:1], data={"max_faces": 1}), 422, "invalid_request")

@@ -72,6 +72,8 @@ def test_probabilities_are_smoothed_with_one_share_for_all_labels():
     share = (smoothed - old) / (new - old)
     assert 0 < share[0] < 1
     np.testing.assert_allclose(share, share[0], rtol=1e-6)
+    first, second = sorted(smoothed, reverse=True)[:2]
+    assert faces[1]["margin"] == round(first - second, 4)
     assert faces[1]["confidence"] == smoothed.max() == faces[1]["probabilities"][faces[1]["emotion"]]
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image as Pillow
 from playwright.sync_api import expect
 
+from tests.browser.visits import SCREENSHOTS
 from tests.support.photos import photo_path
 from tests.support.pictures import encode, gradient
 
@@ -50,6 +51,22 @@ def test_upload_shows_two_faces(visit, real_server):
     expect(page.locator("#overlay")).to_have_attribute("aria-label", re.compile(r"^2 faces: .*\d+%"))
     expect(page.get_by_role("status")).to_have_text(re.compile("^2 faces"))
     expect(page.get_by_role("button", name="Add pictures")).to_be_focused()
+    seen.check()
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"), [("en-GB", r"^Unclear: [a-z]+ or [a-z]+$"), ("vi-VN", r"^Chưa rõ: .+ hoặc .+$")]
+)
+def test_an_unclear_face_is_said_to_be_between_two(visit, fake_server, locale, words):
+    seen = visit(fake_server, locale=locale)
+    page = seen.open()
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    row = page.locator(".card.unclear")
+    expect(row.locator(".row-verdict")).to_have_text(re.compile(words))
+    expect(row.locator("li.best")).to_have_count(2)
+    hatched = "part => getComputedStyle(part).backgroundImage.startsWith('repeating-linear-gradient')"
+    assert row.locator(".stack i").evaluate_all(f"parts => parts.every({hatched})")
+    page.screenshot(path=SCREENSHOTS / f"unclear-{locale}.png")
     seen.check()
 
 

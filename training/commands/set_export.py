@@ -46,7 +46,8 @@ def export(
     plan, weights = read_plan(sets), run / f"{MY_MODEL}.safetensors"
     sha256 = sha256_of(read_payload(weights))
     evaluation = read_json(run / EVALUATION) if (run / EVALUATION).is_file() else {}
-    if evaluation.get("weights_sha256") != sha256 or evaluation.get("limit") != limit:
+    known = (evaluation.get("weights_sha256"), evaluation.get("limit"))
+    if known != (sha256, limit) or "clear" not in evaluation:
         raise RunError(f"{run / EVALUATION} does not hold the figures of {weights}: run `sets evaluate --out {run}`.")
     crop = crop_rule(weights_dir, margin, shift_y, measured_rule(run / FRAMING, sha256, weights_dir))
     parts = load_parts(plan, data, "train", limit), load_parts(plan, data, "val", limit)

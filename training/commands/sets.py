@@ -24,6 +24,7 @@ from training.deployed import to_payload
 from training.errors import DataError
 from training.files import write_json, write_payload
 from training.plots import plot_reliability
+from training.sets.clearness import clear_table, measure_clear
 from training.sets.loading import FaceSet, load_parts, load_set
 from training.sets.near_copies import (
     THRESHOLD,
@@ -169,12 +170,17 @@ def evaluate(
             logits[f"{described.name} test"] = predict_set(measured.network, tested, measured.size_px)
             targets[f"{described.name} test"] = tested.targets_N
     figures = {name: set_figures(logits[name], targets[name], plan.labels, used) for name in logits}
+    clear = measure_clear(logits, targets, used, {each.name: each.trust for each in plan.labelled})
     result = {
         "weights_sha256": measured.sha256,
         "temperature": used,
         "limit": limit,
         "data": {name: each.digest for name, each in parts.items()},
         "sets": {name: dataclasses.asdict(each) for name, each in figures.items()},
+        "clear": {
+            "rule": clear.rule.model_dump(),
+            "sets": {name: dataclasses.asdict(each) for name, each in clear.sets.items()},
+        },
         "robustness": set_robustness(measured.network, parts, measured.size_px) if robustness else {},
     }
     write_json(result, out / EVALUATION)
@@ -182,6 +188,7 @@ def evaluate(
         before, after = dataclasses.asdict(each.uncalibrated), dataclasses.asdict(each.calibration)
         plot_reliability(before, after, out / f"reliability-{name.replace(' ', '-')}.png", f"Reliability on {name}")
     typer.echo(table(figures, tuple(parts)))
+    typer.echo(clear_table(clear))
     typer.echo(f"Temperature {used:.3f}. Written: {out / EVALUATION}")
 
 

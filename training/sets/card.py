@@ -35,6 +35,7 @@ def write_set_card(
         f"## Metrics, set by set\n\n{_by_set(evaluation)}\n\nThe val parts chose the recipe and fitted the "
         "temperature, so that their figures are slightly optimistic; parts named `test` chose nothing. Intervals are "
         "of 95 %.",
+        f"### Clear answers\n\n{_clear(card, evaluation)}",
         *(_classes(set_name, each) for set_name, each in evaluation["sets"].items()),
         *_robustness(evaluation["robustness"]),
         recipe_section(card),
@@ -58,6 +59,17 @@ def _by_set(evaluation: Mapping[str, Any]) -> str:
         for name, each in evaluation["sets"].items()
     ]
     return markdown_table(head, rows)
+
+
+def _clear(card: ClassifierCard, evaluation: Mapping[str, Any]) -> str:
+    """Show how many answers are clear, and how many of these are right."""
+    rule = card.clear
+    text = (
+        f"An answer is clear if its best probability is at least {rule.floor:g}, and {rule.margin:g} above the second."
+    )
+    head = ("set", "clear", "of these right")
+    rows = [(name, percent(each["clear"]), _share(each["right"])) for name, each in evaluation["clear"]["sets"].items()]
+    return f"{text}\n\n{markdown_table(head, rows)}"
 
 
 def _classes(name: str, figures: Mapping[str, Any]) -> str:

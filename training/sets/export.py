@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from app.faces.classify import Classifier
-from app.manifest import INPUT_SIZE_PX, ClassifierCard, CropRule
+from app.manifest import INPUT_SIZE_PX, ClassifierCard, ClearRule, CropRule
 from app.runtimes.protocol import Array, Network
 from training.artifacts import Served, served, state_artifact, with_graph, with_int8
 from training.deployed import LICENCE, from_payload, read_payload
@@ -93,6 +93,7 @@ def export_sets(
         data=tuple(each.terms or each.name for each in plan.sets),
         crop=crop,
         temperature=evaluation["temperature"],
+        clear=ClearRule.model_validate(evaluation["clear"]["rule"]),
     )
     train, val = parts
     network = with_graph(served(plan.network, card, payload), _rows(val, COMPARED))

@@ -60,6 +60,10 @@ class EmotionFields(BaseModel):
 
     emotion: str = Field(description="The label with the highest probability.")
     confidence: Share = Field(description="That probability.")
+    margin: Share = Field(description="By how much it is above the second highest.")
+    unclear: bool = Field(
+        description="Whether the two are too close, or the best too low, for the label to stand alone."
+    )
     probabilities: dict[str, Share] = Field(description="A probability for each label; they sum to 1.")
 
 
@@ -156,6 +160,8 @@ def emotion_fields(answers: Mapping[str, Answer]) -> EmotionFields:
     return EmotionFields(
         emotion=emotion,
         confidence=confidence,
+        margin=round(answer.margin, 4),
+        unclear=answer.unclear,
         probabilities=dict(zip(answer.labels, answer.probabilities, strict=True)),
     )
 

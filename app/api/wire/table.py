@@ -10,11 +10,11 @@ from app.manifest import LABELS
 
 NO_FACE = "no face"
 COLUMNS = (
-    *("file", "image_width", "image_height", "face", "emotion", "confidence"),
+    *("file", "image_width", "image_height", "face", "emotion", "confidence", "margin", "unclear"),
     *LABELS,
     *("x", "y", "width", "height", "detection_confidence", "rotation_deg", "crop_px", "error", "detail"),
 )
-SHARES = ("confidence", *LABELS, "detection_confidence")
+SHARES = ("confidence", "margin", *LABELS, "detection_confidence")
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -40,7 +40,8 @@ def csv_row(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of `values_of` as CSV has it."""
     file = values["file"]
     shares = {name: f"{values[name]:.4f}" for name in SHARES if values.get(name) is not None}
-    return {**values, **shares, "file": f"'{file}" if file.startswith(_FORMULA) else file}
+    truths = {"unclear": truth(values["unclear"])} if "unclear" in values else {}
+    return {**values, **shares, **truths, "file": f"'{file}" if file.startswith(_FORMULA) else file}
 
 
 def values_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -67,8 +68,13 @@ def values_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**common, **({} if "error" in answer else {"face": 0, "emotion": NO_FACE})}
 
 
+def truth(value: bool) -> str:
+    """Write a truth value as JSON does."""
+    return str(value).lower()
+
+
 def _face(face: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("emotion", "confidence", "detection_confidence", "rotation_deg", "crop_px")
+    names = ("emotion", "confidence", "margin", "unclear", "detection_confidence", "rotation_deg", "crop_px")
     return {
         **{name: face[name] for name in names if name in face},
         **face["probabilities"],

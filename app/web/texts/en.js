@@ -65,6 +65,7 @@ export default {
   sumFailed: "Not read: {count}.",
   caution:
     "An expression is not a reading of what a person feels. The percentages estimate how likely people are to describe the face that way.",
+  unclear: "Unclear: {one} or {other}",
   angry: "Angry",
   happy: "Happy",
   sad: "Sad",

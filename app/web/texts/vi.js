@@ -65,6 +65,7 @@ export default {
   sumFailed: "Không đọc được: {count}.",
   caution:
     "Nét mặt không cho biết một người thực sự cảm thấy gì. Các con số ước lượng khả năng người khác sẽ gọi nét mặt ấy như vậy.",
+  unclear: "Chưa rõ: {one} hoặc {other}",
   angry: "Tức giận",
   happy: "Vui vẻ",
   sad: "Buồn bã",
