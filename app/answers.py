@@ -5,7 +5,7 @@ import json
 import time
 from typing import IO, Any
 
-from app.api.wire.table import COLUMNS, rows_of
+from app.api.wire.table import COLUMNS, FAULTS, rows_of
 from app.names import shown
 
 
@@ -29,7 +29,7 @@ class Answers:
         """Write the answer for one file, as `app.looking.Looker` gives it, and flush it."""
         found = answer.get("faces")
         self.pictures += 1
-        self.failed += "error" in answer or "annotate_error" in answer
+        self.failed += not answer.keys().isdisjoint(FAULTS)
         self.faces += len(found or ())
         self.without += found == []
         name = shown(name)

@@ -92,6 +92,9 @@ def detect(
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders inside folders, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="CSV or JSONL file; default: JSON lines to the terminal.")] = None,
     annotate: Annotated[Path | None, typer.Option(help="Folder for pictures with boxes and labels.")] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of what the answers rest on, of up to 8 faces a file.")
+    ] = None,
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
@@ -118,12 +121,15 @@ def detect(
         raise _fail("nothing to look at.")
     try:
         check_output(out, "answers are", TABLES)
-        if annotate is not None:
-            prepare_folder(annotate)
+        for folder in (annotate, explain):
+            if folder is not None:
+                prepare_folder(folder)
         pipeline = load_pipeline(settings)
         with ExitStack() as stack:
             workers = stack.enter_context(Workers())
-            looker = Looker(pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate, workers)
+            looker = Looker(
+                pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate, workers, explain
+            )
             stack.enter_context(written_out())
             answers = Answers(*stack.enter_context(open_answers(out)))
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -3,21 +3,24 @@
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from app.api.wire.explained import explained_out
 from app.api.wire.schemas import detect_out, model_names
 from app.errors import DeviceLost, InvalidRequest, MienError, OutOfMemory, PayloadTooLarge
 from app.faces.annotate import annotate_image
-from app.faces.types import DetectOptions, ImageFaces
-from app.manifest import Manifest
+from app.faces.explain import Explanation, draw_explanation, explanation_of, face_crop, masked_copies
+from app.faces.types import Answer, Box, DetectOptions, ImageFaces
+from app.manifest import EMOTION, Manifest
 from app.outputs import is_csv
 from app.pictures.open import decode_picture
 from app.pictures.types import Image
 from app.pictures.workers import Workers
+from app.serving.explained import MAX_EXPLAINED
 
 
 class Detector(Protocol):
@@ -27,6 +30,9 @@ class Detector(Protocol):
 
     def detect(self, images: list[Image], options: list[DetectOptions]) -> list[ImageFaces]:
         """Return each image's faces, in order."""
+
+    def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[dict[str, Answer]]:
+        """Return what is said of each image, in order, where it is a whole face."""
 
 
 class Looker:
@@ -39,6 +45,7 @@ class Looker:
         max_pixels: Largest width x height.
         annotate: Folder for pictures with boxes and labels, made with `prepare_folder`; None for none.
         workers: Decode rare formats; None: each such picture starts a process of its own.
+        explain: Folder for pictures of what each face's answer rests on, made with `prepare_folder`; None for none.
     """
 
     def __init__(
@@ -49,15 +56,16 @@ class Looker:
         max_pixels: int,
         annotate: Path | None,
         workers: Workers | None = None,
+        explain: Path | None = None,
     ) -> None:
-        self._workers = workers
+        self._workers, self._explain = workers, explain
         self._detector, self._options, self._annotate = detector, options, annotate
         self._max_bytes, self._max_pixels = max_bytes, max_pixels
 
     def look(self, file: Path) -> dict[str, Any]:
         """Return the answer for one file as `/detect` gives it, or `error` with a code and a text.
 
-        Where only the drawing failed, the faces are there, and `annotate_error` beside them.
+        Where only a drawing failed, the faces are there, and `annotate_error` or `explain_error` beside them.
 
         Raises:
             DeviceLost: If no later picture can be answered either.
@@ -70,13 +78,34 @@ class Looker:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the files after it are answered
             return {"error": told(error)}
-        answer = answer_of(replace(found, truncated=picture.truncated), self._detector.manifest)
+        found = replace(found, truncated=picture.truncated)
+        answer = answer_of(found, self._detector.manifest)
+        if self._explain is not None:
+            answer |= self._explained(picture.image, found, file.stem, self._explain)
         if self._annotate is not None:
             try:
-                annotate_image(picture.image, found).save(unused(self._annotate, file.stem))
+                annotate_image(picture.image, found).save(unused(self._annotate, f"{file.stem}.annotated"))
             except Exception as error:  # noqa: BLE001 - the answer is worth more than its drawing
                 answer["annotate_error"] = told(error)
         return answer
+
+    def _explained(self, image: Image, found: ImageFaces, stem: str, folder: Path) -> dict[str, Any]:
+        """Return the answer with explanations, and draw them; or say what failed."""
+        manifest = self._detector.manifest
+        explanations: list[Explanation] = []
+        try:
+            for number, face in enumerate(found.faces[:MAX_EXPLAINED], 1):
+                crop = face_crop(image, face.detection, manifest.emotion.crop)
+                copies = masked_copies(crop)
+                rows = self._detector.classify(copies, [None] * len(copies))
+                label = face.answers[EMOTION].best[0]
+                explanations.append(explanation_of([row[EMOTION] for row in rows], label))
+                draw_explanation(crop, explanations[-1]).save(unused(folder, f"{stem}.face-{number}"))
+        except DeviceLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the answer is worth more than its reasons
+            return {"explain_error": told(error)}
+        return explained_out(found, explanations, manifest.emotion.crop, model_names(manifest)).model_dump()
 
 
 def answer_of(found: ImageFaces, manifest: Manifest) -> dict[str, Any]:
@@ -141,8 +170,6 @@ def prepare_folder(folder: Path) -> None:
 
 
 def unused(folder: Path, stem: str) -> Path:
-    """Return a path that overwrites nothing, even when pictures from several folders share a name."""
-    names: Iterator[str] = itertools.chain(
-        [f"{stem}.annotated.png"], (f"{stem}.annotated-{n}.png" for n in itertools.count(2))
-    )
+    """Return a path for a PNG that overwrites nothing, even when pictures from several folders share a name."""
+    names: Iterator[str] = itertools.chain([f"{stem}.png"], (f"{stem}-{n}.png" for n in itertools.count(2)))
     return next(path for path in (folder / name for name in names) if not path.exists())

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from app.api.wire.table import rows_of
 from app.errors import DeviceLost, InvalidRequest
 from app.faces.types import DetectOptions
 from app.looking import Looker, prepare_folder, read_bounded
@@ -29,8 +30,8 @@ class Raising(FakePipeline):
         return super().detect(images, options)
 
 
-def looker(pipeline=None, annotate=None):
-    return Looker(pipeline or FakePipeline(), DetectOptions(), LIMIT, 1_000_000, annotate)
+def looker(pipeline=None, annotate=None, explain=None):
+    return Looker(pipeline or FakePipeline(), DetectOptions(), LIMIT, 1_000_000, annotate, explain=explain)
 
 
 @pytest.fixture
@@ -113,3 +114,19 @@ def test_drawings_overwrite_nothing(photo, tmp_path):
     looks.look(photo)
     looks.look(photo)
     assert {path.name for path in tmp_path.glob("*annotated*")} == {"photo.annotated.png", "photo.annotated-2.png"}
+
+
+def test_an_explanation_stands_in_the_answer_and_as_a_picture(photo, tmp_path):
+    folder = tmp_path / "why"
+    prepare_folder(folder)
+    for _ in range(2):
+        [face] = looker(explain=folder).look(photo)["faces"]
+        assert len(face["explanation"]["drops"]) == face["explanation"]["rows"]
+    assert {path.name for path in folder.iterdir()} == {"photo.face-1.png", "photo.face-1-2.png"}
+
+
+def test_a_failing_explanation_costs_no_answer(photo, tmp_path):
+    answer = looker(explain=tmp_path / "gone").look(photo)
+    assert len(answer["faces"]) == 1
+    assert answer["explain_error"] == {"code": "file_error", "detail": "No such file or directory"}
+    assert next(rows_of("photo.png", answer))["error"] == "file_error"

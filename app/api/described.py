@@ -4,7 +4,7 @@ from typing import Any
 
 from app.api.wire.accept import CSV, JPEG, PNG
 from app.api.wire.problems import problem_responses
-from app.api.wire.schemas import OptionFields
+from app.api.wire.schemas import DetectFields, ExplainField, OptionFields
 from app.pictures.open import FORMATS
 
 MAX_BATCH_FILES, MAX_CLASSIFY_FILES = 32, 64
@@ -28,6 +28,8 @@ PROBLEMS = problem_responses(
 )
 
 _OPTIONS: dict[str, Any] = OptionFields.model_json_schema()["properties"]
+_EXPLAIN: dict[str, Any] = ExplainField.model_json_schema()["properties"]
+_DETECT_OPTIONS: dict[str, Any] = DetectFields.model_json_schema()["properties"]
 _BINARY = {"type": "string", "format": "binary"}
 _BASE64 = {
     "type": "string",
@@ -63,9 +65,9 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
 
 SINGLE_BODY = _body(
     {
-        "multipart/form-data": {"schema": _object("file", _BINARY, _OPTIONS)},
+        "multipart/form-data": {"schema": _object("file", _BINARY, _DETECT_OPTIONS)},
         "application/json": {
-            "schema": {**_object("image", _BASE64, _OPTIONS), "additionalProperties": False},
+            "schema": {**_object("image", _BASE64, _DETECT_OPTIONS), "additionalProperties": False},
             "example": {"image": f"data:image/png;base64,{_PIXEL}", "max_faces": 1},
         },
         **{f"image/{each.lower()}": {"schema": _BINARY} for each in FORMATS},
@@ -86,4 +88,4 @@ def _many(most: int, options: dict[str, Any]) -> dict[str, Any]:
 
 
 BATCH_BODY = _many(MAX_BATCH_FILES, _OPTIONS)
-CLASSIFY_BODY = _many(MAX_CLASSIFY_FILES, {})
+CLASSIFY_BODY = _many(MAX_CLASSIFY_FILES, _EXPLAIN)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.api.deps import Services, ServicesDep
 from app.api.described import (
@@ -23,15 +23,26 @@ from app.api.guards.client import client_of
 from app.api.wire.accept import CSV, JPEG, JSON, PNG, accepted
 from app.api.wire.body import read_many, read_single
 from app.api.wire.disconnect import unless_client_leaves
-from app.api.wire.names import refuse_unknown
+from app.api.wire.explained import (
+    ExplainedBatchOut,
+    ExplainedEntry,
+    ExplainedOut,
+    check_explainable,
+    explained_out,
+    explanation_out,
+)
 from app.api.wire.problems import first_fault, log_failure, problem_of, request_id_of
 from app.api.wire.schemas import (
     ClassifyBatchOut,
     ClassifyEntry,
+    ClassifyQuery,
     DetectBatchOut,
     DetectEntry,
+    DetectFields,
     DetectOut,
+    DetectQuery,
     ErrorOut,
+    ExplainField,
     OptionFields,
     QueryOptions,
     detect_out,
@@ -41,16 +52,15 @@ from app.api.wire.schemas import (
 from app.api.wire.table import MEDIA_TYPE, table_of
 from app.api.wire.uploads import Upload
 from app.errors import MienError, Overloaded
-from app.faces.types import DetectOptions
+from app.serving.explained import MAX_EXPLAINED, classify_and_explain, detect_and_explain
 
 QUEUE_SHARE = 4
 """The files of one request take at most a quarter of the queue at a time, so that one client cannot fill it."""
 
 BUSY = 503
 
-OPTIONS = frozenset(OptionFields.model_fields)
-
-Answer = TypeVar("Answer", DetectEntry, ClassifyEntry)
+Answer = TypeVar("Answer", DetectEntry, ClassifyEntry, ExplainedEntry)
+Options = TypeVar("Options", bound=BaseModel)
 Anything = TypeVar("Anything")
 
 router = APIRouter(tags=["inference"], responses=PROBLEMS)
@@ -58,23 +68,29 @@ router = APIRouter(tags=["inference"], responses=PROBLEMS)
 
 @router.post(
     "/detect",
-    response_model=DetectOut,
+    response_model=DetectOut | ExplainedOut,
     summary="Faces and expressions of one picture",
     responses=DETECT_ANSWER,
     openapi_extra=SINGLE_BODY,
 )
 async def detect(
-    request: Request, services: ServicesDep, query: Annotated[QueryOptions, Query()]
-) -> DetectOut | Response:
+    request: Request, services: ServicesDep, query: Annotated[DetectQuery, Query()]
+) -> DetectOut | ExplainedOut | Response:
     """Find the faces of one picture and the emotion of each.
 
     Send it as form field `file`, as `image` in JSON (base64), or as the whole body. With `Accept: image/jpeg` or
     `image/png` the answer is the picture with boxes and labels, with `text/csv` a table.
     """
     media_type = accepted(request, (JSON, JPEG, PNG, CSV))
-    body = await read_single(request, services.body_limits, OPTIONS, services.engine.admission.turns)
-    options = _merge_options(query, body.options)
-    client, engine, [upload] = client_of(request.scope), services.engine, body.uploads
+    turns = services.engine.admission.turns
+    body = await read_single(request, services.body_limits, DetectFields.model_fields, turns)
+    merged = _merge(DetectFields, query, body.options)
+    options, client, engine, [upload] = merged.to_options(), client_of(request.scope), services.engine, body.uploads
+    if merged.explain:
+        check_explainable(media_type, 1, MAX_EXPLAINED)
+        explaining = detect_and_explain(engine, upload.payload, options, client)
+        found, explanations = await unless_client_leaves(request, explaining)
+        return explained_out(found, explanations, engine.manifest.emotion.crop, model_names(engine.manifest))
     if media_type in (JPEG, PNG):
         drawing = detect_and_draw(engine, upload.payload, options, client, media_type)
         drawn = await unless_client_leaves(request, drawing)
@@ -98,8 +114,9 @@ async def detect_batch(
 ) -> DetectBatchOut | Response:
     """Find the faces of 1 to 32 pictures: form fields `files`, or `images` in JSON; a bad one costs only its entry."""
     media_type = accepted(request, (JSON, CSV))
-    body = await read_many(request, services.body_limits, MAX_BATCH_FILES, OPTIONS, services.engine.admission.turns)
-    options = _merge_options(query, body.options)
+    turns = services.engine.admission.turns
+    body = await read_many(request, services.body_limits, MAX_BATCH_FILES, OptionFields.model_fields, turns)
+    options = _merge(OptionFields, query, body.options).to_options()
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
     client = client_of(request.scope)
 
@@ -114,16 +131,18 @@ async def detect_batch(
 
 @router.post(
     "/classify",
-    response_model=ClassifyBatchOut,
+    response_model=ClassifyBatchOut | ExplainedBatchOut,
     summary="Expressions of pictures that are faces already",
     responses=TABLE_ANSWER,
     openapi_extra=CLASSIFY_BODY,
 )
-async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut | Response:
+async def classify(
+    request: Request, services: ServicesDep, query: Annotated[ClassifyQuery, Query()]
+) -> ClassifyBatchOut | ExplainedBatchOut | Response:
     """Classify 1 to 64 pictures that are already faces, without detection or margin; sent as to `/detect/batch`."""
     media_type = accepted(request, (JSON, CSV))
-    refuse_unknown(request.query_params.keys(), ())
-    body = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES, (), services.engine.admission.turns)
+    turns = services.engine.admission.turns
+    body = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES, ExplainField.model_fields, turns)
     names, deadline = model_names(services.engine.manifest), services.engine.deadline()
     client = client_of(request.scope)
 
@@ -132,17 +151,25 @@ async def classify(request: Request, services: ServicesDep) -> ClassifyBatchOut 
         fields = emotion_fields(await services.engine.classify(payload, deadline, client))
         return ClassifyEntry(**fields.model_dump(), model=names, file=upload.file)
 
+    async def explain(upload: Upload) -> ExplainedEntry:
+        payload = upload.usable(services.body_limits)
+        answers, explanation = await classify_and_explain(services.engine, payload, deadline, client)
+        fields, why = emotion_fields(answers).model_dump(), explanation_out(explanation)
+        return ExplainedEntry(**fields, model=names, file=upload.file, explanation=why)
+
+    if _merge(ExplainField, query, body.options).explain:
+        check_explainable(media_type, len(body.uploads), MAX_EXPLAINED)
+        return ExplainedBatchOut(results=await _each(body.uploads, explain, request, services))
     results = await _each(body.uploads, answer, request, services)
     return _table(results) if media_type == CSV else ClassifyBatchOut(results=results)
 
 
-def _merge_options(query: OptionFields, given: Mapping[str, Any]) -> DetectOptions:
+def _merge(kind: type[Options], query: BaseModel, given: Mapping[str, Any]) -> Options:
     """Merge the options of the query and the body; the body's win."""
     try:
-        merged = OptionFields.model_validate({**query.model_dump(exclude_unset=True), **given})
+        return kind.model_validate({**query.model_dump(exclude_unset=True), **given})
     except ValidationError as error:
         raise first_fault(error, "body") from error
-    return merged.to_options()
 
 
 def _table(entries: Sequence[DetectEntry | ClassifyEntry | ErrorOut]) -> Response:

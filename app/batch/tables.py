@@ -86,6 +86,7 @@ class Parquet:
 
         self._arrow, self._parquet = pyarrow, pyarrow.parquet
         types = dict.fromkeys(INTEGERS, pyarrow.int32()) | dict.fromkeys(NUMBERS, pyarrow.float64())
+        types |= {"unclear": pyarrow.bool_()}
         self._schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
 
     def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -145,19 +145,21 @@ class Engine:
             return await self._find(picture, options, decode_s, client), picture.image
 
     async def classify(self, payload: bytes, deadline: float | None = None, client: str = LOCAL) -> Answers:
-        """Decode a picture that is one face and classify it.
+        """Decode a picture that is one face and classify it; arguments and errors as `detect`."""
+        return (await self.classify_and_keep(payload, deadline, client))[0]
 
-        Args:
-            payload: The whole file.
-            deadline: As `detect`.
-            client: As `detect`.
-
-        Raises:
-            MienError: As `detect`.
-        """
+    async def classify_and_keep(
+        self, payload: bytes, deadline: float | None = None, client: str = LOCAL
+    ) -> tuple[Answers, Image]:
+        """As `classify`, and return the picture, too."""
         async with self._place(deadline, client) as until:
             picture, _ = await self._decode(payload, until, client, most=self.limits.max_face_pixels)
-            return (await self._networks.classify([picture.image], [None], client))[0]
+            return (await self._networks.classify([picture.image], [None], client))[0], picture.image
+
+    async def classify_crops(self, crops: Sequence[Image], deadline: float, client: str) -> list[Answers]:
+        """Classify crops that belong together, such as copies of one face, as one picture's work."""
+        async with self._place(deadline, client):
+            return await self._networks.classify(crops, [None] * len(crops), client)
 
     async def _search(
         self, payload: bytes, options: DetectOptions, until: float, client: str, look: Callable[[Image], None]
@@ -197,22 +199,16 @@ class Engine:
 
     @asynccontextmanager
     async def _place(self, deadline: float | None, client: str) -> AsyncIterator[float]:
-        """Wait for the client's turn, and yield the time by which the picture must be answered."""
+        """Wait for the client's turn, and yield the time by which the picture must be answered; end it then."""
         if not self.alive:
             raise NotReady("The networks have failed; the server must be started anew.")
         if not self.ready:
             raise NotReady("The server is starting or stopping.")
-        async with self._in_time(deadline) as until:
-            with await self.admission.pictures.wait(client):
-                yield until
-
-    @asynccontextmanager
-    async def _in_time(self, deadline: float | None) -> AsyncIterator[float]:
-        """Yield the time by which the block must finish, and end it then."""
         until = self.deadline() if deadline is None else deadline
         try:
             async with asyncio.timeout_at(until):
-                yield until
+                with await self.admission.pictures.wait(client):
+                    yield until
         except TimeoutError as error:
             raise DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.") from error
 

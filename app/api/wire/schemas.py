@@ -36,7 +36,22 @@ class OptionFields(BaseModel):
         return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold, self.second_looks)
 
 
-class QueryOptions(OptionFields):
+class ExplainField(BaseModel):
+    """Whether to say why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    explain: bool = Field(
+        default=False,
+        description="Say what a face's answer rests on: of the 8 largest faces; on /classify, of at most 8 files.",
+    )
+
+
+class DetectFields(OptionFields, ExplainField):
+    """Options of POST /detect."""
+
+
+class QueryFields(BaseModel):
     """Options as query parameters; an empty one means the default."""
 
     @model_validator(mode="before")
@@ -44,6 +59,18 @@ class QueryOptions(OptionFields):
     def _only_known(cls, given: Any) -> Any:
         refuse_unknown(given, cls.model_fields)
         return options_given(given)
+
+
+class QueryOptions(OptionFields, QueryFields):
+    """Options of POST /detect/batch as query parameters."""
+
+
+class DetectQuery(DetectFields, QueryFields):
+    """Options of POST /detect as query parameters."""
+
+
+class ClassifyQuery(ExplainField, QueryFields):
+    """Options of POST /classify as query parameters."""
 
 
 class Box(BaseModel):

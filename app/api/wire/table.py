@@ -9,6 +9,8 @@ from app.api.wire.schemas import ClassifyEntry, DetectEntry, ErrorOut
 from app.manifest import LABELS
 
 NO_FACE = "no face"
+FAULTS = ("error", "annotate_error", "explain_error")
+"""Keys under which an answer says what failed; all but the first stand beside faces."""
 COLUMNS = (
     *("file", "image_width", "image_height", "face", "emotion", "confidence", "margin", "unclear"),
     *LABELS,
@@ -49,10 +51,9 @@ def values_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
     Args:
         file: Its name.
-        answer: As the API writes it: with `faces`, with the `emotion` of a whole picture, or with an `error`; an
-            `annotate_error` may stand beside faces.
+        answer: As the API writes it: with `faces`, with the `emotion` of a whole picture, or with one of `FAULTS`.
     """
-    told = answer.get("error") or answer.get("annotate_error") or {}
+    told: Mapping[str, Any] = next((answer[name] for name in FAULTS if name in answer), {})
     size = answer.get("image") or {}
     common = {
         "file": file,

@@ -1,0 +1,59 @@
+"""Answers with the reason for each face: masked copies of its crop are classified as one more picture's work."""
+
+from functools import partial
+
+from app.faces.explain import Explanation, explanation_of, face_crop, masked_copies, picture_crop
+from app.faces.types import DetectOptions, ImageFaces
+from app.manifest import EMOTION, CropRule
+from app.pictures.types import Image
+from app.serving.engine import Engine
+from app.serving.jobs import Answers
+
+MAX_EXPLAINED = 8
+"""Faces of one request that are explained, the largest; each takes a place of its own, as a picture would."""
+
+
+async def detect_and_explain(
+    engine: Engine, payload: bytes, options: DetectOptions, client: str
+) -> tuple[ImageFaces, list[Explanation]]:
+    """Find the faces of a picture, searched in full, and explain the largest ones.
+
+    Args:
+        engine: Does the work.
+        payload: The whole file.
+        options: The caller's choice.
+        client: Whose picture it is.
+
+    Returns:
+        The faces, and an explanation for each of the first `MAX_EXPLAINED`.
+
+    Raises:
+        MienError: As `Engine.detect`; the faces and their explanations share one deadline.
+    """
+    deadline = engine.deadline()
+    found, image = await engine.detect_and_keep(payload, options, deadline, client)
+    cut = partial(_crops, image, found, engine.manifest.emotion.crop)
+    crops = await engine.draw(cut, client, until=deadline)
+    del image, cut  # its memory is counted, and explaining takes a while
+    labels = [face.answers[EMOTION].best[0] for face in found.faces]
+    pairs = zip(crops, labels, strict=False)
+    return found, [await _explain(engine, crop, label, deadline, client) for crop, label in pairs]
+
+
+async def classify_and_explain(
+    engine: Engine, payload: bytes, deadline: float, client: str
+) -> tuple[Answers, Explanation]:
+    """Classify a picture that is one face, and explain the answer; as `Engine.classify`."""
+    answers, image = await engine.classify_and_keep(payload, deadline, client)
+    crop = await engine.draw(partial(picture_crop, image), client, until=deadline)
+    del image
+    return answers, await _explain(engine, crop, answers[EMOTION].best[0], deadline, client)
+
+
+def _crops(image: Image, found: ImageFaces, rule: CropRule) -> list[Image]:
+    return [face_crop(image, face.detection, rule) for face in found.faces[:MAX_EXPLAINED]]
+
+
+async def _explain(engine: Engine, crop: Image, label: str, deadline: float, client: str) -> Explanation:
+    rows = await engine.classify_crops(masked_copies(crop), deadline, client)
+    return explanation_of([row[EMOTION] for row in rows], label)
