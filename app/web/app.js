@@ -20,7 +20,7 @@ let source = null; // what is on show
 
 const stage = new Stage();
 const notice = new Notice();
-const results = new Results(stage);
+const results = new Results(stage, () => apiKey);
 const downloads = new Downloads();
 const lanes = new Lanes((timeS) => sources.video.seek(timeS));
 const ui = {

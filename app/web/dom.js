@@ -39,6 +39,9 @@ export function fillBar(bar, shares) {
 
 const MARGIN = 0.15;
 
+/** Share of such a picture's side that the longer side of the face's box takes. */
+export const THUMB_SHARE = 1 / (1 + 2 * MARGIN);
+
 /** Draw a face into a square canvas; `scale`: picture pixels per box pixel. */
 export function drawThumb(canvas, picture, box, scale) {
   const side = Math.max(box.width, box.height) * (1 + 2 * MARGIN) * scale;

@@ -11,14 +11,18 @@ const byId = (id) => document.getElementById(id);
 /** Everything beside the stage. */
 export class Results {
   #stage;
-  #rows = new Rows((number) => this.#light(number));
+  #rows;
   #shown = null; // {faces, isLive}; null: nothing was answered
   #told = { at: 0, words: "" };
   meter = new Meter();
 
-  /** @param {Stage} stage */
-  constructor(stage) {
+  /**
+   * @param {Stage} stage
+   * @param {() => string} key The API key.
+   */
+  constructor(stage, key) {
     this.#stage = stage;
+    this.#rows = new Rows((number) => this.#light(number), key);
     stage.tell((number) => this.#light(number), (number) => this.#rows.reveal(number));
     byId("sort").addEventListener("change", () => this.#rows.sort(byId("sort").value));
   }

@@ -4,6 +4,7 @@ import { EXPRESSIONS, likeliestOf, numbersOf, verdictOf } from "./expressions.js
 import { handOnFocus } from "./focus.js";
 import { percent, text } from "./language.js";
 import { inOrder } from "./order.js";
+import { Why } from "./why.js";
 
 const HOLD_MS = 1000; // a face missed for a few frames keeps its row
 const FEW = 2; // so many faces are opened at once
@@ -15,10 +16,15 @@ export class Rows {
   #list = document.getElementById("cards");
   #rows = new Map(); // by number
   #onPoint;
+  #key;
 
-  /** @param {(number: number | null) => void} onPoint Told which row is pointed at, by mouse or keyboard. */
-  constructor(onPoint) {
+  /**
+   * @param {(number: number | null) => void} onPoint Told which row is pointed at, by mouse or keyboard.
+   * @param {() => string} key The API key.
+   */
+  constructor(onPoint, key) {
     this.#onPoint = onPoint;
+    this.#key = key;
     this.#list.addEventListener("keydown", (event) => this.#step(event));
   }
 
@@ -55,7 +61,10 @@ export class Rows {
 
   /** Rewrite the texts in the current language. */
   translate() {
-    for (const row of this.#rows.values()) this.#write(row);
+    for (const row of this.#rows.values()) {
+      this.#write(row);
+      row.more?.why.translate();
+    }
   }
 
   /** Change the order. */
@@ -94,7 +103,7 @@ export class Rows {
   #toggle(row) {
     const isOpen = row.head.getAttribute("aria-expanded") === "false";
     row.head.setAttribute("aria-expanded", String(isOpen));
-    row.more ??= makeMore(row.root);
+    row.more ??= makeMore(row, this.#key);
     row.more.root.hidden = !isOpen;
     if (row.face) this.#write(row);
   }
@@ -117,7 +126,7 @@ export class Rows {
     root.dataset.emotion = face.emotion;
     root.classList.toggle("unclear", Boolean(face.unclear));
     name.textContent = text("face", { number });
-    verdict.textContent = verdictOf(face);
+    verdict.textContent = verdict.title = verdictOf(face); // on narrow screens its end is cut off
     fillBar(bar, sharesOf(face));
     if (!more || more.root.hidden) return;
     const likeliest = face.unclear ? likeliestOf(face) : [face.emotion];
@@ -158,13 +167,13 @@ function makeRow() {
   return { root, head, thumb, name, verdict, bar, more: null };
 }
 
-function makeMore(parent) {
+function makeMore(row, key) {
   const root = element("div", "row-more");
   const list = element("ul", "bars");
   const bars = Object.fromEntries(EXPRESSIONS.map((expression) => [expression, makeBar(list, expression)]));
   root.append(list);
-  parent.append(root);
-  return { root, bars };
+  row.root.append(root);
+  return { root, bars, why: new Why(root, () => row, key) };
 }
 
 function makeBar(list, expression) {

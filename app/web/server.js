@@ -32,6 +32,21 @@ export async function detectBatch(pictures, options) {
 }
 
 /**
+ * Ask POST /classify what the answer for one face rests on.
+ *
+ * @param {Blob} crop The face as the classifier sees it.
+ * @returns {Promise<{emotion: string, explanation: {drops: number[][]}}>}
+ * @throws {Failure} As `detect`, and if this picture was refused.
+ */
+export async function explainFace(crop, options) {
+  const form = new FormData();
+  form.append("files", crop, "face.png");
+  const { results: [answer] } = await send("classify?explain=true", form, {}, options);
+  if (answer.error) throw failureOf(answer.error);
+  return answer;
+}
+
+/**
  * Say why a stream could not be opened: a browser hides the HTTP status of a refused WebSocket.
  *
  * An empty POST /detect passes the same checks (key, rate, readiness) and is then refused as empty.

@@ -65,6 +65,9 @@ export default {
   sumFailed: "Not read: {count}.",
   caution:
     "An expression is not a reading of what a person feels. The percentages estimate how likely people are to describe the face that way.",
+  why: "Why?",
+  whyWords: "Orange places speak for “{emotion}”, blue ones against it: each was covered in turn. It is not what the person feels.",
+  whyWorth: "In test sets, {low} to {high} of the faces called “{emotion}” are right.",
   unclear: "Unclear: {one} or {other}",
   angry: "Angry",
   happy: "Happy",

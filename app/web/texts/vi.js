@@ -65,7 +65,10 @@ export default {
   sumFailed: "Không đọc được: {count}.",
   caution:
     "Nét mặt không cho biết một người thực sự cảm thấy gì. Các con số ước lượng khả năng người khác sẽ gọi nét mặt ấy như vậy.",
-  unclear: "Chưa rõ: {one} hoặc {other}",
+  why: "Vì sao?",
+  whyWords: "Chỗ màu cam ủng hộ “{emotion}”, chỗ màu xanh thì ngược lại: từng chỗ được che lần lượt. Đây không phải là cảm xúc của người đó.",
+  whyWorth: "Trong các bộ ảnh thử, {low} đến {high} khuôn mặt được gọi là “{emotion}” là đúng.",
+  unclear: "Chưa rõ: {one} hay {other}",
   angry: "Tức giận",
   happy: "Vui vẻ",
   sad: "Buồn bã",

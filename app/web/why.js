@@ -1,0 +1,114 @@
+// Why a face was called so: its crop with what speaks for the answer, as POST /classify?explain=true says it.
+import { element, THUMB_SHARE } from "./dom.js";
+import { Failure } from "./failure.js";
+import { percent, text } from "./language.js";
+import { emotionNetwork, worthOf } from "./models.js";
+import { explainFace } from "./server.js";
+
+const SIDE_PX = 192;
+const LEAST_FULL_DROP = 0.05; // the largest drop of a map is drawn in full colour, unless it is smaller than this
+const STRONGEST = 0.7; // share of a full colour
+const [STEP, FIRST] = [1 / 6, 1 / 6]; // from one mask's middle to the next, and of the first, in sides of the crop
+const [FOR, AGAINST] = ["255 140 0", "30 110 255"];
+
+/** The part of an opened row that explains it: a button, and then the map. */
+export class Why {
+  #button = element("button", "button why-button", { type: "button" });
+  #map = element("canvas", "why-map", { width: SIDE_PX, height: SIDE_PX, hidden: true });
+  #words = element("p", "why-words");
+  #isBusy = false;
+  #told = null; // {key, emotion, worth}: what the words say
+
+  /**
+   * @param {HTMLElement} parent
+   * @param {() => {thumb: HTMLCanvasElement, face: object}} row What is explained when the button is pressed.
+   * @param {() => string} key The API key.
+   */
+  constructor(parent, row, key) {
+    this.#map.setAttribute("role", "img");
+    this.#words.setAttribute("aria-live", "polite");
+    this.#button.addEventListener("click", () => this.#explain(row(), key()));
+    const root = element("div", "why");
+    root.append(this.#button, this.#map, this.#words);
+    parent.append(root);
+    this.translate();
+  }
+
+  translate() {
+    this.#button.textContent = text("why");
+    this.#words.textContent = this.#told ? wordsOf(this.#told) : "";
+    this.#map.setAttribute("aria-label", this.#words.textContent);
+  }
+
+  async #explain({ thumb, face }, key) {
+    if (this.#isBusy) return; // a disabled button would lose the keyboard's focus
+    this.#isBusy = true;
+    try {
+      const network = await emotionNetwork();
+      const crop = cropOf(thumb, face, network.crop);
+      if (isBlank(crop)) throw new Failure("noPreview");
+      const png = await new Promise((resolve) => { crop.toBlob(resolve, "image/png"); });
+      const { emotion, explanation } = await explainFace(png, { key });
+      drawMap(this.#map, crop, explanation.drops);
+      this.#map.hidden = false;
+      this.#told = { key: "whyWords", emotion, worth: worthOf(network, emotion) };
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      this.#map.hidden = true;
+      this.#told = { key: failure.kind };
+    } finally {
+      this.#isBusy = false;
+      this.translate();
+    }
+  }
+}
+
+function wordsOf({ key, emotion, worth }) {
+  if (!emotion) return text(key);
+  const words = { emotion: text(emotion).toLowerCase() };
+  const [low, high] = (worth ?? []).map(percent);
+  return `${text(key, words)} ${worth ? text("whyWorth", { ...words, low, high }) : ""}`.trim();
+}
+
+/** Cut out of a row's small picture what the classifier sees, upright. */
+export function cropOf(thumb, { rotation_deg: turnedDeg = 0 }, { margin, shift_y: shift }) {
+  const longerSide = thumb.width * THUMB_SHARE;
+  const side = Math.min(thumb.width, (1 + margin) * longerSide);
+  const crop = element("canvas", "", { width: Math.round(side), height: Math.round(side) });
+  const context = crop.getContext("2d");
+  context.translate(side / 2, side / 2 - shift * side);
+  context.rotate((-turnedDeg * Math.PI) / 180);
+  context.drawImage(thumb, -thumb.width / 2, -thumb.height / 2);
+  return crop;
+}
+
+/** Whether there is nothing to see, as where the browser could not show the picture. */
+function isBlank(canvas) {
+  const pixels = new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  return pixels.every((each) => each === pixels[0]);
+}
+
+/** Draw a map over its crop: orange where a place speaks for the answer, blue where against it. */
+export function drawMap(canvas, crop, drops) {
+  const context = canvas.getContext("2d");
+  const { width, height } = canvas;
+  context.filter = "grayscale(1)";
+  context.drawImage(crop, 0, 0, width, height);
+  context.filter = "none";
+  const places = drops.length;
+  const full = Math.max(LEAST_FULL_DROP, ...drops.flat().map(Math.abs));
+  const small = element("canvas", "", { width: places + 2, height: places + 2 }); // the outer places are repeated
+  const cells = small.getContext("2d");
+  const within = (index) => Math.min(places - 1, Math.max(0, index - 1));
+  for (let row = 0; row < places + 2; row += 1) {
+    for (let column = 0; column < places + 2; column += 1) {
+      const drop = drops[within(row)][within(column)];
+      cells.fillStyle = `rgb(${drop > 0 ? FOR : AGAINST} / ${(Math.abs(drop) / full) * STRONGEST})`;
+      cells.fillRect(column, row, 1, 1);
+    }
+  }
+  const [cellX, cellY] = [width * STEP, height * STEP];
+  const [left, top] = [width * FIRST - cellX * 1.5, height * FIRST - cellY * 1.5];
+  context.imageSmoothingQuality = "high";
+  context.drawImage(small, left, top, cellX * (places + 2), cellY * (places + 2));
+}
