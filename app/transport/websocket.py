@@ -14,6 +14,7 @@ from app.errors import MalformedRequest, Overloaded
 from app.serving.budget import Budget, Hold
 from app.serving.turns import Turns
 from app.transport.connections import Connections
+from app.transport.departed import unless_departed
 from app.transport.frame_counts import FrameCounts
 from app.transport.frames import FrameHead, FrameWalk
 from app.transport.http import MAX_AHEAD_BYTES
@@ -62,6 +63,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.app = unless_departed(self.app, self)
         self._all, self._turns = connections, turns
         self._body_bytes, self._message_timeout_s, self._frame_counts = body_bytes, message_timeout_s, frame_counts
         self._walk, self._unparsed = FrameWalk(), b""
@@ -143,8 +145,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(FAREWELL_S, self.transport.abort)
 
     def _parse_in_turn(self) -> None:
-        """Read no more until the client has its turn."""
-        self.transport.pause_reading()
+        self.transport.pause_reading()  # until the client has its turn
         self._turns.take(self._client(), self._parse)
 
     def _parse(self) -> None:

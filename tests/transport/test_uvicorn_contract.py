@@ -55,9 +55,11 @@ WEBSOCKET_METHODS = {
     "receive": "", "send": "message", "shutdown": "", "on_task_complete": "task",
 }  # fmt: skip
 WEBSOCKET_ATTRIBUTES = {
-    "close_sent", "conn", "curr_msg_data_type", "frames", "handshake_complete", "handshake_initiated", "loop", "queue",
-    "read_paused", "transport", "writable",
+    "app", "close_sent", "conn", "curr_msg_data_type", "frames", "handshake_complete", "handshake_initiated", "loop",
+    "queue", "read_paused", "transport", "writable",
 }  # fmt: skip
+DEPARTED = {"disconnected", "handshake_complete"}
+"""What `app.transport.departed` looks at."""
 WEBSOCKET_ATTRIBUTES_LATER = {"scope"}
 """Those that it has once the request is read."""
 WEBSOCKET = WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER
@@ -167,7 +169,8 @@ def test_both_agree_on_what_asks_for_a_stream(repeated):
 def test_websocket():
     async def run():
         protocol = make_protocol(WebSocketsSansIOProtocol)
-        assert {name for name in WEBSOCKET_ATTRIBUTES if hasattr(protocol, name)} == WEBSOCKET_ATTRIBUTES
+        used = WEBSOCKET_ATTRIBUTES | DEPARTED
+        assert {name for name in used if hasattr(protocol, name)} == used
         assert isinstance(protocol.frames, list)
         check_signatures(type(protocol.conn), CONNECTION)
         assert all(hasattr(protocol.conn, name) for name in CONNECTION_ATTRIBUTES)
