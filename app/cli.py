@@ -24,6 +24,10 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 MaxFaces = Annotated[int | None, typer.Option(min=1, help="At most this many faces, largest first.")]
 MinFacePx = Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")]
 ScoreThreshold = Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")]
+Report = Annotated[
+    Path | None, typer.Option(help="HTML file that says what was found, for people; one file, no scripts.")
+]
+WithPictures = Annotated[bool, typer.Option("--with-pictures", help="The report may show the pictures and faces.")]
 SecondLooks = Annotated[bool, typer.Option(help="Look again where nothing sure is found, such as at turned faces.")]
 
 GO_ON = "The same command goes on from there."
@@ -79,10 +83,11 @@ def serve(
 
 
 DETECT_EXAMPLES = """Examples:  mien detect *.jpg  |  mien detect photos/ --recursive --out faces.csv  |
-mien detect group.png --annotate drawn/ --min-face-px 40"""
+mien detect photos/ --report report.html --with-pictures  |  mien detect group.png --annotate drawn/"""
 BATCH_EXAMPLES = """Examples:  mien batch photos/ --out faces.parquet  |  mien batch album.zip '*/*.jpg' --out x.csv  |
 find / -name '*.jpg' -print0 | mien batch - --out faces.jsonl"""
-WATCH_EXAMPLES = """Examples:  mien watch film.mp4 --out faces.csv --annotate drawn.mp4  |  mien watch 0  |
+WATCH_EXAMPLES = """Examples:  mien watch film.mp4 --out faces.csv --annotate drawn.mp4  |
+mien watch film.mp4 --report report.html --with-pictures  |  mien watch 0  |
 mien watch rtsp://camera/stream  |  ffmpeg ... -f matroska - | mien watch -"""
 
 
@@ -95,6 +100,8 @@ def detect(
     explain: Annotated[
         Path | None, typer.Option(help="Folder for pictures of what the answers rest on, of up to 8 faces a file.")
     ] = None,
+    report: Report = None,
+    with_pictures: WithPictures = False,
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
@@ -107,8 +114,9 @@ def detect(
     from app.looking import Looker, open_answers, prepare_folder
     from app.main import load_pipeline
     from app.names import missing, pictures_of
-    from app.outputs import TABLES, check_output
+    from app.outputs import TABLES, check_output, check_report
     from app.pictures.workers import Workers
+    from app.report.gallery import gallery_report
 
     settings = _settings(device=device)
     options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks)
@@ -121,14 +129,16 @@ def detect(
         raise _fail("nothing to look at.")
     try:
         check_output(out, "answers are", TABLES)
+        check_report(report, with_pictures)
         for folder in (annotate, explain):
             if folder is not None:
                 prepare_folder(folder)
         pipeline = load_pipeline(settings)
         with ExitStack() as stack:
             workers = stack.enter_context(Workers())
+            shown = stack.enter_context(gallery_report(report, pipeline.manifest, with_pictures))
             looker = Looker(
-                pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate, workers, explain
+                pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate, workers, explain, shown
             )
             stack.enter_context(written_out())
             answers = Answers(*stack.enter_context(open_answers(out)))
@@ -194,6 +204,8 @@ def watch(
     ],
     annotate: Annotated[Path | None, typer.Option(help="MP4 file for the video with boxes and labels.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or JSONL file; default: JSON lines to the terminal.")] = None,
+    report: Report = None,
+    with_pictures: WithPictures = False,
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
@@ -222,7 +234,7 @@ def watch(
         with written_out():
             summary = watch_source(
                 source, annotate, out, lambda: load_pipeline(settings), options, settings.tracking,
-                settings.smoothing_s, stream, pixel_aspect, reconnect_s,
+                settings.smoothing_s, stream, pixel_aspect, reconnect_s, report, with_pictures,
             )  # fmt: skip
     except (MienError, OSError) as error:
         raise _fail(str(error)) from error

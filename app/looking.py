@@ -20,6 +20,7 @@ from app.outputs import is_csv
 from app.pictures.open import decode_picture
 from app.pictures.types import Image
 from app.pictures.workers import Workers
+from app.report.gallery import GalleryReport
 from app.serving.explained import MAX_EXPLAINED
 
 
@@ -46,6 +47,7 @@ class Looker:
         annotate: Folder for pictures with boxes and labels, made with `prepare_folder`; None for none.
         workers: Decode rare formats; None: each such picture starts a process of its own.
         explain: Folder for pictures of what each face's answer rests on, made with `prepare_folder`; None for none.
+        report: Is shown every picture and told every answer; None for none.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class Looker:
         annotate: Path | None,
         workers: Workers | None = None,
         explain: Path | None = None,
+        report: GalleryReport | None = None,
     ) -> None:
-        self._workers, self._explain = workers, explain
+        self._workers, self._explain, self._report = workers, explain, report
         self._detector, self._options, self._annotate = detector, options, annotate
         self._max_bytes, self._max_pixels = max_bytes, max_pixels
 
@@ -69,7 +72,14 @@ class Looker:
 
         Raises:
             DeviceLost: If no later picture can be answered either.
+            OSError: If there is no room for the report.
         """
+        answer = self._look(file)
+        if self._report is not None:
+            self._report.add(str(file), answer)
+        return answer
+
+    def _look(self, file: Path) -> dict[str, Any]:
         try:
             payload = read_bounded(file, self._max_bytes)
             picture = decode_picture(payload, self._max_pixels, workers=self._workers)
@@ -82,11 +92,13 @@ class Looker:
         answer = answer_of(found, self._detector.manifest)
         if self._explain is not None:
             answer |= self._explained(picture.image, found, file.stem, self._explain)
-        if self._annotate is not None:
-            try:
+        try:
+            if self._annotate is not None:
                 annotate_image(picture.image, found).save(unused(self._annotate, f"{file.stem}.annotated"))
-            except Exception as error:  # noqa: BLE001 - the answer is worth more than its drawing
-                answer["annotate_error"] = told(error)
+            if self._report is not None:
+                self._report.show(str(file), picture.image, found)
+        except Exception as error:  # noqa: BLE001 - the answer is worth more than its drawing
+            answer["annotate_error"] = told(error)
         return answer
 
     def _explained(self, image: Image, found: ImageFaces, stem: str, folder: Path) -> dict[str, Any]:

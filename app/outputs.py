@@ -30,6 +30,17 @@ def check_output(path: Path | None, what: str, suffixes: tuple[str, ...], new: b
         raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")
 
 
+def check_report(path: Path | None, with_pictures: bool) -> None:
+    """See that a report can be written, if one is asked for.
+
+    Raises:
+        InvalidRequest: If not, or if pictures are asked for and no report.
+    """
+    if with_pictures and path is None:
+        raise InvalidRequest("--with-pictures says that the report may show pictures: give --report FILE.html, too.")
+    check_output(path, "the report is", (".html",))
+
+
 def is_csv(path: Path) -> bool:
     """Whether the name, one of `TABLES`, means CSV."""
     return path.suffix.lower() == ".csv"

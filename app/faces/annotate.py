@@ -31,7 +31,7 @@ DASH_LINES = 4
 
 
 def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
-    """Draw every face's box with its most probable label.
+    """Draw every face's box with its most probable label, and its id where it has one.
 
     Args:
         image: RGB, uint8, shape (H, W, 3).
@@ -67,8 +67,13 @@ def draw_jpeg(image: Image, found: ImageFaces, quality: int) -> bytes:
     """
     if max(image.shape) > JPEG_MAX_SIDE_PX:
         raise PayloadTooLarge(f"Annotated pictures are JPEGs, of at most {JPEG_MAX_SIDE_PX:,} pixels per side.")
+    return jpeg_of(annotate_image(image, found), quality)
+
+
+def jpeg_of(picture: Pillow.Image, quality: int) -> bytes:
+    """Return an RGB picture as a JPEG file; `quality` is libjpeg's, 1..100."""
     buffer = io.BytesIO()
-    annotate_image(image, found).save(buffer, "JPEG", quality=quality)
+    picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
@@ -101,7 +106,8 @@ def _draw_face(draw: ImageDraw.ImageDraw, face: Face, size: tuple[int, int]) -> 
     else:
         draw.rectangle((left, top, right, bottom), outline=colour, width=line_px)
     font = ImageFont.load_default(max(14, round(max(size) / 50)))
-    text = caption(answer)
+    number = "" if face.track_id is None else f"{face.track_id} · "
+    text = f"{number}{caption(answer)}"
     text_left, text_top, text_right, text_bottom = draw.textbbox((0, 0), text, font=font)
     width, height = text_right - text_left + 8, text_bottom - text_top + 8
     x = min(max(0.0, left), max(0.0, size[0] - width))

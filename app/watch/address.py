@@ -78,6 +78,15 @@ def _open(address: str, text: str, allowed: dict[str, str], **options: Any) -> A
         raise VideoUnavailable(f"{_public(text)!r} cannot be opened as a video: {reason(error)}.{hint}") from error
 
 
+def title_of(text: str) -> str:
+    """Name a source for people: a file without its folder, an address without what may be secret."""
+    if text == STANDARD_INPUT:
+        return "Standard input"
+    if Path(text).is_file():
+        return Path(text).name
+    return f"Camera {text}" if text.isdecimal() else _public(text)
+
+
 def _public(text: str) -> str:
     """Remove user, password and query, which may hold a key, from what is shown of an address."""
     scheme, separator, rest = text.partition("://")

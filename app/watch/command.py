@@ -3,17 +3,22 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from app.api.wire.schemas import model_names
 from app.errors import VideoUnavailable
 from app.faces.types import DetectOptions
-from app.outputs import TABLES, check_output, is_csv
+from app.manifest import Manifest
+from app.outputs import TABLES, check_output, check_report, is_csv
+from app.report.film import table_of, write_film_report
+from app.report.tracks import Tracks
 from app.tracks.follow import LiveFaces
-from app.watch.address import open_source
+from app.watch.address import open_source, title_of
 from app.watch.interrupt import noticed_interrupts
 from app.watch.rows import RowWriter
 from app.watch.run import Detector, Progress, watch
@@ -21,6 +26,8 @@ from app.watch.source import Source
 from app.watch.upright import parse_aspect
 from app.watch.video import VideoWriter
 
+MOST_LINES = 40
+"""Of the table of faces."""
 SHORT_S, SHORT_SHARE = 1.0, 0.02
 """A file whose last frame is earlier than its announced end by less is whole: lengths are rounded, and include the
 last frame's own time."""
@@ -37,6 +44,8 @@ def watch_source(
     stream: int | None = None,
     pixel_aspect: str | None = None,
     reconnect_s: float = 0,
+    report: Path | None = None,
+    with_pictures: bool = False,
 ) -> str:
     """Watch the source that the user typed until it ends or is interrupted.
 
@@ -51,9 +60,11 @@ def watch_source(
         stream: Number of the video stream in the file; None for the default one.
         pixel_aspect: Of recorders that state none, such as 2:1; None for what the file says.
         reconnect_s: As in `open_source`.
+        report: New HTML file for a report.
+        with_pictures: Whether it may show the faces.
 
     Returns:
-        A one-line summary.
+        A one-line summary; a table of the faces was printed before it.
 
     Raises:
         MienError: If the source cannot be opened, breaks off or gives no frame, an output already exists or has a wrong
@@ -62,12 +73,14 @@ def watch_source(
     """
     check_output(out, "rows are", TABLES)
     check_output(annotate, "the annotated video is", (".mp4",))
+    check_report(report, with_pictures)
     aspect = parse_aspect(pixel_aspect) if pixel_aspect else None
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_source(text, stream, aspect, reconnect_s)))
         detector = load()
         file = stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout
         rows, live = RowWriter(file, out is not None and is_csv(out)), LiveFaces(tracking, smoothing_s)
+        tracks = stack.enter_context(_told_at_the_end(title_of(text), detector.manifest, report, with_pictures))
         video = stack.enter_context(VideoWriter(annotate)) if annotate else None
         progress = Progress()
         show = stack.enter_context(_progress_bar(source, progress))
@@ -77,7 +90,25 @@ def watch_source(
             show()
             check_interrupt()
 
-        return _sum_up(lambda: watch(detector, source, live, options, rows, video, progress, tell), source, progress)
+        return _sum_up(
+            lambda: watch(detector, source, live, options, rows, tracks, video, progress, tell), source, progress
+        )
+
+
+@contextmanager
+def _told_at_the_end(title: str, manifest: Manifest, report: Path | None, with_pictures: bool) -> Iterator[Tracks]:
+    """Gather the faces; at the end, however it comes, print their table and write the report.
+
+    Who left before the end, such as `head`, is told nothing.
+    """
+    began, tracks = datetime.now().astimezone(), Tracks(with_pictures)
+    try:
+        yield tracks
+    finally:
+        if report is not None and tracks.frames:
+            write_film_report(report, title, began, model_names(manifest), tracks)
+        if not isinstance(sys.exception(), BrokenPipeError) and (table := table_of(tracks, MOST_LINES)):
+            sys.stderr.write(f"{table}\n")
 
 
 def _sum_up(watching: Callable[[], None], source: Source, progress: Progress) -> str:

@@ -8,7 +8,9 @@ from typing import Protocol
 from app.errors import VideoUnavailable
 from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
+from app.manifest import Manifest
 from app.pictures.types import Image
+from app.report.tracks import Tracks
 from app.serving.frames import SECOND_LOOKS_PER_S, FrameRate
 from app.tracks.cuts import small_gray
 from app.tracks.follow import LiveFaces
@@ -20,6 +22,8 @@ from app.watch.video import VideoWriter
 
 class Detector(Protocol):
     """The part of the networks needed here; `app.faces.pipeline.Pipeline` is one."""
+
+    manifest: Manifest
 
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> Sequence[ImageFaces]:
         """Return each image's faces, in order."""
@@ -48,6 +52,7 @@ def watch(
     live: LiveFaces,
     options: DetectOptions,
     rows: RowWriter,
+    tracks: Tracks,
     video: VideoWriter | None,
     progress: Progress,
     tell: Callable[[], None],
@@ -60,6 +65,7 @@ def watch(
         live: Follows the faces.
         options: For every frame.
         rows: Gets one row per face and frame.
+        tracks: Gets the faces of each frame.
         video: Gets the annotated frames; if it fails, the rows go on.
         progress: Kept up to date.
         tell: Called after each frame.
@@ -71,6 +77,7 @@ def watch(
             [found] = detector.detect([frame.image], [now])
             found = live.follow(found, frame.time_s, small_gray(frame.image))
             rows.write(progress.frames, frame, found.faces)
+            tracks.add(frame.time_s, found.faces, frame.image)
             if video is not None and not progress.video_error:
                 try:
                     video.write(annotate_image(frame.image, found), frame.time_s)

@@ -191,3 +191,19 @@ def test_the_log_names_the_runtime_and_its_precision(tmp_path, name):
         openvino = r"OpenVINO [\d.]+, yolov8n-face in fp32, my_model in fp32.*"
         said = {"openvino": openvino, "torch": r"PyTorch [\d.]+.*, fp32"}[name]
         assert re.search(rf"the networks run on {said}, cpu, \d+ threads", server.log)
+
+
+def test_a_report_of_real_photos(tmp_path):
+    report = tmp_path / "report.html"
+    done = run("detect", photo_path("zidane"), "--out", tmp_path / "a.csv", "--report", report, "--with-pictures")
+    assert done.returncode == 0, done.stderr
+    words = report.read_text()
+    assert "1 picture, 2 faces: " in words
+    assert re.search(r"Networks: yolov8n-face@[0-9a-f]{12}, my_model@[0-9a-f]{12}", words)
+    assert words.count("data:image/jpeg") == 1
+
+
+def test_pictures_without_a_report_are_told_before_the_networks_load():
+    done = run("detect", photo_path("zidane"), "--with-pictures", MIEN_WEIGHTS_DIR="/nonexistent")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--report FILE.html" in done.stderr

@@ -6,6 +6,7 @@ import pytest
 
 from app.errors import VideoUnavailable
 from app.faces.types import DetectOptions
+from app.report.tracks import Tracks
 from app.tracks.follow import LiveFaces
 from app.watch.address import open_source
 from app.watch.command import watch_source
@@ -59,7 +60,7 @@ def test_rows_go_on_where_the_annotated_film_fails(make_video, tmp_path):
     with (tmp_path / "rows.jsonl").open("w") as file:
         rows, live = RowWriter(file, as_csv=False), LiveFaces(True, 0.35)
         source = open_source(str(make_video()))
-        watch(FakePipeline(), source, live, DetectOptions(), rows, video, progress, lambda: None)
+        watch(FakePipeline(), source, live, DetectOptions(), rows, Tracks(), video, progress, lambda: None)
     assert (progress.frames, video.written) == (FRAMES, 4)
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == FRAMES
     assert "No space left" in progress.video_error

@@ -1,19 +1,21 @@
 import csv
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from app.errors import InvalidRequest
-from app.faces.types import DetectOptions
+from app.faces.annotate import annotate_image
+from app.faces.types import Detection, DetectOptions, Face, ImageFaces
 from app.manifest import LABELS
-from app.watch.address import open_source
+from app.watch.address import open_source, title_of
 from app.watch.command import watch_source
 from app.watch.newest import newest_frames
 from app.watch.source import TimedImage
-from tests.support.pipeline import FakePipeline
+from tests.support.pipeline import FakePipeline, emotion
 from tests.watch.frames import FPS, FRAMES
 
 
@@ -62,6 +64,53 @@ def test_json_lines(make_video, tmp_path):
     assert set(rows[0]) >= {"time_s", "box", "emotion", "probabilities", "raw_probabilities", "detection_confidence"}
 
 
+def test_a_report_and_a_table_of_the_faces(make_video, tmp_path, capsys):
+    video = make_video("<b>film</b>.mp4".replace("/", "_"))
+    report = tmp_path / "report.html"
+    for with_pictures in (False, True):
+        report.unlink(missing_ok=True)
+        pipeline = FakePipeline()
+        watch_source(
+            str(video), None, tmp_path / f"{with_pictures}.csv", lambda pipeline=pipeline: pipeline, DetectOptions(),
+            True, 0.35, report=report, with_pictures=with_pictures,
+        )  # fmt: skip
+        words = report.read_text()
+        assert words.count("<article>") == 1
+        assert words.count("<img") == words.count("data:image/jpeg") == with_pictures
+    assert "&lt;b&gt;film&lt;_b&gt;.mp4" in words
+    assert "<b>" not in words
+    assert f"0:01.9 min, {FRAMES} frames, 1 face." in words
+    assert "Networks: detector@000000000000, emotion@000000000000" in words
+    head, row = capsys.readouterr().err.splitlines()[-2:]
+    assert head.split() == ["face", "first", "last", "frames", *LABELS]
+    assert row.split()[:4] == ["1", "0:00.0", "0:01.9", str(FRAMES)]
+
+
+def test_a_report_names_its_source_without_folders_and_secrets(make_video):
+    assert title_of(str(make_video())) == "video.mp4"
+    assert title_of("rtsp://user:secret@camera/live?key=1") == "rtsp://camera/live?..."
+    assert [title_of("0"), title_of("-")] == ["Camera 0", "Standard input"]
+
+
+def test_an_interrupt_keeps_the_report(make_video, tmp_path):
+    pipeline = Interrupted()
+    watch_source(
+        str(make_video()), None, tmp_path / "a.csv", lambda: pipeline, DetectOptions(), True, 0.35,
+        report=tmp_path / "a.html",
+    )  # fmt: skip
+    assert "7 frames, 1 face." in (tmp_path / "a.html").read_text()
+
+
+def test_the_annotated_video_shows_ids():
+    image = np.zeros((200, 300, 3), np.uint8)
+    face = Face(Detection((20.0, 60.0, 120.0, 160.0), 0.9), emotion((0.1, 0.6, 0.1, 0.1, 0.1)))
+    drawn = [
+        annotate_image(image, ImageFaces(300, 200, (replace(face, track_id=track),))).tobytes()
+        for track in (None, 3, 4)
+    ]
+    assert len(set(drawn)) == 3
+
+
 def test_rows_go_to_standard_output_by_default(make_video, capsys):
     run(make_video(frames=2))
     assert [json.loads(line)["frame"] for line in capsys.readouterr().out.splitlines()] == [0, 1]
@@ -99,6 +148,19 @@ def test_bad_outputs_are_refused_before_the_networks_are_loaded(make_video, tmp_
             0.35,
         )
     assert video.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "with_pictures", "message"),
+    [("report.pdf", False, "written as .html"), ("there.html", True, "exists already"), (None, True, "--report")],
+)
+def test_bad_reports_are_refused_before_the_networks_are_loaded(make_video, tmp_path, name, with_pictures, message):
+    (tmp_path / "there.html").touch()
+    with pytest.raises(InvalidRequest, match=message):
+        watch_source(
+            str(make_video()), None, None, lambda: pytest.fail("loaded"), DetectOptions(), True, 0.35,
+            report=name and tmp_path / name, with_pictures=with_pictures,
+        )  # fmt: skip
 
 
 class Live:

@@ -1,0 +1,99 @@
+"""The report of `mien detect`."""
+
+import base64
+import io
+import json
+import re
+from contextlib import suppress
+
+import pytest
+from PIL import Image as Pillow
+
+from app.errors import InvalidRequest
+from app.faces.types import DetectOptions
+from app.looking import Looker
+from app.manifest import LABELS
+from app.report.gallery import PICTURE_PX, GalleryReport
+from app.report.look import style, tones
+from app.report.markup import LIMITS
+from tests.support.manifest import make_manifest
+from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
+from tests.support.server_process import ROOT
+
+HOSTILE = "<img src=x onerror=alert(1)>&.png"
+
+
+@pytest.fixture
+def album(tmp_path):
+    for name in ("a.png", HOSTILE):
+        (tmp_path / name).write_bytes(encode(gradient()))
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    Pillow.new("RGB", (2_000, 500), "gray").save(tmp_path / "wide.png")
+    return tmp_path
+
+
+def report_of(album, names, with_pictures=False):
+    path = album / "report.html"
+    with GalleryReport(path, make_manifest(), with_pictures) as report:
+        looker = Looker(FakePipeline(), DetectOptions(), 100_000, 1_000_000, None, report=report)
+        for name in names:
+            looker.look(album / name)
+        report.add("caf\udce9.png", {"faces": []})
+    return path.read_text()
+
+
+def test_what_was_looked_at_when_and_with_which_networks(album):
+    words = report_of(album, ["a.png", "no.png"])
+    assert "<h1>3 pictures</h1>" in words
+    assert re.search(r"3 pictures, 1 face: 1 \w+\. Not read: 1\.", words)
+    assert re.search(r"<p>\d{4}-\d\d-\d\d \d\d:\d\d to ", words)
+    assert "Networks: detector@000000000000, emotion@000000000000" in words
+    assert LIMITS in words
+    assert "<td>caf\\xe9.png</td>" in words
+    assert words.count("No face found.") == words.count('<td colspan="3">Not read: ') == 1
+    assert words.count("<tr>") == 1 + 3
+
+
+def test_names_of_files_are_text(album):
+    words = report_of(album, [HOSTILE], with_pictures=True)
+    assert "<img src=x" not in words
+    assert words.count("&lt;img src=x onerror=alert(1)&gt;&amp;.png") >= 2
+
+
+def test_pictures_only_if_asked_for_and_reduced(album):
+    assert "<img" not in report_of(album, ["wide.png"])
+    (album / "report.html").unlink()
+    [picture] = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', report_of(album, ["wide.png"], with_pictures=True))
+    with Pillow.open(io.BytesIO(base64.b64decode(picture))) as opened:
+        assert opened.size == (PICTURE_PX, PICTURE_PX // 4)
+        assert len(set(opened.convert("L").crop((0, 0, 460, 130)).tobytes())) > 20, "its face has a box"
+
+
+def test_what_was_seen_is_told_also_if_it_breaks_off(album):
+    with suppress(KeyboardInterrupt), GalleryReport(album / "r.html", make_manifest(), False) as report:
+        report.add("a.png", {"faces": []})
+        raise KeyboardInterrupt
+    assert "<h1>a.png</h1>" in (album / "r.html").read_text()
+
+
+def test_a_report_that_cannot_be_written_is_one_clear_line(album):
+    report = GalleryReport(album / "r.html", make_manifest(), False)
+    report.add("a.png", {"faces": []})
+    (album / "r.html").touch()
+    with pytest.raises(InvalidRequest, match=r"The report .*r\.html cannot be written: File exists\."):
+        report.__exit__(None, None, None)
+
+
+def test_of_nothing_there_is_no_report(album):
+    with GalleryReport(album / "r.html", make_manifest(), False):
+        pass
+    assert not (album / "r.html").exists()
+
+
+def test_it_looks_and_warns_as_the_pages_own():
+    assert "print-color-adjust: exact" in style()
+    assert "{" in style()
+    assert tuple(tones()) == LABELS
+    said = re.search(r"reportLimits:\s+(\".*\")", (ROOT / "app" / "web" / "texts" / "en.js").read_text())
+    assert json.loads(said[1]) == LIMITS

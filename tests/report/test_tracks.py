@@ -1,0 +1,104 @@
+"""What a report remembers of faces over time."""
+
+import numpy as np
+import pytest
+
+from app.faces.types import Detection, Face
+from app.manifest import LABELS
+from app.report.film import lane_of, table_of
+from app.report.markup import clock
+from app.report.tracks import COLUMNS, MOST_FACES, Tracks
+from tests.support.pipeline import emotion
+
+HAPPY, SAD = (0.0, 1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0, 0.0)
+IMAGE = np.zeros((40, 60, 3), np.uint8)
+
+
+def face(number, shares=HAPPY, side=10.0):
+    return Face(Detection((5.0, 5.0, 5.0 + side, 5.0 + side), 0.9), emotion(shares), number)
+
+
+def test_shares_are_means_of_a_face_and_of_all():
+    tracks = Tracks()
+    tracks.add(0.0, [face(1), face(2, SAD)], IMAGE)
+    tracks.add(0.1, [face(1, SAD)], IMAGE)
+    first, second = tracks.list
+    assert (first.shares["happy"], first.shares["sad"]) == (0.5, 0.5)
+    assert second.shares == dict(zip(LABELS, SAD, strict=True))
+    assert tracks.shares["sad"] == pytest.approx(2 / 3)
+    assert (first.first_s, first.last_s, first.frames, second.frames) == (0.0, 0.1, 2, 1)
+
+
+def test_a_day_takes_no_more_than_a_minute_does_and_loses_no_frame():
+    tracks = Tracks()
+    for second in range(0, 86_400, 10):
+        tracks.add(float(second), [face(1, HAPPY if second < 43_200 else SAD)], IMAGE)
+    [track] = tracks.list
+    assert len(track.columns) <= COLUMNS
+    assert sum(sums[0] for sums in track.columns.values()) == track.frames == 8_640
+    assert track.shares["happy"] == pytest.approx(0.5)
+    assert set(track.columns) <= set(range(COLUMNS))
+
+
+def test_of_very_many_faces_the_brief_ones_are_only_counted():
+    tracks = Tracks()
+    for number in range(1, 2_000):
+        tracks.add(float(number), [face(0), face(number)], IMAGE)
+    assert len(tracks.list) <= 2 * MOST_FACES
+    assert len(tracks.list) + tracks.left_out == 2_000
+    assert tracks.list[0].frames == 1_999
+    assert "more faces, seen in fewer frames" in table_of(tracks, 40).splitlines()[-1]
+
+
+def test_a_lane_has_a_gap_where_the_face_was_missed():
+    tracks = Tracks()
+    for time_s in (0.0, 0.1, 0.2, 5.0, 5.1):
+        tracks.add(time_s, [face(1)], IMAGE)
+    [track] = tracks.list
+    lane = lane_of(track, tracks.column_s, tracks.to_s)
+    assert lane.count("<polygon") == 2 * len(LABELS)
+    xs = sorted(
+        {float(spot.split(",")[0]) for each in lane.split('points="')[1:] for spot in each.split('"')[0].split()}
+    )
+    assert max(xs) <= 1000
+    assert not [x for x in xs if 100 < x < 950]
+
+
+def test_small_pictures_are_kept_only_if_asked_for_and_get_better():
+    plain, pictured = Tracks(), Tracks(with_pictures=True)
+    for tracks in (plain, pictured):
+        tracks.add(0.0, [face(1)], IMAGE)
+    assert plain.list[0].thumb == b""
+    first = pictured.list[0].thumb
+    white = np.full_like(IMAGE, 255)
+    pictured.add(0.1, [face(1, side=11.0)], white)
+    assert pictured.list[0].thumb == first, "hardly larger"
+    pictured.add(0.2, [face(1, side=20.0)], white)
+    assert pictured.list[0].thumb != first
+
+
+def test_the_table_of_a_terminal():
+    tracks = Tracks()
+    tracks.add(0.0, [face(1), face(12, SAD)], IMAGE)
+    tracks.add(61.25, [face(12, HAPPY)], IMAGE)
+    assert table_of(tracks, 40).splitlines() == [
+        "face   first    last  frames  angry  happy  sad  surprise  neutral",
+        "   1  0:00.0  0:00.0       1     0%   100%   0%        0%       0%",
+        "  12  0:00.0  1:01.2       2     0%    50%  50%        0%       0%",
+    ]
+    assert table_of(Tracks(), 40) == ""
+
+
+def test_faces_that_are_not_followed_are_told_together():
+    tracks = Tracks(with_pictures=True)
+    tracks.add(0.0, [face(None), face(None, SAD)], IMAGE)
+    [track] = tracks.list
+    assert (track.frames, track.thumb) == (2, b"")
+    assert table_of(tracks, 40).splitlines()[1].split()[0] == "all"
+
+
+@pytest.mark.parametrize(
+    ("time_s", "words"), [(0, "0:00.0"), (59.96, "1:00.0"), (3_725.5, "1:02:05.5"), (-1, "0:00.0")]
+)
+def test_times(time_s, words):
+    assert clock(time_s) == words
