@@ -6,8 +6,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from tests.training.test_sets import make_set
+from training.deployed import to_payload
 from training.errors import RunError
 from training.sets.plan import SetPlan
+from training.sets.recipe import WIDE_RECIPES
+from training.sets.start import start_network
 from training.sets.teacher import HALVING, WIDTHS, FaceMobileNet, SameConv2d, first_pictures, pretrained_teacher
 
 
@@ -101,3 +104,12 @@ def test_first_pictures_are_spread_over_every_set() -> None:
 
 def test_five_logits_a_face() -> None:
     assert FaceMobileNet().eval()(pictures(2)).shape == (2, 5)
+
+
+def test_a_teacher_goes_on_from_what_an_earlier_run_exported(tmp_path):
+    before = FaceMobileNet(5).eval()
+    path = tmp_path / "mobilenet.safetensors"
+    path.write_bytes(to_payload(before.state_dict()))
+    after = start_network(WIDE_RECIPES["teacher-again"], path, [], 5).eval()
+    faces = pictures(2, 64)
+    assert torch.allclose(after(faces), before(faces), atol=2e-2)

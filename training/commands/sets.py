@@ -58,6 +58,7 @@ class RecipeName(StrEnum):
     """The keys of WIDE_RECIPES."""
 
     TEACHER = "teacher"
+    TEACHER_AGAIN = "teacher-again"
     WIDE = "wide"
     FINISH = "finish"
     GENDER = "gender"

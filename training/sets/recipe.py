@@ -67,6 +67,9 @@ TEACHER = WideRecipe(
 )
 """MobileNet-v1 from layers pretrained on faces, on labels alone."""
 
+TEACHER_AGAIN = replace(TEACHER, name="teacher-again", learning_rate=4e-4, warmup_steps=50, label_weight=0.6)
+"""The same from the teacher before at half the rate; the soft labels of its students give the rest of the target."""
+
 WIDE = WideRecipe(
     name="wide",
     network="my_model",
@@ -105,4 +108,4 @@ GENDER = WideRecipe(
 )
 """My_model with two outputs, from the layers that tell emotions, on labels alone."""
 
-WIDE_RECIPES: dict[str, WideRecipe] = {recipe.name: recipe for recipe in (TEACHER, WIDE, FINISH, GENDER)}
+WIDE_RECIPES: dict[str, WideRecipe] = {recipe.name: recipe for recipe in (TEACHER, TEACHER_AGAIN, WIDE, FINISH, GENDER)}

@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from app.weights import sha256_of
-from training.deployed import read_payload
+from training.deployed import fill_from_payload, from_payload, read_payload
 from training.emotion.network import MY_MODEL, make_network
 from training.sets.loading import FaceSet
 from training.sets.mixture import Mixture
 from training.sets.pictures import Gray
 from training.sets.recipe import WideRecipe
 from training.sets.soft_labels import SoftLabels
-from training.sets.teacher import first_pictures, pretrained_teacher
+from training.sets.teacher import FaceMobileNet, first_pictures, is_trained_teacher, pretrained_teacher
 
 
 def start_network(recipe: WideRecipe, pretrained: Path, sets: Sequence[FaceSet], num_classes: int) -> nn.Module:
@@ -23,7 +23,8 @@ def start_network(recipe: WideRecipe, pretrained: Path, sets: Sequence[FaceSet],
 
     Args:
         recipe: Which network.
-        pretrained: My_model's weights, or the layers of `mobilenet-faces.safetensors`.
+        pretrained: My_model's weights; for a teacher the layers of `mobilenet-faces.safetensors`, or what an earlier
+            run of a teacher exported.
         sets: Train parts, from which a teacher's norms are measured.
         num_classes: Number of labels; a head for another number is left out, and starts at random.
 
@@ -32,6 +33,11 @@ def start_network(recipe: WideRecipe, pretrained: Path, sets: Sequence[FaceSet],
     """
     if recipe.network == MY_MODEL:
         return make_network(MY_MODEL, recipe.dropout, pretrained, num_classes)
+    payload = read_payload(pretrained)
+    if is_trained_teacher(from_payload(payload)):
+        network = FaceMobileNet(num_classes, recipe.dropout)
+        fill_from_payload(network, payload, str(pretrained))
+        return network
     return pretrained_teacher(pretrained, first_pictures(sets, recipe.size_px), num_classes, recipe.dropout)
 
 

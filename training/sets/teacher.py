@@ -5,7 +5,7 @@ a new norm that starts as the identity on the training pictures: the network ans
 Shape letters: B batch, C channels, H height, W width, K classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +113,11 @@ class FaceMobileNet(nn.Module):
         """Return logits (B, K), one for each label."""
         logits_BK: Tensor = self.classifier(self.dropout(self.features(x_BCHW)))
         return logits_BK
+
+
+def is_trained_teacher(state: Mapping[str, Tensor]) -> bool:
+    """Return whether a state dict is a `FaceMobileNet`'s, with its norms, rather than the published layers."""
+    return "layers.conv1.norm.weight" in state
 
 
 def pretrained_teacher(
