@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 BOUNDARY = "----mien-benchmarks"
 
+INTERIM = "http/1.1 1"
+"""How the head of an interim answer begins, in lower case."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -102,7 +105,7 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    """Read one answer.
+    """Read one answer; interim ones before it (100 Continue) are passed over.
 
     Returns:
         Its status, its headers by their names in lower case, and its body.
@@ -111,8 +114,10 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]
         ConnectionError: If it is not whole, or no HTTP/1.1 with a content length.
     """
     try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        status_line, *lines = head.strip().split("\r\n")
+        status_line = INTERIM
+        while status_line.startswith(INTERIM):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            status_line, *lines = head.strip().split("\r\n")
         fields = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
         return int(status_line.split(" ")[1]), fields, await reader.readexactly(int(fields["content-length"]))
     except (asyncio.IncompleteReadError, IndexError, KeyError, ValueError) as error:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.http_client import ask_all, post, post_form
+from benchmarks.http_client import ask_all, post, post_form, read_answer
 
 
 async def echo(reader, writer):
@@ -67,3 +67,12 @@ def test_a_form_holds_the_file():
     [part] = BytesParser().parsebytes(b"Content-Type: " + kind + b"\r\n\r\n" + body).get_payload()
     assert part.get_param("name", header="content-disposition") == "file"
     assert part.get_payload(decode=True) == b"\xff\xd8 a jpeg"
+
+
+def test_interim_answers_are_passed_over():
+    async def run():
+        reader = asyncio.StreamReader()
+        reader.feed_data(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        return await read_answer(reader)
+
+    assert asyncio.run(run())[::2] == (200, b"ok")
