@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +19,7 @@ from app.faces.annotate import draw_jpeg
 from app.faces.types import ImageFaces
 from app.manifest import LABELS, Manifest
 from app.pictures.types import Image
-from app.report.markup import bar, counted, escaped, legend, new_report, table_head, write_foot, write_head
+from app.report.markup import bar, counted, escaped, legend, new_report, now, table_head, write_foot, write_head
 
 PICTURE_PX, PICTURE_QUALITY = 900, 85
 
@@ -36,7 +35,7 @@ class GalleryReport:
 
     def __init__(self, path: Path, manifest: Manifest, with_pictures: bool) -> None:
         self._path, self._manifest, self._with_pictures = path, manifest, with_pictures
-        self._began = datetime.now().astimezone()
+        self._began = now()
         self._first = ""
         self._pictures = self._faces = self._failed = 0
         self._expressions: Counter[str] = Counter()

@@ -25,6 +25,11 @@ def escaped(text: str) -> str:
     return html.escape(text.encode(errors="surrogateescape").decode(errors="backslashreplace"))
 
 
+def now() -> datetime:
+    """Return the time in the time zone of this machine, which a report says."""
+    return datetime.now().astimezone()
+
+
 def clock(time_s: float) -> str:
     """Write a time as `1:02.5`, or `1:00:02.5` from an hour on."""
     tenths = max(0, round(time_s * 10))
@@ -82,7 +87,7 @@ def write_head(file: IO[str], title: str, began: datetime, model: ModelNames) ->
         began: When the first picture was looked at, with its time zone.
         model: The networks, each with the first digits of its weights' sha256.
     """
-    ended = datetime.now(began.tzinfo)
+    ended = now()
     until = f" to {ended:%H:%M}" if ended.date() == began.date() else f" to {ended:%Y-%m-%d %H:%M}"
     when = f"{began:%Y-%m-%d %H:%M}{until} ({began:%Z})"
     file.write(

@@ -7,7 +7,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 
 def unless_departed(app: ASGIApp, protocol: Any) -> ASGIApp:
-    """Return an application whose silence is Uvicorn's `ClientDisconnected`, and no error, if the client has left.
+    """Return an application whose silence is Uvicorn's `ClientDisconnected`, and no error, if its connection ends.
 
     Args:
         app: Ends without an answer when its client is gone.
@@ -16,7 +16,7 @@ def unless_departed(app: ASGIApp, protocol: Any) -> ASGIApp:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)
-        if protocol.disconnected and not protocol.handshake_complete:
+        if protocol.transport.is_closing() and not protocol.handshake_complete:
             raise ClientDisconnected
 
     return answer

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +15,7 @@ from app.faces.types import DetectOptions
 from app.manifest import Manifest
 from app.outputs import TABLES, check_output, check_report, is_csv
 from app.report.film import table_of, write_film_report
+from app.report.markup import now
 from app.report.tracks import Tracks
 from app.tracks.follow import LiveFaces
 from app.watch.address import open_source, title_of
@@ -101,7 +101,7 @@ def _told_at_the_end(title: str, manifest: Manifest, report: Path | None, with_p
 
     Who left before the end, such as `head`, is told nothing.
     """
-    began, tracks = datetime.now().astimezone(), Tracks(with_pictures)
+    began, tracks = now(), Tracks(with_pictures)
     try:
         yield tracks
     finally:

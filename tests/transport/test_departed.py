@@ -13,16 +13,17 @@ async def silent(_scope, _receive, _send):
     """End without an answer, as the stream's route does when its client is gone."""
 
 
-def run(disconnected, handshake_complete):
-    protocol = SimpleNamespace(disconnected=disconnected, handshake_complete=handshake_complete)
+def run(is_closing, is_answered):
+    transport = SimpleNamespace(is_closing=lambda: is_closing)
+    protocol = SimpleNamespace(transport=transport, handshake_complete=is_answered)
     asyncio.run(unless_departed(silent, protocol)({}, None, None))
 
 
 def test_silence_for_a_client_that_left_is_told_as_its_departure():
     with pytest.raises(ClientDisconnected):
-        run(disconnected=True, handshake_complete=False)
+        run(is_closing=True, is_answered=False)
 
 
-@pytest.mark.parametrize(("disconnected", "handshake_complete"), [(False, False), (False, True), (True, True)])
-def test_any_other_end_is_the_applications_own(disconnected, handshake_complete):
-    run(disconnected, handshake_complete)
+@pytest.mark.parametrize(("is_closing", "is_answered"), [(False, False), (False, True), (True, True)])
+def test_any_other_end_is_the_applications_own(is_closing, is_answered):
+    run(is_closing, is_answered)

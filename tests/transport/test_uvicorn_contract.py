@@ -58,8 +58,6 @@ WEBSOCKET_ATTRIBUTES = {
     "app", "close_sent", "conn", "curr_msg_data_type", "frames", "handshake_complete", "handshake_initiated", "loop",
     "queue", "read_paused", "transport", "writable",
 }  # fmt: skip
-DEPARTED = {"disconnected", "handshake_complete"}
-"""What `app.transport.departed` looks at."""
 WEBSOCKET_ATTRIBUTES_LATER = {"scope"}
 """Those that it has once the request is read."""
 WEBSOCKET = WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER
@@ -169,8 +167,7 @@ def test_both_agree_on_what_asks_for_a_stream(repeated):
 def test_websocket():
     async def run():
         protocol = make_protocol(WebSocketsSansIOProtocol)
-        used = WEBSOCKET_ATTRIBUTES | DEPARTED
-        assert {name for name in used if hasattr(protocol, name)} == used
+        assert {name for name in WEBSOCKET_ATTRIBUTES if hasattr(protocol, name)} == WEBSOCKET_ATTRIBUTES
         assert isinstance(protocol.frames, list)
         check_signatures(type(protocol.conn), CONNECTION)
         assert all(hasattr(protocol.conn, name) for name in CONNECTION_ATTRIBUTES)
