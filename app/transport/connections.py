@@ -59,8 +59,11 @@ class Connections:
     def open(self, connection: Closable, address: str | None) -> bool:
         """Note a new one, idle; end another one for it if it is one too many. False: there is none that may end."""
         network = network_of(address or UNKNOWN)
-        is_proxy = address is not None and address in self._proxies
-        if not is_proxy and self._of.get(network, 0) >= self._most_of_one and not self._end_idle(network):
+        if (
+            not self._is_proxy(address)
+            and self._of.get(network, 0) >= self._most_of_one
+            and not self._end_idle(network)
+        ):
             return False
         if len(self._addresses) >= self._most and not self._end_idle(None):
             return False
@@ -71,8 +74,7 @@ class Connections:
 
     def whose(self, connection: Closable, address: str | None) -> str:
         """Return whose turns a connection takes: its address's, or its own if a proxy speaks there for somebody."""
-        is_proxy = address is not None and address in self._proxies
-        return f"connection {id(connection)}" if is_proxy else network_of(address or UNKNOWN)
+        return f"connection {id(connection)}" if self._is_proxy(address) else network_of(address or UNKNOWN)
 
     def busy(self, connection: Closable) -> None:
         """Note that a request or a stream of it is in work."""
@@ -92,6 +94,9 @@ class Connections:
             self._of[network] -= 1
             if not self._of[network]:
                 del self._of[network]
+
+    def _is_proxy(self, address: str | None) -> bool:
+        return address is not None and address in self._proxies
 
     def _end_idle(self, network: str | None) -> bool:
         """End the one that has been idle the longest and whose client has taken all answers; of a network, if any."""

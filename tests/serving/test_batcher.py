@@ -238,14 +238,13 @@ def test_crashed_thread_answers_everyone_and_is_not_alive():
     asyncio.run(run())
 
 
-def test_a_batch_is_shared_by_the_clients_that_wait(gate):
-    """Whoever has much waiting, or heavy items, costs the others at most one of them a batch."""
+def batches_of(gate, asked):
+    """Ask for weighted items of clients while a first batch runs, and return all batches."""
     batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
 
     async def run():
         running = asyncio.create_task(batcher.submit("first"))
         await entered(gate)
-        asked = [("crowd", 16)] * 2 + [("one", 4)] * 3 + [("two", 4)]
         waiting = [asyncio.create_task(batcher.submit(client, client, weight)) for client, weight in asked]
         await asyncio.sleep(0)
         for _ in range(9):
@@ -254,21 +253,14 @@ def test_a_batch_is_shared_by_the_clients_that_wait(gate):
 
     asyncio.run(run())
     batcher.close()
-    assert gate.batches == [["first"], ["crowd"], ["one", "two"], ["crowd"], ["one", "one"]]
+    return gate.batches
+
+
+def test_a_batch_is_shared_by_the_clients_that_wait(gate):
+    """Whoever has much waiting, or heavy items, costs the others at most one of them a batch."""
+    batches = batches_of(gate, [("crowd", 16)] * 2 + [("one", 4)] * 3 + [("two", 4)])
+    assert batches == [["first"], ["crowd"], ["one", "two"], ["crowd"], ["one", "one"]]
 
 
 def test_a_client_alone_has_the_whole_batch(gate):
-    batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
-
-    async def run():
-        running = asyncio.create_task(batcher.submit("first"))
-        await entered(gate)
-        waiting = [asyncio.create_task(batcher.submit("one", "one", 4)) for _ in range(5)]
-        await asyncio.sleep(0)
-        for _ in range(9):
-            gate.open.release()
-        await asyncio.gather(running, *waiting)
-
-    asyncio.run(run())
-    batcher.close()
-    assert gate.batches == [["first"], ["one"] * 4, ["one"]]
+    assert batches_of(gate, [("one", 4)] * 5) == [["first"], ["one"] * 4, ["one"]]
