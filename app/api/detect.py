@@ -148,14 +148,15 @@ async def classify(
 
     async def answer(upload: Upload) -> ClassifyEntry:
         payload = upload.usable(services.body_limits)
-        fields = emotion_fields(await services.engine.classify(payload, deadline, client))
-        return ClassifyEntry(**fields.model_dump(), model=names, file=upload.file)
+        answers, picture = await services.engine.classify(payload, deadline, client)
+        fields = emotion_fields(answers).model_dump()
+        return ClassifyEntry(**fields, truncated=picture.truncated, model=names, file=upload.file)
 
     async def explain(upload: Upload) -> ExplainedEntry:
         payload = upload.usable(services.body_limits)
-        answers, explanation = await classify_and_explain(services.engine, payload, deadline, client)
+        answers, explanation, truncated = await classify_and_explain(services.engine, payload, deadline, client)
         fields, why = emotion_fields(answers).model_dump(), explanation_out(explanation)
-        return ExplainedEntry(**fields, model=names, file=upload.file, explanation=why)
+        return ExplainedEntry(**fields, truncated=truncated, model=names, file=upload.file, explanation=why)
 
     if _merge(ExplainField, query, body.options).explain:
         check_explainable(media_type, len(body.uploads), MAX_EXPLAINED)

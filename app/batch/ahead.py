@@ -10,7 +10,7 @@ from app.batch.sources import Name
 from app.errors import Overloaded
 from app.looking import told
 from app.pictures.open import decode_picture
-from app.pictures.types import Image
+from app.pictures.types import Image, Picture
 from app.pictures.workers import Workers
 from app.serving.admission import LOCAL
 from app.serving.budget import Budget
@@ -27,11 +27,13 @@ class Opened:
         name: What the rows call it.
         image: RGB, uint8, (H, W, 3).
         error: A code and a text, as `app.looking.told` gives them, where there is no image.
+        truncated: Whether the file was cut off.
     """
 
     name: str
     image: Image | None
     error: dict[str, str] | None = None
+    truncated: bool = False
 
 
 class Decoders:
@@ -52,7 +54,7 @@ class Decoders:
     def opened(self, reads: Iterable[tuple[Name, Read]]) -> Generator[Opened, None, None]:
         """Yield each picture, in order."""
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="decode")
-        waiting: deque[tuple[str, Future[bytes | Image | dict[str, str]]]] = deque()
+        waiting: deque[tuple[str, Future[bytes | Picture | dict[str, str]]]] = deque()
         try:
             for name, read in reads:
                 waiting.append((name.shown, pool.submit(self._open, read)))
@@ -63,25 +65,27 @@ class Decoders:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _open(self, read: Read) -> "bytes | Image | dict[str, str]":
-        """Return the image, an error, or the bytes where there is no room for the image now."""
+    def _open(self, read: Read) -> "bytes | Picture | dict[str, str]":
+        """Return the picture, an error, or the bytes where there is no room for the picture now."""
         try:
             payload = read()
             with self._room.empty(LOCAL) as room:
                 try:
-                    image = decode_picture(payload, self._max_pixels, room.add, workers=self._workers).image
+                    picture = decode_picture(payload, self._max_pixels, room.add, workers=self._workers)
                 except Overloaded:
                     return payload
-                room.count_while_alive(image, image.shape[0] * image.shape[1])
-                return image
+                room.count_while_alive(picture.image, picture.image.shape[0] * picture.image.shape[1])
+                return picture
         except Exception as error:  # noqa: BLE001 - whatever it is, the pictures after it are answered
             return told(error)
 
-    def _settled(self, name: str, future: "Future[bytes | Image | dict[str, str]]") -> Opened:
+    def _settled(self, name: str, future: "Future[bytes | Picture | dict[str, str]]") -> Opened:
         done = future.result()
         if isinstance(done, bytes):
             try:
-                done = decode_picture(done, self._max_pixels, workers=self._workers).image
+                done = decode_picture(done, self._max_pixels, workers=self._workers)
             except Exception as error:  # noqa: BLE001 - as above
                 done = told(error)
-        return Opened(name, None, done) if isinstance(done, dict) else Opened(name, done)
+        if isinstance(done, dict):
+            return Opened(name, None, done)
+        return Opened(name, done.image, truncated=done.truncated)

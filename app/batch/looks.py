@@ -1,6 +1,7 @@
 """Pictures through the networks, in groups that depend on the pictures alone, so that a second run answers the same."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from app.batch.ahead import Opened
@@ -37,9 +38,9 @@ def answers(inference: Inference, group: list[Opened], options: DetectOptions) -
         DeviceLost: If no later picture can be answered either.
     """
     jobs = [DetectJob(each.image, options) for each in group if each.image is not None]
-    results = iter(_run(inference, jobs))
+    results = iter(_run(inference, jobs))  # in the order of the images that are there
     return [
-        {"error": each.error} if each.image is None else _answer(inference, next(results))  # as the jobs were made
+        {"error": each.error} if each.image is None else _answer(inference, next(results), each.truncated)
         for each in group
     ]
 
@@ -53,9 +54,9 @@ def _run(inference: Inference, jobs: list[DetectJob]) -> list[Result | Exception
         return [error] if len(jobs) == 1 else [result for job in jobs for result in _run(inference, [job])]
 
 
-def _answer(inference: Inference, result: Result | Exception) -> dict[str, Any]:
+def _answer(inference: Inference, result: Result | Exception, truncated: bool) -> dict[str, Any]:
     if isinstance(result, Exception):
         return {"error": told(result)}
     if isinstance(result, list):
         raise TypeError("A detection was answered by something else.")
-    return answer_of(result, inference.manifest)
+    return answer_of(replace(result, truncated=truncated), inference.manifest)

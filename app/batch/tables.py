@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from app.api.wire.table import COLUMNS, SHARES, csv_row
+from app.api.wire.table import COLUMNS, SHARES, TRUTHS, csv_row
 from app.errors import InvalidRequest
 
 KINDS = (".parquet", ".csv", ".jsonl")
@@ -86,7 +86,7 @@ class Parquet:
 
         self._arrow, self._parquet = pyarrow, pyarrow.parquet
         types = dict.fromkeys(INTEGERS, pyarrow.int32()) | dict.fromkeys(NUMBERS, pyarrow.float64())
-        types |= {"unclear": pyarrow.bool_()}
+        types |= dict.fromkeys(TRUTHS, pyarrow.bool_())
         self._schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
 
     def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:

@@ -26,12 +26,14 @@ JPEG_MAX_SIDE_PX = 65_500
 PNG_COMPRESSION = 1
 """Of zlib: higher levels take several times as long for a few per cent."""
 
+CUT_OFF, CUT_OFF_COLOUR = "the file is cut off", "#ffffff"
+
 DASH_LINES = 4
 """Length of a dash around an unclear face, and of the gap after it, in widths of the line."""
 
 
 def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
-    """Draw every face's box with its most probable label, and its id where it has one.
+    """Draw every face's box with its most probable label, and its id where it has one; say if the file was cut off.
 
     Args:
         image: RGB, uint8, shape (H, W, 3).
@@ -44,6 +46,8 @@ def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
     draw = ImageDraw.Draw(picture)
     for face in reversed(found.faces):
         _draw_face(draw, face, picture.size)
+    if found.truncated:
+        _write(draw, CUT_OFF, (0.0, float(picture.size[1])), picture.size, CUT_OFF_COLOUR)
     return picture
 
 
@@ -105,12 +109,24 @@ def _draw_face(draw: ImageDraw.ImageDraw, face: Face, size: tuple[int, int]) -> 
         _dashed(draw, face.detection.xyxy, colour, line_px)
     else:
         draw.rectangle((left, top, right, bottom), outline=colour, width=line_px)
-    font = ImageFont.load_default(max(14, round(max(size) / 50)))
     number = "" if face.track_id is None else f"{face.track_id} · "
-    text = f"{number}{caption(answer)}"
+    _write(draw, f"{number}{caption(answer)}", (left, top), size, colour, bottom)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    text: str,
+    above: tuple[float, float],
+    size: tuple[int, int],
+    colour: str,
+    below: float = 0.0,
+) -> None:
+    """Write text above a point, or where it has no room there, below a height; inside the picture."""
+    left, top = above
+    font = ImageFont.load_default(max(14, round(max(size) / 50)))
     text_left, text_top, text_right, text_bottom = draw.textbbox((0, 0), text, font=font)
     width, height = text_right - text_left + 8, text_bottom - text_top + 8
     x = min(max(0.0, left), max(0.0, size[0] - width))
-    y = top - height if top >= height else min(bottom, size[1] - height)
+    y = top - height if top >= height else min(below, size[1] - height)
     draw.rectangle((x, y, x + width, y + height), fill=colour)
     draw.text((x + 4 - text_left, y + 4 - text_top), text, font=font, fill=INK)

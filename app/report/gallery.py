@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from app.api.wire.schemas import model_names
-from app.faces.annotate import draw_jpeg
+from app.faces.annotate import CUT_OFF, draw_jpeg
 from app.faces.types import ImageFaces
 from app.manifest import LABELS, Manifest
 from app.pictures.types import Image
@@ -64,7 +64,8 @@ class GalleryReport:
         """Add the answer for one file, as the API writes it, to the table."""
         self._first = self._first or name
         self._pictures += 1
-        begin = f"<tr><td>{escaped(name)}</td>"
+        cut_off = f" <small>({CUT_OFF})</small>" if answer.get("image", {}).get("truncated") else ""
+        begin = f"<tr><td>{escaped(name)}{cut_off}</td>"
         if "error" in answer:
             self._failed += 1
             self._rows.write(f'{begin}<td colspan="3">Not read: {escaped(answer["error"]["detail"])}</td></tr>\n')

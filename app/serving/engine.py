@@ -144,17 +144,13 @@ class Engine:
             picture, decode_s = await self._decode(payload, until, client)
             return await self._find(picture, options, decode_s, client), picture.image
 
-    async def classify(self, payload: bytes, deadline: float | None = None, client: str = LOCAL) -> Answers:
-        """Decode a picture that is one face and classify it; arguments and errors as `detect`."""
-        return (await self.classify_and_keep(payload, deadline, client))[0]
-
-    async def classify_and_keep(
+    async def classify(
         self, payload: bytes, deadline: float | None = None, client: str = LOCAL
-    ) -> tuple[Answers, Image]:
-        """As `classify`, and return the picture, too."""
+    ) -> tuple[Answers, Picture]:
+        """Decode a picture that is one face, classify it, and return it, too; arguments and errors as `detect`."""
         async with self._place(deadline, client) as until:
             picture, _ = await self._decode(payload, until, client, most=self.limits.max_face_pixels)
-            return (await self._networks.classify([picture.image], [None], client))[0], picture.image
+            return (await self._networks.classify([picture.image], [None], client))[0], picture
 
     async def classify_crops(self, crops: Sequence[Image], deadline: float, client: str) -> list[Answers]:
         """Classify crops that belong together, such as copies of one face, as one picture's work."""

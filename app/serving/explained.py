@@ -42,12 +42,17 @@ async def detect_and_explain(
 
 async def classify_and_explain(
     engine: Engine, payload: bytes, deadline: float, client: str
-) -> tuple[Answers, Explanation]:
-    """Classify a picture that is one face, and explain the answer; as `Engine.classify`."""
-    answers, image = await engine.classify_and_keep(payload, deadline, client)
-    crop = await engine.draw(partial(picture_crop, image), client, until=deadline)
-    del image
-    return answers, await _explain(engine, crop, answers[EMOTION].best[0], deadline, client)
+) -> tuple[Answers, Explanation, bool]:
+    """Classify a picture that is one face and explain the answer; as `Engine.classify`.
+
+    Returns:
+        What is said of the face, why, and whether the file was cut off.
+    """
+    answers, picture = await engine.classify(payload, deadline, client)
+    truncated = picture.truncated
+    crop = await engine.draw(partial(picture_crop, picture.image), client, until=deadline)
+    del picture
+    return answers, await _explain(engine, crop, answers[EMOTION].best[0], deadline, client), truncated
 
 
 def _crops(image: Image, found: ImageFaces, rule: CropRule) -> list[Image]:

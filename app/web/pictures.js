@@ -157,6 +157,7 @@ export class Pictures {
       stage.showStill(answer.image, null);
       notice.mention(new Failure("noPreview"));
     }
+    if (answer.image.truncated) notice.mention(new Failure("cutOff"));
     results.startAfresh();
     stage.show(stage.still, answer);
     results.show(answer, { picture: stage.still, widthPx: stage.still.width, isSilent: this.#album.pictures.length > 1 && this.#isSending });

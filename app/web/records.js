@@ -3,7 +3,7 @@ import { EXPRESSIONS, numbersOf } from "./expressions.js";
 
 const COLUMNS = [
   "file", "frame", "time_s", "face", "emotion", "confidence", "margin", "unclear", ...EXPRESSIONS,
-  "x", "y", "width", "height", "detection_confidence", "image_width", "image_height",
+  "x", "y", "width", "height", "detection_confidence", "image_width", "image_height", "truncated",
 ];
 
 /**
@@ -14,8 +14,8 @@ const COLUMNS = [
 export function csvOf(frames) {
   const rows = frames.flatMap(({ file, frame, time_s, image, faces }) => {
     const numbers = numbersOf(faces);
-    const ends = [image.width, image.height];
-    if (!faces.length) return [[file, frame, time_s, ...COLUMNS.slice(3, -2).map(() => ""), ...ends]];
+    const ends = [image.width, image.height, Boolean(image.truncated)];
+    if (!faces.length) return [[file, frame, time_s, ...COLUMNS.slice(3, -ends.length).map(() => ""), ...ends]];
     return faces.map((face, index) => [
       file, frame, time_s, numbers[index], face.emotion, share(face.confidence), share(face.margin), face.unclear,
       ...EXPRESSIONS.map((expression) => share(face.probabilities[expression])),

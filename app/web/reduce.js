@@ -3,13 +3,15 @@
 const MOST_SIDE_PX = 2560; // faces are searched at a quarter of this; the rest is for the crops of small ones
 const LIGHT_BYTES = 1_500_000; // smaller files go as they are, unless they are larger than that in pixels
 const QUALITY = 0.9;
+const TAIL_BYTES = 65_536; // phones write more behind a JPEG's end
 
 /**
  * Open a picture file.
  *
  * @param {Blob} file
- * @returns {Promise<{canvas: HTMLCanvasElement, image: {width: number, height: number}} | null>} Upright, its longer
- *   side at most 2560 px, with its size before; null if this browser cannot show it.
+ * @returns {Promise<{canvas: HTMLCanvasElement, image: {width: number, height: number, truncated?: true}} | null>}
+ *   Upright, its longer side at most 2560 px, with its size before, and whether the file was cut off, which a reduced
+ *   copy would not show; null if this browser cannot show it.
  */
 export async function openPicture(file) {
   const element = new Image();
@@ -17,6 +19,7 @@ export async function openPicture(file) {
   try {
     await element.decode();
     const image = { width: element.naturalWidth, height: element.naturalHeight };
+    if (await isCutOff(file)) image.truncated = true;
     const scale = Math.min(1, MOST_SIDE_PX / Math.max(image.width, image.height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.max(1, Math.round(image.width * scale));
@@ -49,7 +52,8 @@ export async function reduced(file, opened) {
 
 /** Scale an answer's boxes to the picture's size before it was reduced. */
 export function scaledBack(answer, image) {
-  if (!image || answer.image.width === image.width) return answer;
+  if (!image) return answer;
+  if (answer.image.width === image.width) return { ...answer, image: { ...answer.image, ...image } };
   const [scaleX, scaleY] = [image.width / answer.image.width, image.height / answer.image.height];
   const hundredths = (value) => Math.round(value * 100) / 100;
   const faces = answer.faces.map((face) => ({
@@ -62,6 +66,15 @@ export function scaledBack(answer, image) {
     },
   }));
   return { ...answer, image, faces };
+}
+
+/** Whether a file is a JPEG without its end marker. */
+async function isCutOff(file) {
+  const [begin, end] = await Promise.all([file.slice(0, 3), file.slice(-TAIL_BYTES)].map((part) => part.arrayBuffer()));
+  const [soi0, soi1, next] = new Uint8Array(begin);
+  const tail = new Uint8Array(end);
+  const isJpeg = soi0 === 0xff && soi1 === 0xd8 && next === 0xff;
+  return isJpeg && !tail.some((byte, at) => byte === 0xff && tail[at + 1] === 0xd9);
 }
 
 /** Transparent parts are laid on white, as the server does; JPEG would make them black. */

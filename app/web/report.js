@@ -123,7 +123,8 @@ async function galleryOf(source, withPictures) {
 }
 
 function pictureTable({ gallery }) {
-  const rows = gallery.flatMap(({ name, state, answer, failure }) => {
+  const rows = gallery.flatMap(({ name: file, state, answer, failure }) => {
+    const name = answer?.image.truncated ? `${file} (${text("fileCutOff")})` : file;
     if (state === "failed") return html`<tr><td>${name}</td><td colspan="3">${text(failure.kind)}</td></tr>`;
     if (state !== "done") return [];
     if (!answer.faces.length) return html`<tr><td>${name}</td><td colspan="3">${text("summaryNone")}</td></tr>`;

@@ -67,6 +67,13 @@ def test_a_table_of_several(client, path):
 
 
 @pytest.mark.parametrize("path", ["/detect/batch", "/classify"])
+def test_tables_say_which_files_are_cut_off(client, path):
+    files = [("files", encode(gradient(), "JPEG")[:end]) for end in (None, -2, 10)]
+    rows = rows_of(client.post(path, files=files, headers={"accept": "text/csv"}))
+    assert [row["truncated"] for row in rows] == ["false", "true", ""]
+
+
+@pytest.mark.parametrize("path", ["/detect/batch", "/classify"])
 def test_entries_carry_their_file(client, path):
     results = client.post(path, files=BATCH).json()["results"]
     assert [entry["file"] for entry in results] == ["a.png", "=b.png"]

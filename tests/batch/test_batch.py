@@ -94,6 +94,19 @@ def test_one_row_a_face_or_an_error_in_the_order_of_the_sources(tmp_path, source
     assert inside(tmp_path) == [out.name]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("room", [LIMITS.held_pixels, 1], ids=["ahead", "in its turn"])
+def test_rows_say_which_files_were_cut_off(tmp_path, kind, room):
+    needs(kind)
+    (tmp_path / "in").mkdir()
+    for name, end in (("a", None), ("b", -2), ("c", 10)):
+        (tmp_path / "in" / f"{name}.jpg").write_bytes(encode(gradient(), "JPEG")[:end])
+    out = tmp_path / f"faces{kind}"
+    batch([tmp_path / "in"], out, limits=replace(LIMITS, held_pixels=room))
+    wanted = ["false", "true", ""] if kind == ".csv" else [False, True, None]
+    assert [row["truncated"] for row in rows(out)] == wanted
+
+
 @pytest.mark.parametrize(("kind", "stops"), [(".csv", [5, PART, 45]), (".jsonl", [45]), (".parquet", [45])])
 def test_killed_at_any_time_the_same_command_goes_on(tmp_path, sources, kind, stops):
     needs(kind)

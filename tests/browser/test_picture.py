@@ -129,6 +129,24 @@ def test_broken_upload_shows_the_servers_message(visit, fake_server):
     expect(page.locator("#notice")).to_be_hidden()
 
 
+@pytest.mark.parametrize("width", [320, 2600])
+def test_a_file_that_is_cut_off_is_answered_and_said_to_be(visit, fake_server, width):
+    """One of 2,600 pixels is reduced by the page, so that the server sees no cut."""
+    seen = visit(fake_server)
+    page = seen.open()
+    whole = encode(gradient(width, 240), "JPEG", quality=95)
+    page.set_input_files("#picture-file", picture_file(whole[: len(whole) * 9 // 10], "cut.jpg", "image/jpeg"))
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("This file is cut off")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    [row] = csv.DictReader(download.value.path().read_text().splitlines())
+    assert (row["truncated"], row["image_width"]) == ("true", str(width))
+    page.set_input_files("#picture-file", picture_file(whole, "whole.jpg", "image/jpeg"))
+    expect(page.locator("#notice")).to_be_hidden()
+    seen.check()
+
+
 def test_file_of_another_kind(visit, fake_server):
     page = visit(fake_server).open()
     hand_over(page, b"%PDF-", "drop", "application/pdf")

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, UnsupportedMedia
+from app.faces.annotate import annotate_image
+from app.faces.types import ImageFaces
 from app.pictures.open import decode_parts, decode_picture
 from tests.support.pictures import encode, gradient
 
@@ -103,6 +105,23 @@ def test_the_answer_says_so_and_says_nothing_of_others(client):
     assert sound["image"] == {"width": 640, "height": 480}
     batch = client.post("/detect/batch", files=[("files", whole), ("files", whole[:-2])]).json()["results"]
     assert [each["image"].get("truncated") for each in batch] == [None, True]
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_what_is_said_of_a_face_says_so_too(client, explain):
+    whole = encode(gradient(64, 48), "JPEG", quality=90)
+    files = [("files", whole), ("files", whole[:-2])]
+    sound, cut = client.post(f"/classify?explain={explain}", files=files).json()["results"]
+    assert cut["truncated"]
+    assert "truncated" not in sound
+
+
+def test_it_stands_on_drawn_pictures():
+    image = noise()
+    sound, cut = (np.asarray(annotate_image(image, ImageFaces(256, 256, (), {}, each))) for each in (False, True))
+    assert np.array_equal(sound, image)
+    assert np.array_equal(cut[:200], image[:200])
+    assert not np.array_equal(cut[-24:], image[-24:])
 
 
 ARITHMETIC = base64.b64decode(

@@ -55,6 +55,11 @@ def test_what_was_looked_at_when_and_with_which_networks(album):
     assert words.count("<tr>") == 1 + 3
 
 
+def test_a_file_that_is_cut_off_is_told(album):
+    (album / "cut.jpg").write_bytes(encode(gradient(), "JPEG")[:-2])
+    assert report_of(album, ["a.png", "cut.jpg"]).count("cut.jpg <small>(the file is cut off)") == 1
+
+
 def test_names_of_files_are_text(album):
     words = report_of(album, [HOSTILE], with_pictures=True)
     assert "<img src=x" not in words

@@ -33,9 +33,8 @@ def test_a_flood_of_pictures_waits_and_another_client_passes():
     answered = []
 
     async def ask(client, seed):
-        assert await engine.classify(encode(gradient(seed=seed)), client=client) == emotion(
-            digest_probabilities(gradient(seed=seed))
-        )
+        answers, _ = await engine.classify(encode(gradient(seed=seed)), client=client)
+        assert answers == emotion(digest_probabilities(gradient(seed=seed)))
         answered.append(client)
 
     async def steps():
@@ -81,7 +80,7 @@ def test_everything_is_given_back_however_a_picture_ends(way, caplog):
             if way in ("answered", "networks fail"):
                 pipeline.open.set()
             [outcome] = await asyncio.gather(asking, return_exceptions=True)
-            assert isinstance(outcome, dict) == (way == "answered")
+            assert isinstance(outcome, tuple) == (way == "answered")
             assert isinstance(outcome, DeadlineExceeded) == (way == "deadline")
             del outcome
         pipeline.open.set()

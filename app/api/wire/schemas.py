@@ -11,6 +11,13 @@ from app.faces.types import Answer, DetectOptions, Face, ImageFaces
 from app.manifest import EMOTION, Manifest
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Truncated = Annotated[
+    bool,
+    Field(
+        exclude_if=lambda truncated: not truncated,
+        description="Present, and true, where the file was cut off: the missing part was looked at as gray.",
+    ),
+]
 
 
 class OptionFields(BaseModel):
@@ -112,11 +119,7 @@ class ImageOut(BaseModel):
 
     width: int
     height: int
-    truncated: bool = Field(
-        default=False,
-        exclude_if=lambda truncated: not truncated,
-        description="Present, and true, where the file was cut off: the missing part was searched as gray.",
-    )
+    truncated: Truncated = False
 
 
 class ModelNames(BaseModel):
@@ -138,6 +141,7 @@ class DetectOut(BaseModel):
 class ClassifyOut(EmotionFields):
     """The emotion of one picture that is already a face."""
 
+    truncated: Truncated = False
     model: ModelNames
 
 

@@ -14,9 +14,10 @@ FAULTS = ("error", "annotate_error", "explain_error")
 COLUMNS = (
     *("file", "image_width", "image_height", "face", "emotion", "confidence", "margin", "unclear"),
     *LABELS,
-    *("x", "y", "width", "height", "detection_confidence", "rotation_deg", "crop_px", "error", "detail"),
+    *("x", "y", "width", "height", "detection_confidence", "rotation_deg", "crop_px", "truncated", "error", "detail"),
 )
 SHARES = ("confidence", "margin", *LABELS, "detection_confidence")
+TRUTHS = ("unclear", "truncated")
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,7 +43,7 @@ def csv_row(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of `values_of` as CSV has it."""
     file = values["file"]
     shares = {name: f"{values[name]:.4f}" for name in SHARES if values.get(name) is not None}
-    truths = {"unclear": truth(values["unclear"])} if "unclear" in values else {}
+    truths = {name: truth(values[name]) for name in TRUTHS if values.get(name) is not None}
     return {**values, **shares, **truths, "file": f"'{file}" if file.startswith(_FORMULA) else file}
 
 
@@ -59,6 +60,7 @@ def values_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "file": file,
         "image_width": size.get("width"),
         "image_height": size.get("height"),
+        "truncated": None if "error" in answer else (size or answer).get("truncated", False),
         "error": told.get("code"),
         "detail": told.get("detail"),
     }

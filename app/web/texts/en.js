@@ -172,6 +172,9 @@ export default {
   badVideoDetail: "Choose another one; MP4 (H.264) and WebM usually work.",
   notAPicture: "This is neither a picture nor a video",
   notAPictureDetail: "Choose a picture or a video file.",
+  fileCutOff: "the file is cut off",
+  cutOff: "This file is cut off",
+  cutOffDetail: "The part that is there was searched. Faces in the missing part are not found; one at its edge may be read wrong.",
   noPreview: "This browser cannot show this kind of picture",
   noPreviewDetail: "The faces were found all the same; their boxes are drawn on an empty picture.",
 };

@@ -172,6 +172,9 @@ export default {
   badVideoDetail: "Hãy chọn video khác; MP4 (H.264) và WebM thường phát được.",
   notAPicture: "Đây không phải là ảnh hay video",
   notAPictureDetail: "Hãy chọn một tệp ảnh hoặc video.",
+  fileCutOff: "tệp bị cắt cụt",
+  cutOff: "Tệp này bị cắt cụt",
+  cutOffDetail: "Phần còn lại đã được tìm. Khuôn mặt trong phần bị mất sẽ không được tìm thấy; khuôn mặt ở mép có thể bị đọc sai.",
   noPreview: "Trình duyệt này không hiển thị được loại ảnh này",
   noPreviewDetail: "Các khuôn mặt vẫn được tìm thấy; khung của chúng được vẽ trên nền trống.",
 };
