@@ -5,7 +5,7 @@ import json
 import time
 from typing import IO, Any
 
-from app.api.wire.table import COLUMNS, FAULTS, rows_of
+from app.api.wire.table import FAULTS, PLAIN, Columns, rows_of
 from app.names import shown
 
 
@@ -15,11 +15,12 @@ class Answers:
     Args:
         file: Open text file.
         as_csv: A table as the API gives it, `app.api.wire.table`; else JSON lines.
+        columns: Of the table.
     """
 
-    def __init__(self, file: IO[str], as_csv: bool) -> None:
-        self._file = file
-        self._csv = csv.DictWriter(file, COLUMNS, lineterminator="\n") if as_csv else None
+    def __init__(self, file: IO[str], as_csv: bool, columns: Columns = PLAIN) -> None:
+        self._file, self._columns = file, columns
+        self._csv = csv.DictWriter(file, self._columns.names, lineterminator="\n") if as_csv else None
         self._began_s = time.monotonic()
         self.pictures = self.faces = self.without = self.failed = 0
         if self._csv is not None:
@@ -34,7 +35,7 @@ class Answers:
         self.without += found == []
         name = shown(name)
         if self._csv is not None:
-            self._csv.writerows(rows_of(name, answer))
+            self._csv.writerows(rows_of(name, answer, self._columns))
         else:
             self._file.write(json.dumps({"file": name, **answer}) + "\n")
         self._file.flush()

@@ -28,6 +28,9 @@ Report = Annotated[
     Path | None, typer.Option(help="HTML file that says what was found, for people; one file, no scripts.")
 ]
 WithPictures = Annotated[bool, typer.Option("--with-pictures", help="The report may show the pictures and faces.")]
+AttributeList = Annotated[
+    str | None, typer.Option(help="What to say of each face besides its emotion, comma-separated, such as gender.")
+]
 SecondLooks = Annotated[bool, typer.Option(help="Look again where nothing sure is found, such as at turned faces.")]
 
 GO_ON = "The same command goes on from there."
@@ -106,10 +109,12 @@ def detect(
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
     second_looks: SecondLooks = True,
+    attributes: AttributeList = None,
     device: Device = None,
 ) -> None:
     """Print one JSON line per picture; exit code 1 if any of them failed."""
     from app.answers import Answers
+    from app.api.wire.table import columns_with
     from app.faces.types import DetectOptions
     from app.looking import Looker, open_answers, prepare_folder
     from app.main import load_pipeline
@@ -118,8 +123,9 @@ def detect(
     from app.pictures.workers import Workers
     from app.report.gallery import gallery_report
 
-    settings = _settings(device=device)
-    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks)
+    settings = _settings(device=device, attributes=attributes or "")
+    further = _further(settings)
+    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks, tuple(further))
     gone, files = missing(paths), list(pictures_of(paths, recursive))
     for path in gone:
         typer.echo(f"mien: {path}: no such file or folder.", err=True)
@@ -141,9 +147,10 @@ def detect(
                 pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate, workers, explain, shown
             )
             stack.enter_context(written_out())
-            answers = Answers(*stack.enter_context(open_answers(out)))
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            progress = Progress(*columns, console=to_stderr, disable=len(files) < 2, transient=True)
+            columns = columns_with(further)
+            answers = Answers(*stack.enter_context(open_answers(out)), columns)
+            parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            progress = Progress(*parts, console=to_stderr, disable=len(files) < 2, transient=True)
             for file in stack.enter_context(progress).track(files, description="pictures"):
                 answers.write(str(file), looker.look(file))
     except OSError as error:
@@ -171,6 +178,7 @@ def batch(
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
     second_looks: SecondLooks = True,
+    attributes: AttributeList = None,
     device: Device = None,
 ) -> None:
     """Look at any number of pictures: one row a face. The same command goes on where it was broken off."""
@@ -179,11 +187,14 @@ def batch(
     from app.faces.types import DetectOptions
     from app.main import load_pipeline
 
-    settings = _settings(device=device)
-    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks and settings.second_looks)
+    settings = _settings(device=device, attributes=attributes or "")
+    further = _further(settings)
+    options = DetectOptions(
+        max_faces, min_face_px, score_threshold, second_looks and settings.second_looks, tuple(further)
+    )
     limits = Limits(settings.max_image_bytes, settings.max_pixels, settings.max_pixels_held, settings.decode_threads)
     try:
-        run = Batch(sources, out, options, limits, sys.stdin.buffer)
+        run = Batch(sources, out, options, limits, sys.stdin.buffer, further=further)
         with progress_bar(to_stderr) as tell:
             summary = run.run(lambda: load_pipeline(settings), fresh, tell)
     except OSError as error:
@@ -210,6 +221,7 @@ def watch(
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
     second_looks: SecondLooks = True,
+    attributes: AttributeList = None,
     stream: Annotated[int | None, typer.Option(min=0, help="Number of the video stream, as ffprobe counts.")] = None,
     pixel_aspect: Annotated[
         str | None, typer.Option(help="Pixel width:height where the recorder states none, such as 2:1.")
@@ -228,8 +240,9 @@ def watch(
     except ModuleNotFoundError as missing:
         raise _fail(f"{missing.name} is not installed: run pip install -e '.[watch]' in Mien's sources.") from missing
 
-    settings = _settings(device=device)
-    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks)
+    settings = _settings(device=device, attributes=attributes or "")
+    further = _further(settings)
+    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks, tuple(further))
     try:
         with written_out():
             summary = watch_source(
@@ -257,6 +270,16 @@ def _settings(**given: Any) -> Settings:
         # An error about several settings has no location: its text names them.
         where = "".join(f"MIEN_{str(each).upper()}: " for each in first["loc"][:1])
         raise _fail(f"{where}{first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def _further(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return what is asked of a face besides its emotion, with its labels."""
+    from app.main import deployed
+
+    try:
+        return deployed(settings).further
+    except MienError as error:
+        raise _fail(str(error)) from error
 
 
 def _fail(message: str) -> typer.Exit:

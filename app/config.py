@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     weights_dir: Path | None = Field(
         default=None, description="Folder with manifest.json; default: the weights that come with Mien."
     )
+    attributes: str | None = Field(
+        default=None,
+        description="Comma-separated: what can be asked of a face besides its emotion, such as gender.",
+    )
     max_batch_size: int = Field(default=16, ge=1, le=256, description="Most pictures in one pass of the networks.")
     max_batch_wait_ms: float = Field(
         default=0.0, ge=0, le=1000, description="How long a batch gathers while the networks are idle."
@@ -171,6 +175,11 @@ class Settings(BaseSettings):
         if self.max_body_bytes_held < self.max_request_bytes:
             raise ValueError("MIEN_MAX_BODY_BYTES_HELD must be at least MIEN_MAX_REQUEST_BYTES")
         return self
+
+    @property
+    def all_attributes(self) -> tuple[str, ...]:
+        """The attributes besides emotion, one by one."""
+        return tuple(dict.fromkeys(listed(self.attributes)))
 
     @property
     def all_cors_origins(self) -> tuple[str, ...]:

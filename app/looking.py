@@ -14,7 +14,7 @@ from app.api.wire.schemas import detect_out, model_names
 from app.errors import DeviceLost, InvalidRequest, MienError, OutOfMemory, PayloadTooLarge
 from app.faces.annotate import annotate_image
 from app.faces.explain import Explanation, draw_explanation, explanation_of, face_crop, masked_copies
-from app.faces.types import Answer, Box, DetectOptions, ImageFaces
+from app.faces.types import Answer, Attributes, Box, DetectOptions, ImageFaces
 from app.manifest import EMOTION, Manifest
 from app.outputs import is_csv
 from app.pictures.open import decode_picture
@@ -32,7 +32,9 @@ class Detector(Protocol):
     def detect(self, images: list[Image], options: list[DetectOptions]) -> list[ImageFaces]:
         """Return each image's faces, in order."""
 
-    def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[dict[str, Answer]]:
+    def classify(
+        self, images: Sequence[Image], boxes: Sequence[Box | None], asked: Sequence[Attributes]
+    ) -> list[dict[str, Answer]]:
         """Return what is said of each image, in order, where it is a whole face."""
 
 
@@ -89,7 +91,7 @@ class Looker:
         except Exception as error:  # noqa: BLE001 - whatever it is, the files after it are answered
             return {"error": told(error)}
         found = replace(found, truncated=picture.truncated)
-        answer = answer_of(found, self._detector.manifest)
+        answer = answer_of(found, self._detector.manifest, self._options.attributes)
         if self._explain is not None:
             answer |= self._explained(picture.image, found, file.stem, self._explain)
         try:
@@ -109,7 +111,7 @@ class Looker:
             for number, face in enumerate(found.faces[:MAX_EXPLAINED], 1):
                 crop = face_crop(image, face.detection, manifest.emotion.crop)
                 copies = masked_copies(crop)
-                rows = self._detector.classify(copies, [None] * len(copies))
+                rows = self._detector.classify(copies, [None] * len(copies), [()] * len(copies))
                 label = face.answers[EMOTION].best[0]
                 explanations.append(explanation_of([row[EMOTION] for row in rows], label))
                 draw_explanation(crop, explanations[-1]).save(unused(folder, f"{stem}.face-{number}"))
@@ -117,12 +119,13 @@ class Looker:
             raise
         except Exception as error:  # noqa: BLE001 - the answer is worth more than its reasons
             return {"explain_error": told(error)}
-        return explained_out(found, explanations, manifest.emotion.crop, model_names(manifest)).model_dump()
+        names = model_names(manifest, self._options.attributes)
+        return explained_out(found, explanations, manifest.emotion.crop, names).model_dump()
 
 
-def answer_of(found: ImageFaces, manifest: Manifest) -> dict[str, Any]:
-    """Return what `/detect` answers."""
-    return detect_out(found, model_names(manifest)).model_dump()
+def answer_of(found: ImageFaces, manifest: Manifest, attributes: Attributes) -> dict[str, Any]:
+    """Return what `/detect` answers to who asks these attributes."""
+    return detect_out(found, model_names(manifest, attributes)).model_dump()
 
 
 def read_bounded(file: Path, max_bytes: int) -> bytes:

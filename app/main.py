@@ -27,6 +27,7 @@ from app.api.wire.problems import ProblemMiddleware, install_problem_handlers
 from app.api.wire.schemas import model_names
 from app.api.wire.uploads import BodyLimits
 from app.config import Settings
+from app.manifest import Manifest, load_manifest
 from app.metrics import Metrics
 from app.serving.admission import Admission
 from app.serving.engine import Engine
@@ -70,7 +71,17 @@ def load_pipeline(settings: Settings, most_faces: int | None = None) -> "Pipelin
     from app.runtimes.choose import choose_runtime
 
     runtime = choose_runtime(settings.runtime, settings.device, settings.precision, settings.threads)
-    return Pipeline.load(settings.weights_dir or default_weights_dir(), runtime, settings.second_looks, most_faces)
+    folder, attributes = settings.weights_dir or default_weights_dir(), settings.all_attributes
+    return Pipeline.load(folder, runtime, settings.second_looks, most_faces, attributes)
+
+
+def deployed(settings: Settings) -> Manifest:
+    """Read what would be loaded.
+
+    Raises:
+        WeightsError: If the manifest cannot be read, or holds no network for an attribute.
+    """
+    return load_manifest(settings.weights_dir or default_weights_dir()).with_further(settings.all_attributes)
 
 
 def make_engine(settings: Settings, metrics: Metrics) -> Engine:
@@ -129,7 +140,8 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             await engine.start()
-            counted.show_model(version=__version__, **model_names(engine.manifest).model_dump())
+            names = model_names(engine.manifest, engine.manifest.further)
+            counted.show_model(version=__version__, **names.model_dump())
             yield
         finally:
             await streams.close(settings.deadline_s)

@@ -1,5 +1,6 @@
 """weights/manifest.json: what each deployed network does, which files hold it and what is known of it."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -197,10 +198,31 @@ class Manifest(Strict):
         cards = self.networks.items()
         return {card.attribute: (name, card) for name, card in cards if isinstance(card, ClassifierCard)}
 
+    def crop_rules(self, attributes: Iterable[str] = ()) -> frozenset[CropRule]:
+        """Return those of the classifiers of emotion and of further attributes."""
+        return frozenset(self.classifiers[each][1].crop for each in (EMOTION, *attributes))
+
     @property
-    def crop_rules(self) -> frozenset[CropRule]:
-        """Those of all classifiers."""
-        return frozenset(card.crop for _, card in self.classifiers.values())
+    def further(self) -> dict[str, tuple[str, ...]]:
+        """Attribute -> labels of the classifiers besides that of emotion."""
+        return {each: card.labels for each, (_, card) in self.classifiers.items() if each != EMOTION}
+
+    def with_further(self, attributes: Collection[str]) -> "Manifest":
+        """Return this manifest without the classifiers of all but emotion and these attributes.
+
+        Raises:
+            WeightsError: If there is no classifier for one of them.
+        """
+        for each in attributes:
+            if each not in self.classifiers:
+                known = ", ".join(self.further) or "none"
+                raise WeightsError(f"The weights hold no network for {each!r}; besides {EMOTION}: {known}.")
+        kept = {
+            name: card
+            for name, card in self.networks.items()
+            if isinstance(card, DetectorCard) or card.attribute in (EMOTION, *attributes)
+        }
+        return self.model_copy(update={"networks": kept})
 
     @property
     def emotion(self) -> ClassifierCard:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from app.answers import Answers
-from app.api.wire.table import COLUMNS
+from app.api.wire.table import COLUMNS, columns_with
 from app.errors import InvalidRequest
 from app.faces.types import DetectOptions
 from app.looking import Looker
@@ -81,3 +81,14 @@ def test_bad_outputs_are_refused(tmp_path, name, message):
     (tmp_path / "there.csv").touch()
     with pytest.raises(InvalidRequest, match=message):
         check_output(tmp_path / name, "answers are", TABLES)
+
+
+def test_what_else_is_asked_has_columns_at_the_end(album):
+    pipeline, options = FakePipeline({"gender": ("female", "male")}), DetectOptions(attributes=("gender",))
+    file, looker = io.StringIO(), Looker(pipeline, options, 100_000, 1_000_000, None)
+    answer = looker.look(album / "a.JPG")
+    assert answer["model"]["gender"] == "gender@000000000000"
+    Answers(file, True, columns_with(pipeline.manifest.further)).write("a.JPG", answer)
+    [row] = csv.DictReader(io.StringIO(file.getvalue()))
+    assert tuple(row) == (*COLUMNS, "gender", "gender_confidence", "gender_female", "gender_male")
+    assert row["gender_male"] == f"{answer['faces'][0]['gender']['probabilities']['male']:.4f}"

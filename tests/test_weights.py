@@ -92,3 +92,17 @@ def test_a_second_classifier_is_data(tmp_path):
     other = emotion.model_copy(update={"attribute": "gender", "labels": ("female", "male")})
     manifest = Manifest(networks={**make_manifest().networks, "other": other})
     assert set(manifest.classifiers) == {"emotion", "gender"}
+
+
+def test_only_networks_that_are_asked_for_are_kept():
+    manifest = make_manifest({"gender": ("female", "male"), "glasses": ("none", "worn")})
+    assert manifest.further == {"gender": ("female", "male"), "glasses": ("none", "worn")}
+    assert manifest.with_further(()) == make_manifest()
+    assert set(manifest.with_further(("gender", "emotion")).networks) == {"detector", "emotion", "gender"}
+
+
+def test_an_attribute_without_a_network_names_those_that_have_one():
+    with pytest.raises(WeightsError, match="no network for 'age'; besides emotion: gender"):
+        make_manifest({"gender": ("female", "male")}).with_further(("age",))
+    with pytest.raises(WeightsError, match="besides emotion: none"):
+        make_manifest().with_further(("gender",))

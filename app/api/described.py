@@ -4,7 +4,7 @@ from typing import Any
 
 from app.api.wire.accept import CSV, JPEG, PNG
 from app.api.wire.problems import problem_responses
-from app.api.wire.schemas import DetectFields, ExplainField, OptionFields
+from app.api.wire.schemas import ClassifyFields, DetectFields, OptionFields
 from app.pictures.open import FORMATS
 
 MAX_BATCH_FILES, MAX_CLASSIFY_FILES = 32, 64
@@ -28,7 +28,7 @@ PROBLEMS = problem_responses(
 )
 
 _OPTIONS: dict[str, Any] = OptionFields.model_json_schema()["properties"]
-_EXPLAIN: dict[str, Any] = ExplainField.model_json_schema()["properties"]
+_CLASSIFY_OPTIONS: dict[str, Any] = ClassifyFields.model_json_schema()["properties"]
 _DETECT_OPTIONS: dict[str, Any] = DetectFields.model_json_schema()["properties"]
 _BINARY = {"type": "string", "format": "binary"}
 _BASE64 = {
@@ -88,4 +88,4 @@ def _many(most: int, options: dict[str, Any]) -> dict[str, Any]:
 
 
 BATCH_BODY = _many(MAX_BATCH_FILES, _OPTIONS)
-CLASSIFY_BODY = _many(MAX_CLASSIFY_FILES, _EXPLAIN)
+CLASSIFY_BODY = _many(MAX_CLASSIFY_FILES, _CLASSIFY_OPTIONS)

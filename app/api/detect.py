@@ -21,6 +21,7 @@ from app.api.described import (
 from app.api.drawn import detect_and_draw, in_pieces
 from app.api.guards.client import client_of
 from app.api.wire.accept import CSV, JPEG, JSON, PNG, accepted
+from app.api.wire.attributes import check_loaded
 from app.api.wire.body import read_many, read_single
 from app.api.wire.disconnect import unless_client_leaves
 from app.api.wire.explained import (
@@ -33,8 +34,10 @@ from app.api.wire.explained import (
 )
 from app.api.wire.problems import first_fault, log_failure, problem_of, request_id_of
 from app.api.wire.schemas import (
+    AttributesField,
     ClassifyBatchOut,
     ClassifyEntry,
+    ClassifyFields,
     ClassifyQuery,
     DetectBatchOut,
     DetectEntry,
@@ -42,16 +45,16 @@ from app.api.wire.schemas import (
     DetectOut,
     DetectQuery,
     ErrorOut,
-    ExplainField,
     OptionFields,
     QueryOptions,
+    answer_fields,
     detect_out,
-    emotion_fields,
     model_names,
 )
 from app.api.wire.table import MEDIA_TYPE, table_of
 from app.api.wire.uploads import Upload
 from app.errors import MienError, Overloaded
+from app.faces.types import Attributes
 from app.serving.explained import MAX_EXPLAINED, classify_and_explain, detect_and_explain
 
 QUEUE_SHARE = 4
@@ -60,7 +63,7 @@ QUEUE_SHARE = 4
 BUSY = 503
 
 Answer = TypeVar("Answer", DetectEntry, ClassifyEntry, ExplainedEntry)
-Options = TypeVar("Options", bound=BaseModel)
+Options = TypeVar("Options", bound=AttributesField)
 Anything = TypeVar("Anything")
 
 router = APIRouter(tags=["inference"], responses=PROBLEMS)
@@ -84,21 +87,22 @@ async def detect(
     media_type = accepted(request, (JSON, JPEG, PNG, CSV))
     turns = services.engine.admission.turns
     body = await read_single(request, services.body_limits, DetectFields.model_fields, turns)
-    merged = _merge(DetectFields, query, body.options)
+    merged = _merge(DetectFields, query, body.options, services)
     options, client, engine, [upload] = merged.to_options(), client_of(request.scope), services.engine, body.uploads
+    names = model_names(engine.manifest, options.attributes)
     if merged.explain:
         check_explainable(media_type, 1, MAX_EXPLAINED)
         explaining = detect_and_explain(engine, upload.payload, options, client)
         found, explanations = await unless_client_leaves(request, explaining)
-        return explained_out(found, explanations, engine.manifest.emotion.crop, model_names(engine.manifest))
+        return explained_out(found, explanations, engine.manifest.emotion.crop, names)
     if media_type in (JPEG, PNG):
         drawing = detect_and_draw(engine, upload.payload, options, client, media_type)
         drawn = await unless_client_leaves(request, drawing)
         return in_pieces(drawn, media_type, engine.admission.body_bytes, client)
     found = await unless_client_leaves(request, engine.detect(upload.payload, options, client=client))
-    answer = detect_out(found, model_names(engine.manifest))
+    answer = detect_out(found, names)
     if media_type == CSV:
-        return _table([DetectEntry(**answer.model_dump(), file=upload.file)])
+        return _table([DetectEntry(**answer.model_dump(), file=upload.file)], options.attributes, services)
     return answer
 
 
@@ -116,8 +120,9 @@ async def detect_batch(
     media_type = accepted(request, (JSON, CSV))
     turns = services.engine.admission.turns
     body = await read_many(request, services.body_limits, MAX_BATCH_FILES, OptionFields.model_fields, turns)
-    options = _merge(OptionFields, query, body.options).to_options()
-    names, deadline = model_names(services.engine.manifest), services.engine.deadline()
+    options = _merge(OptionFields, query, body.options, services).to_options()
+    names = model_names(services.engine.manifest, options.attributes)
+    deadline = services.engine.deadline()
     client = client_of(request.scope)
 
     async def answer(upload: Upload) -> DetectEntry:
@@ -126,7 +131,7 @@ async def detect_batch(
         return DetectEntry(**found.model_dump(), file=upload.file)
 
     results = await _each(body.uploads, answer, request, services)
-    return _table(results) if media_type == CSV else DetectBatchOut(results=results)
+    return _table(results, options.attributes, services) if media_type == CSV else DetectBatchOut(results=results)
 
 
 @router.post(
@@ -142,39 +147,53 @@ async def classify(
     """Classify 1 to 64 pictures that are already faces, without detection or margin; sent as to `/detect/batch`."""
     media_type = accepted(request, (JSON, CSV))
     turns = services.engine.admission.turns
-    body = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES, ExplainField.model_fields, turns)
-    names, deadline = model_names(services.engine.manifest), services.engine.deadline()
+    body = await read_many(request, services.body_limits, MAX_CLASSIFY_FILES, ClassifyFields.model_fields, turns)
+    options = _merge(ClassifyFields, query, body.options, services)
+    names = model_names(services.engine.manifest, options.attributes)
+    deadline = services.engine.deadline()
     client = client_of(request.scope)
 
     async def answer(upload: Upload) -> ClassifyEntry:
         payload = upload.usable(services.body_limits)
-        answers, picture = await services.engine.classify(payload, deadline, client)
-        fields = emotion_fields(answers).model_dump()
+        answers, picture = await services.engine.classify(payload, deadline, client, options.attributes)
+        fields = answer_fields(answers).model_dump()
         return ClassifyEntry(**fields, truncated=picture.truncated, model=names, file=upload.file)
 
     async def explain(upload: Upload) -> ExplainedEntry:
         payload = upload.usable(services.body_limits)
-        answers, explanation, truncated = await classify_and_explain(services.engine, payload, deadline, client)
-        fields, why = emotion_fields(answers).model_dump(), explanation_out(explanation)
+        answers, explanation, truncated = await classify_and_explain(
+            services.engine, payload, deadline, client, options.attributes
+        )
+        fields, why = answer_fields(answers).model_dump(), explanation_out(explanation)
         return ExplainedEntry(**fields, truncated=truncated, model=names, file=upload.file, explanation=why)
 
-    if _merge(ExplainField, query, body.options).explain:
+    if options.explain:
         check_explainable(media_type, len(body.uploads), MAX_EXPLAINED)
         return ExplainedBatchOut(results=await _each(body.uploads, explain, request, services))
     results = await _each(body.uploads, answer, request, services)
-    return _table(results) if media_type == CSV else ClassifyBatchOut(results=results)
+    return _table(results, options.attributes, services) if media_type == CSV else ClassifyBatchOut(results=results)
 
 
-def _merge(kind: type[Options], query: BaseModel, given: Mapping[str, Any]) -> Options:
-    """Merge the options of the query and the body; the body's win."""
+def _merge(kind: type[Options], query: BaseModel, given: Mapping[str, Any], services: Services) -> Options:
+    """Merge the options of the query and the body; the body's win.
+
+    Raises:
+        InvalidRequest: If an option is out of range, or an attribute is asked that is not loaded.
+    """
     try:
-        return kind.model_validate({**query.model_dump(exclude_unset=True), **given})
+        merged = kind.model_validate({**query.model_dump(exclude_unset=True), **given})
     except ValidationError as error:
         raise first_fault(error, "body") from error
+    check_loaded(merged.attributes, services.engine.manifest.further)
+    return merged
 
 
-def _table(entries: Sequence[DetectEntry | ClassifyEntry | ErrorOut]) -> Response:
-    return Response(table_of(entries), headers={"Content-Type": MEDIA_TYPE})
+def _table(
+    entries: Sequence[DetectEntry | ClassifyEntry | ErrorOut], attributes: Attributes, services: Services
+) -> Response:
+    further = services.engine.manifest.further
+    table = table_of(entries, {each: further[each] for each in attributes})
+    return Response(table, headers={"Content-Type": MEDIA_TYPE})
 
 
 async def _each(

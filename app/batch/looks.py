@@ -6,7 +6,7 @@ from typing import Any
 
 from app.batch.ahead import Opened
 from app.errors import DeviceLost
-from app.faces.types import DetectOptions
+from app.faces.types import Attributes, DetectOptions
 from app.looking import answer_of, told
 from app.serving.inference import Inference
 from app.serving.jobs import DetectJob, Result
@@ -40,7 +40,9 @@ def answers(inference: Inference, group: list[Opened], options: DetectOptions) -
     jobs = [DetectJob(each.image, options) for each in group if each.image is not None]
     results = iter(_run(inference, jobs))  # in the order of the images that are there
     return [
-        {"error": each.error} if each.image is None else _answer(inference, next(results), each.truncated)
+        {"error": each.error}
+        if each.image is None
+        else _answer(inference, next(results), each.truncated, options.attributes)
         for each in group
     ]
 
@@ -54,9 +56,11 @@ def _run(inference: Inference, jobs: list[DetectJob]) -> list[Result | Exception
         return [error] if len(jobs) == 1 else [result for job in jobs for result in _run(inference, [job])]
 
 
-def _answer(inference: Inference, result: Result | Exception, truncated: bool) -> dict[str, Any]:
+def _answer(
+    inference: Inference, result: Result | Exception, truncated: bool, attributes: Attributes
+) -> dict[str, Any]:
     if isinstance(result, Exception):
         return {"error": told(result)}
     if isinstance(result, list):
         raise TypeError("A detection was answered by something else.")
-    return answer_of(replace(result, truncated=truncated), inference.manifest)
+    return answer_of(replace(result, truncated=truncated), inference.manifest, attributes)

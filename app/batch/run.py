@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from app import __version__
 from app.api.wire.schemas import model_names
-from app.api.wire.table import values_of
+from app.api.wire.table import NOTHING, Further, columns_with, values_of
 from app.batch.ahead import Decoders, Opened
 from app.batch.counts import Counts
 from app.batch.looks import GROUP, answers, groups
@@ -58,6 +58,7 @@ class Batch:
         limits: Bounds.
         stdin: Standard input.
         part_names: Pictures of a part.
+        further: What the options ask besides the emotion, with its labels.
 
     Raises:
         InvalidRequest: If the sources or the output cannot be.
@@ -71,10 +72,11 @@ class Batch:
         limits: Limits,
         stdin: IO[bytes],
         part_names: int = PART_NAMES,
+        further: Further = NOTHING,
     ) -> None:
         self._options, self._limits, self._part_names = options, limits, part_names
         check_output(out, "rows are", KINDS, new=not parts_of(out).is_dir())
-        self._parts = Parts(out, table_of(out))
+        self._parts = Parts(out, table_of(out, columns_with(further)))
         self._sources = Sources(given, stdin, limits.max_bytes)
 
     def run(self, load: Callable[[], VisionPipeline], fresh: bool, tell: Tell) -> str:
@@ -110,16 +112,16 @@ class Batch:
 
     def _job(self, inference: Inference) -> dict[str, Any]:
         """Return all that the rows depend on."""
-        names = model_names(inference.manifest)
+        names = model_names(inference.manifest, self._options.attributes)
         return {
             "version": __version__,
-            "detector": names.detector,
-            "emotion": names.emotion,
+            **names.model_dump(),
             "runtime": inference.runtime,
             "pictures_at_once": GROUP,
             "max_bytes": self._limits.max_bytes,
             "max_pixels": self._limits.max_pixels,
             **asdict(self._options),
+            "attributes": list(self._options.attributes),  # as JSON has it
             "sources": self._sources.digest(),
         }
 

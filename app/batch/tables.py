@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from app.api.wire.table import COLUMNS, SHARES, TRUTHS, csv_row
+from app.api.wire.table import TRUTHS, Columns, csv_row
 from app.errors import InvalidRequest
 
 KINDS = (".parquet", ".csv", ".jsonl")
 
 INTEGERS = ("image_width", "image_height", "face", "rotation_deg")
-NUMBERS = (*SHARES, "x", "y", "width", "height", "crop_px")
+PIXELS = ("x", "y", "width", "height", "crop_px")
 
 ROWS_AT_ONCE = 100_000
 """Rows of one row group of a joined Parquet file, at least: so that a million pictures are read in a few steps."""
@@ -29,7 +29,7 @@ class Table(Protocol):
         """Write one part, a whole file of its kind.
 
         Args:
-            rows: By `app.api.wire.table.COLUMNS`; what a row lacks is empty.
+            rows: By the names of the columns; what a row lacks is empty.
             file: Open for writing.
         """
 
@@ -38,14 +38,21 @@ class Table(Protocol):
 
 
 class Csv:
-    """As the API gives it: shares with four decimals."""
+    """As the API gives it: shares with four decimals.
+
+    Args:
+        columns: Of the rows.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
 
     def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:
         """See `Table`."""
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        lines = csv.DictWriter(text, self._columns.names, lineterminator="\n")
         lines.writeheader()
-        lines.writerows(map(csv_row, rows))
+        lines.writerows(csv_row(row, self._columns) for row in rows)
         text.detach()
 
     def join(self, parts: Iterable[Path], file: IO[bytes]) -> None:
@@ -59,12 +66,19 @@ class Csv:
 
 
 class JsonLines:
-    """One JSON object a row, with all columns and all decimals."""
+    """One JSON object a row, with all columns and all decimals.
+
+    Args:
+        columns: Of the rows.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
 
     def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:
         """See `Table`."""
         for row in rows:
-            file.write(json.dumps({name: row.get(name) for name in COLUMNS}).encode() + b"\n")
+            file.write(json.dumps({name: row.get(name) for name in self._columns.names}).encode() + b"\n")
 
     def join(self, parts: Iterable[Path], file: IO[bytes]) -> None:
         """See `Table`."""
@@ -76,18 +90,21 @@ class JsonLines:
 class Parquet:
     """Typed columns with all decimals.
 
+    Args:
+        columns: Of the rows.
+
     Raises:
         ModuleNotFoundError: If pyarrow is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
         import pyarrow
         import pyarrow.parquet
 
         self._arrow, self._parquet = pyarrow, pyarrow.parquet
-        types = dict.fromkeys(INTEGERS, pyarrow.int32()) | dict.fromkeys(NUMBERS, pyarrow.float64())
+        types = dict.fromkeys(INTEGERS, pyarrow.int32()) | dict.fromkeys((*columns.shares, *PIXELS), pyarrow.float64())
         types |= dict.fromkeys(TRUTHS, pyarrow.bool_())
-        self._schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
+        self._schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in columns.names])
 
     def write(self, rows: Sequence[Row], file: IO[bytes]) -> None:
         """See `Table`."""
@@ -106,16 +123,20 @@ class Parquet:
                 writer.write_table(self._arrow.concat_tables(gathered))
 
 
-def table_of(out: Path) -> Table:
+def table_of(out: Path, columns: Columns) -> Table:
     """Return the kind that a name, checked against `KINDS`, means.
+
+    Args:
+        out: The output.
+        columns: Of its rows.
 
     Raises:
         InvalidRequest: If what writes it is not installed.
     """
     if out.suffix.lower() != ".parquet":
-        return Csv() if out.suffix.lower() == ".csv" else JsonLines()
+        return Csv(columns) if out.suffix.lower() == ".csv" else JsonLines(columns)
     try:
-        return Parquet()
+        return Parquet(columns)
     except ModuleNotFoundError as missing:
         raise InvalidRequest(
             f"{missing.name} is not installed, which writes Parquet: run pip install -e '.[batch]' in Mien's sources, "

@@ -14,8 +14,8 @@ from app.faces.crop import Crops, crop_faces, crop_square, whole_picture
 from app.faces.find import FaceDetector
 from app.faces.second_looks import SecondLooks
 from app.faces.turn import cut_upright
-from app.faces.types import Answer, Box, Detection, DetectOptions, Face, ImageFaces
-from app.manifest import INPUT_SIZE_PX, CropRule, Manifest, load_manifest
+from app.faces.types import Answer, Attributes, Box, Detection, DetectOptions, Face, ImageFaces
+from app.manifest import EMOTION, INPUT_SIZE_PX, CropRule, Manifest, load_manifest
 from app.pictures.types import Image
 from app.runtimes.protocol import Runtime
 from app.weights import network_files
@@ -54,22 +54,28 @@ class Pipeline:
 
     @classmethod
     def load(
-        cls, weights_dir: Path, runtime: Runtime, second_looks: bool = True, most_faces: int | None = None
+        cls,
+        weights_dir: Path,
+        runtime: Runtime,
+        second_looks: bool = True,
+        most_faces: int | None = None,
+        attributes: Attributes = (),
     ) -> "Pipeline":
-        """Load all networks of a manifest.
+        """Load the networks of a manifest that find faces and name their emotion, and those of further attributes.
 
         Args:
             weights_dir: Folder with manifest.json.
             runtime: Runs them.
             second_looks: As in the class.
             most_faces: As in the class.
+            attributes: What can be asked of a face besides its emotion; the files of other networks are not opened.
 
         Raises:
-            WeightsError: If files are missing, altered or incompatible.
+            WeightsError: If files are missing, altered or incompatible, or there is no network for an attribute.
         """
         # Crops are small products. Under load, BLAS's own threads wait for each other: 130 ms for one of 0.14.
         threadpool_limits(1, user_api="blas")
-        manifest = load_manifest(weights_dir)
+        manifest = load_manifest(weights_dir).with_further(attributes)
         opened = {name: runtime.open(network_files(manifest, name, weights_dir)) for name in manifest.networks}
         detector = FaceDetector(opened[manifest.detector_name], manifest.detector)
         classifiers = {
@@ -90,7 +96,8 @@ class Pipeline:
         for count in WARM_UP_PICTURES:
             self.detect([image] * count, [DetectOptions(second_looks=False)] * count)
         face = image[:INPUT_SIZE_PX, :INPUT_SIZE_PX]
-        for answer in self.classify([face] * WARM_UP_FACES, [None] * WARM_UP_FACES)[0].values():
+        everything = [tuple(self.manifest.further)] * WARM_UP_FACES
+        for answer in self.classify([face] * WARM_UP_FACES, [None] * WARM_UP_FACES, everything)[0].values():
             total = sum(answer.probabilities)
             if not np.isclose(total, 1.0, atol=1e-3):
                 raise RuntimeError(f"Warm-up failed: the probabilities sum to {total}.")
@@ -113,28 +120,34 @@ class Pipeline:
         found = self._find(images, options)
         kept = [_select(detections, each) for detections, each in zip(found, options, strict=True)]
         detected = time.perf_counter()
-        answers = self._classify(images, kept)
+        answers = self._classify(images, kept, [each.attributes for each in options])
         timings = {"detect": (detected - started) * 1e3, "classify": (time.perf_counter() - detected) * 1e3}
         return [
             ImageFaces(
                 width=image.shape[1],
                 height=image.shape[0],
                 faces=tuple(
-                    Face(each, row, crop_px=self._crop_px(each)) for each, row in zip(detections, rows, strict=True)
+                    Face(each, row, crop_px=self._crop_px(each, wanted.attributes))
+                    for each, row in zip(detections, rows, strict=True)
                 ),
                 timings_ms=timings,
             )
-            for image, detections, rows in zip(images, kept, answers, strict=True)
+            for image, detections, rows, wanted in zip(images, kept, answers, options, strict=True)
         ]
 
-    def _classify(self, images: Sequence[Image], kept: Sequence[Sequence[Detection]]) -> list[list[dict[str, Answer]]]:
+    def _classify(
+        self, images: Sequence[Image], kept: Sequence[Sequence[Detection]], asked: Sequence[Attributes]
+    ) -> list[list[dict[str, Answer]]]:
         """Answer for the faces of the pictures that have few, until they are too many; the others' rows are empty."""
         chosen: set[int] = set()
-        for index in sorted(range(len(kept)), key=lambda each: len(kept[each])):
-            if sum(len(kept[each]) for each in chosen) + len(kept[index]) <= self._most_faces:
+        work = [len(faces) * (1 + len(each)) for faces, each in zip(kept, asked, strict=True)]
+        for index in sorted(range(len(kept)), key=work.__getitem__):
+            if sum(work[each] for each in chosen) + work[index] <= self._most_faces:
                 chosen.add(index)
-        cuts = [cut_upright(images[index], each) for index in sorted(chosen) for each in kept[index]]
-        answers = iter(self.classify([image for image, _ in cuts], [box for _, box in cuts]))
+        faces = [(index, each) for index in sorted(chosen) for each in kept[index]]
+        cuts = [cut_upright(images[index], each) for index, each in faces]
+        attributes = [asked[index] for index, _ in faces]
+        answers = iter(self.classify([image for image, _ in cuts], [box for _, box in cuts], attributes))
         return [[next(answers) if index in chosen else {} for _ in detections] for index, detections in enumerate(kept)]
 
     def _find(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[list[Detection]]:
@@ -152,16 +165,19 @@ class Pipeline:
             for detections, threshold in zip(found, thresholds, strict=True)
         ]
 
-    def _crop_px(self, detection: Detection) -> float:
-        return min(crop_square(detection.xyxy, rule)[2] for rule in self.manifest.crop_rules)
+    def _crop_px(self, detection: Detection, attributes: Attributes) -> float:
+        return min(crop_square(detection.xyxy, rule)[2] for rule in self.manifest.crop_rules(attributes))
 
-    def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[dict[str, Answer]]:
-        """Classify faces.
+    def classify(
+        self, images: Sequence[Image], boxes: Sequence[Box | None], asked: Sequence[Attributes]
+    ) -> list[dict[str, Answer]]:
+        """Classify faces: their emotion, and what else is asked.
 
         Args:
             images: RGB, uint8, each (H, W, 3): pictures or parts of them.
             boxes: The face's box in each image, in its pixels; None where the whole image is the face, which is padded
                 to a square by repeating its border.
+            asked: For each what is asked besides its emotion.
 
         Returns:
             For each box attribute -> answer, in order.
@@ -171,13 +187,18 @@ class Pipeline:
             DeviceLost: As `detect`.
         """
         crops: dict[CropRule, Crops] = {}
-        answers: dict[str, list[Answer]] = {}
+        answers: list[dict[str, Answer]] = [{} for _ in images]
         for attribute, classifier in self.classifiers.items():
+            chosen = [index for index, each in enumerate(asked) if attribute in (EMOTION, *each)]
+            if not chosen:
+                continue
             rule = classifier.card.crop
             if rule not in crops:
                 crops[rule] = _crop_all(images, boxes, rule)
-            answers[attribute] = classifier(crops[rule])
-        return [{attribute: rows[index] for attribute, rows in answers.items()} for index in range(len(images))]
+            given = crops[rule] if len(chosen) == len(images) else crops[rule][chosen]
+            for index, answer in zip(chosen, classifier(given), strict=True):
+                answers[index][attribute] = answer
+        return answers
 
 
 def _crop_all(images: Sequence[Image], boxes: Sequence[Box | None], rule: CropRule) -> Crops:
@@ -185,7 +206,7 @@ def _crop_all(images: Sequence[Image], boxes: Sequence[Box | None], rule: CropRu
         whole_picture(image) if box is None else crop_faces(image, [box], rule)
         for image, box in zip(images, boxes, strict=True)
     ]
-    return np.concatenate(cropped) if cropped else crop_faces(np.zeros((1, 1, 3), np.uint8), [], rule)
+    return np.concatenate(cropped)
 
 
 def _select(detections: list[Detection], options: DetectOptions) -> list[Detection]:

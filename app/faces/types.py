@@ -9,6 +9,9 @@ from app.manifest import ClearRule
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in float pixels (xyxy)."""
 
+Attributes = tuple[str, ...]
+"""What a caller asks of a face besides its emotion, such as `gender`."""
+
 
 @dataclass(frozen=True)
 class DetectOptions:
@@ -19,12 +22,14 @@ class DetectOptions:
         min_face_px: Faces whose shorter side is below this many pixels of the original are left out.
         score_threshold: Lowest detector score, 0..1; None for the manifest's default.
         second_looks: Whether to look again where nothing sure was found; see `app.faces.second_looks`.
+        attributes: What is said of each face besides its emotion.
     """
 
     max_faces: int | None = None
     min_face_px: float = 0.0
     score_threshold: float | None = None
     second_looks: bool = True
+    attributes: Attributes = ()
 
 
 @dataclass(frozen=True)

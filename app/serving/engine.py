@@ -9,7 +9,7 @@ from dataclasses import replace
 from app.errors import DeadlineExceeded, NotReady
 from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
 from app.faces.turn import set_upright
-from app.faces.types import DetectOptions, ImageFaces
+from app.faces.types import Attributes, DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.types import Image, Picture
 from app.serving.admission import LOCAL, Admission
@@ -134,7 +134,7 @@ class Engine:
         """
         async with self._place(deadline, client) as until:
             found, small = await self._search(payload, options, until, client, look or (lambda _: None))
-            return await self._sharpen(payload, found, small, until, client) if small else found
+            return await self._sharpen(payload, found, small, until, client, options.attributes) if small else found
 
     async def detect_and_keep(
         self, payload: bytes, options: DetectOptions, deadline: float | None = None, client: str = LOCAL
@@ -145,12 +145,22 @@ class Engine:
             return await self._find(picture, options, decode_s, client), picture.image
 
     async def classify(
-        self, payload: bytes, deadline: float | None = None, client: str = LOCAL
+        self, payload: bytes, deadline: float | None = None, client: str = LOCAL, attributes: Attributes = ()
     ) -> tuple[Answers, Picture]:
-        """Decode a picture that is one face, classify it, and return it, too; arguments and errors as `detect`."""
+        """Decode a picture that is one face, classify it, and return it, too.
+
+        Args:
+            payload: As in `detect`.
+            deadline: As in `detect`.
+            client: As in `detect`.
+            attributes: What is asked besides the emotion.
+
+        Raises:
+            MienError: As `detect`.
+        """
         async with self._place(deadline, client) as until:
             picture, _ = await self._decode(payload, until, client, most=self.limits.max_face_pixels)
-            return (await self._networks.classify([picture.image], [None], client))[0], picture
+            return (await self._networks.classify([picture.image], [None], client, attributes))[0], picture
 
     async def classify_crops(self, crops: Sequence[Image], deadline: float, client: str) -> list[Answers]:
         """Classify crops that belong together, such as copies of one face, as one picture's work."""
@@ -167,7 +177,7 @@ class Engine:
         picture, decode_s = await self._decode(payload, until, client, least_long_side_px(self.manifest))
         look(picture.image)
         found = await self._find(picture, options_in(picture, options), decode_s, client)
-        small = short_of_detail(found, picture, self.manifest.crop_rules)
+        small = short_of_detail(found, picture, self.manifest.crop_rules(options.attributes))
         return in_original_pixels(found, picture), small
 
     async def _find(self, picture: Picture, options: DetectOptions, decode_s: float, client: str) -> ImageFaces:
@@ -177,17 +187,23 @@ class Engine:
         return replace(found, timings_ms=timings, truncated=picture.truncated)
 
     async def _sharpen(
-        self, payload: bytes, found: ImageFaces, small: list[int], until: float, client: str
+        self,
+        payload: bytes,
+        found: ImageFaces,
+        small: list[int],
+        until: float,
+        client: str,
+        attributes: Attributes,
     ) -> ImageFaces:
         """Classify some faces again, cropped from the full-size picture."""
         started = time.perf_counter()
-        rules = self.manifest.crop_rules
+        rules = self.manifest.crop_rules(attributes)
         cuts = [part_around(found.faces[position].detection, found, rules) for position in small]
         images = await self._decoder.decode_parts(payload, [part for part, _ in cuts], until, client)
         self._observer.decoded(time.perf_counter() - started)
         faces = list(found.faces)
         images = [set_upright(each, faces[at].detection) for at, each in zip(small, images, strict=True)]
-        rows = await self._networks.classify(images, [box for _, box in cuts], client)
+        rows = await self._networks.classify(images, [box for _, box in cuts], client, attributes)
         for position, answers in zip(small, rows, strict=True):
             faces[position] = replace(faces[position], answers=answers)
         timings = {**found.timings_ms, "detail": (time.perf_counter() - started) * 1e3}

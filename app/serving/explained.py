@@ -3,7 +3,7 @@
 from functools import partial
 
 from app.faces.explain import Explanation, explanation_of, face_crop, masked_copies, picture_crop
-from app.faces.types import DetectOptions, ImageFaces
+from app.faces.types import Attributes, DetectOptions, ImageFaces
 from app.manifest import EMOTION, CropRule
 from app.pictures.types import Image
 from app.serving.engine import Engine
@@ -41,14 +41,14 @@ async def detect_and_explain(
 
 
 async def classify_and_explain(
-    engine: Engine, payload: bytes, deadline: float, client: str
+    engine: Engine, payload: bytes, deadline: float, client: str, attributes: Attributes = ()
 ) -> tuple[Answers, Explanation, bool]:
     """Classify a picture that is one face and explain the answer; as `Engine.classify`.
 
     Returns:
-        What is said of the face, why, and whether the file was cut off.
+        What is said of the face, why its emotion, and whether the file was cut off.
     """
-    answers, picture = await engine.classify(payload, deadline, client)
+    answers, picture = await engine.classify(payload, deadline, client, attributes)
     truncated = picture.truncated
     crop = await engine.draw(partial(picture_crop, picture.image), client, until=deadline)
     del picture

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from app.errors import InferenceFailed, NotReady, OutOfMemory
-from app.faces.types import Box, DetectOptions, ImageFaces
+from app.faces.types import Attributes, Box, DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.types import Image
 from app.serving.checks import check_answers, check_faces, same_length
@@ -37,8 +37,13 @@ class VisionPipeline(Protocol):
     def detect(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> Sequence[ImageFaces]:
         """Answer each image, in order."""
 
-    def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> Sequence[Answers]:
-        """Answer for the face in a box of each image, in order; without a box the whole image is the face."""
+    def classify(
+        self, images: Sequence[Image], boxes: Sequence[Box | None], asked: Sequence[Attributes]
+    ) -> Sequence[Answers]:
+        """Answer for the face in a box of each image, in order; without a box the whole image is the face.
+
+        Each has its emotion, and what else is asked of it.
+        """
 
 
 class Inference:
@@ -131,5 +136,6 @@ class Inference:
 
     def _classify(self, jobs: Sequence[ClassifyJob]) -> list[Result | Exception]:
         images, boxes = [each for job in jobs for each in job.images], [each for job in jobs for each in job.boxes]
-        rows = iter(same_length(self._loaded.classify(images, boxes), images))
+        asked = [job.attributes for job in jobs for _ in job.images]
+        rows = iter(same_length(self._loaded.classify(images, boxes, asked), images))
         return [check_answers([next(rows) for _ in job.images]) for job in jobs]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.faces.types import Answer, Box, DetectOptions, ImageFaces
+from app.faces.types import Answer, Attributes, Box, DetectOptions, ImageFaces
 from app.pictures.types import Image
 
 Answers = Mapping[str, Answer]
@@ -25,10 +25,12 @@ class ClassifyJob:
     Attributes:
         images: Pictures or parts of them.
         boxes: One for each, in its pixels.
+        attributes: What is asked of all of them besides their emotion.
     """
 
     images: Sequence[Image]
     boxes: Sequence[Box | None]
+    attributes: Attributes = ()
 
 
 Job = DetectJob | ClassifyJob

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from app.errors import DeviceLost, NotReady
 from app.faces.turn import cut_upright
-from app.faces.types import Box, DetectOptions, ImageFaces
+from app.faces.types import Attributes, Box, DetectOptions, ImageFaces
 from app.pictures.types import Image
 from app.serving.batcher import MicroBatcher
 from app.serving.inference import Inference
@@ -74,22 +74,27 @@ class Networks:
             return found
         began = time.perf_counter()
         cuts = [cut_upright(image, face.detection) for face in found.faces]
-        rows = await self.classify([cut for cut, _ in cuts], [box for _, box in cuts], client)
+        rows = await self.classify([cut for cut, _ in cuts], [box for _, box in cuts], client, options.attributes)
         faces = tuple(replace(face, answers=row) for face, row in zip(found.faces, rows, strict=True))
         return replace(
             found, faces=faces, timings_ms={**found.timings_ms, "classify": 1e3 * (time.perf_counter() - began)}
         )
 
-    async def classify(self, images: Sequence[Image], boxes: Sequence[Box | None], client: str) -> list[Answers]:
+    async def classify(
+        self, images: Sequence[Image], boxes: Sequence[Box | None], client: str, attributes: Attributes = ()
+    ) -> list[Answers]:
         """Classify the face in a box of each image, some at a time, so that others have their turn in between.
 
         Raises:
             MienError: As `MicroBatcher.submit`.
         """
         answers: list[Answers] = []
-        for first in range(0, len(boxes), FACES_A_TURN):
-            part = slice(first, first + FACES_A_TURN)
-            rows = await self._submit(ClassifyJob(images[part], boxes[part]), client, len(boxes[part]))
+        passes = 1 + len(attributes)
+        faces = max(1, FACES_A_TURN // passes)
+        for first in range(0, len(boxes), faces):
+            part = slice(first, first + faces)
+            job = ClassifyJob(images[part], boxes[part], attributes)
+            rows = await self._submit(job, client, passes * len(job.boxes))
             if not isinstance(rows, list):
                 raise TypeError("A classification was answered by something else.")
             answers += rows

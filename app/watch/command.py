@@ -79,7 +79,8 @@ def watch_source(
         source = stack.enter_context(closing(open_source(text, stream, aspect, reconnect_s)))
         detector = load()
         file = stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout
-        rows, live = RowWriter(file, out is not None and is_csv(out)), LiveFaces(tracking, smoothing_s)
+        further = {each: detector.manifest.further[each] for each in options.attributes}
+        rows, live = RowWriter(file, out is not None and is_csv(out), further), LiveFaces(tracking, smoothing_s)
         tracks = stack.enter_context(_told_at_the_end(title_of(text), detector.manifest, report, with_pictures))
         video = stack.enter_context(VideoWriter(annotate)) if annotate else None
         progress = Progress()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import IO, Any
 
 from app.api.stream.messages import stream_face
-from app.api.wire.table import truth
+from app.api.wire.table import NOTHING, Further, columns_with, further_values, truth
 from app.faces.types import Face
 from app.manifest import LABELS
 from app.watch.source import TimedImage
@@ -17,6 +17,8 @@ CSV_COLUMNS = (
     *(f"raw_{label}" for label in LABELS),
     *("x", "y", "width", "height", "detection_confidence", "rotation_deg", "crop_px"),
 )
+AT_THE_END = len(columns_with(NOTHING).names)
+"""Of the columns of a table, where those of further attributes begin."""
 
 
 class RowWriter:
@@ -25,11 +27,13 @@ class RowWriter:
     Args:
         file: Where to write.
         as_csv: CSV with a header line; else JSON lines with the fields of the stream's faces.
+        further: What is asked besides the emotion, with its labels.
     """
 
-    def __init__(self, file: IO[str], as_csv: bool) -> None:
+    def __init__(self, file: IO[str], as_csv: bool, further: Further = NOTHING) -> None:
         self._file = file
-        self._csv = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n") if as_csv else None
+        columns = (*CSV_COLUMNS, *columns_with(further).names[AT_THE_END:])
+        self._csv = csv.DictWriter(file, columns, lineterminator="\n") if as_csv else None
         if self._csv is not None:
             self._csv.writeheader()
 
@@ -52,4 +56,6 @@ class RowWriter:
 def _flat(written: dict[str, Any]) -> dict[str, Any]:
     raw = {f"raw_{label}": value for label, value in written.pop("raw_probabilities").items()}
     unclear = truth(written.pop("unclear"))
-    return {**written.pop("probabilities"), **raw, **written.pop("box"), **written, "unclear": unclear}
+    further = further_values(written)
+    row = {**written.pop("probabilities"), **raw, **written.pop("box"), **written, "unclear": unclear}
+    return {**row, **further}

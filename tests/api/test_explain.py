@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from app.api.wire.explained import ExplainedOut
 from app.faces.explain import PLACES
-from app.faces.types import Answer, Box, Detection, DetectOptions, Face, ImageFaces
+from app.faces.types import Answer, Attributes, Box, Detection, DetectOptions, Face, ImageFaces
 from app.main import create_app
 from app.pictures.types import Image
 from app.serving.engine import Engine
@@ -31,7 +31,9 @@ class MouthPipeline(FakePipeline):
         super().__init__()
         self.classified: list[int] = []
 
-    def classify(self, images: Sequence[Image], boxes: Sequence[Box | None]) -> list[dict[str, Answer]]:
+    def classify(
+        self, images: Sequence[Image], boxes: Sequence[Box | None], asked: Sequence[Attributes]
+    ) -> list[dict[str, Answer]]:
         self.classified.append(len(images))
         return [happy(float(image[len(image) * 2 // 3 :].mean()) / 255) for image in images]
 

@@ -11,5 +11,8 @@ PART = 20
 
 
 def batch(given, out, pipeline=None, *, options=None, limits=LIMITS, stdin=b"", fresh=False, tell=lambda *_: None):
-    run = Batch([str(each) for each in given], out, options or DetectOptions(), limits, io.BytesIO(stdin), PART)
+    sources, options = [str(each) for each in given], options or DetectOptions()
+    labels = pipeline.manifest.further if pipeline else {}
+    further = {each: labels[each] for each in options.attributes}
+    run = Batch(sources, out, options, limits, io.BytesIO(stdin), PART, further)
     return run.run(lambda: pipeline or FakePipeline(), fresh, tell)

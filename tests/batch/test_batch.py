@@ -25,6 +25,7 @@ from tests.support.pipeline import FakePipeline
 from tests.support.server_process import ROOT
 
 KINDS = [".csv", ".jsonl", ".parquet"]
+GENDER = {"gender": ("female", "male")}
 
 
 @pytest.fixture(scope="session")
@@ -306,3 +307,23 @@ def test_progress_is_told_to_the_end(tmp_path, sources):
     assert heard[0] == (0, 90)
     assert heard[-1] == (90, 90)
     assert heard == sorted(heard)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_else_is_asked_has_columns_at_the_end_and_goes_on(tmp_path, sources, kind):
+    needs(kind)
+    out, asked = tmp_path / f"faces{kind}", DetectOptions(attributes=("gender",))
+
+    class Ending(FakePipeline):
+        def detect(self, images, options):
+            if len(self.options) > PART:
+                raise KeyboardInterrupt
+            return super().detect(images, options)
+
+    with pytest.raises(KeyboardInterrupt):
+        batch(sources, out, Ending(GENDER), options=asked)
+    batch(sources, out, FakePipeline(GENDER), options=asked)
+    found = [row for row in rows(out) if not row["error"]]
+    assert tuple(found[0]) == (*COLUMNS, "gender", "gender_confidence", "gender_female", "gender_male")
+    assert {row["gender"] for row in found} == {"female", "male"}
+    assert all(float(row["gender_female"]) == pytest.approx(float(row["angry"]), abs=2e-4) for row in found)

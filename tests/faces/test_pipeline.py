@@ -56,5 +56,45 @@ def test_without_a_bound_every_face_is_classified():
 
 def test_faces_left_for_later_have_their_crop_size():
     [found], _ = detect(0, 1)
-    [rule] = make_manifest().crop_rules
+    [rule] = make_manifest().crop_rules()
     assert found.faces[0].crop_px == crop_square((0.0, 0.0, 50.0, 50.0), rule)[2]
+
+
+def asked(*options, most_faces=9):
+    manifest = make_manifest({"gender": ("female", "male")})
+    classifiers = {attribute: Classifier(card) for attribute, (_, card) in manifest.classifiers.items()}
+    pipeline = Pipeline(Finder(), classifiers, manifest, "test", second_looks=False, most_faces=most_faces)
+    faces = [3] * len(options)
+    found = pipeline.detect(pictures(*faces), [DetectOptions(attributes=each) for each in options])
+    return found, {attribute: each.asked for attribute, each in classifiers.items()}
+
+
+def test_only_faces_of_pictures_that_ask_are_classified_for_more_than_emotion():
+    found, passes = asked((), ("gender",))
+    assert [set(face.answers) for each in found for face in each.faces] == [{"emotion"}] * 3 + [
+        {"emotion", "gender"}
+    ] * 3
+    assert passes == {"emotion": [6], "gender": [3]}
+    assert found[1].faces[0].answers["gender"].labels == ("female", "male")
+
+
+def test_where_nobody_asks_no_other_network_runs():
+    _, passes = asked((), ())
+    assert passes == {"emotion": [6], "gender": []}
+
+
+def test_a_face_that_is_asked_for_more_counts_for_each_network():
+    found, _ = asked(("gender",), ("gender",), (), most_faces=8)
+    assert [each.is_answered for each in found] == [False, False, True]
+
+
+def test_the_crop_size_is_that_of_the_networks_that_are_asked():
+    manifest = make_manifest({"gender": ("female", "male")})
+    name, card = manifest.classifiers["gender"]
+    closer = card.model_copy(update={"crop": card.crop.model_copy(update={"margin": 0.0})})
+    manifest = manifest.model_copy(update={"networks": {**manifest.networks, name: closer}})
+    classifiers = {attribute: Classifier(card) for attribute, (_, card) in manifest.classifiers.items()}
+    pipeline = Pipeline(Finder(), classifiers, manifest, "test", second_looks=False)
+    options = [DetectOptions(), DetectOptions(attributes=("gender",))]
+    found = pipeline.detect(pictures(1, 1), options)
+    assert [each.faces[0].crop_px for each in found] == [60.0, 50.0]

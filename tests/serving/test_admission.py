@@ -58,8 +58,8 @@ def test_a_flood_of_pictures_waits_and_another_client_passes():
 @pytest.mark.parametrize("way", ["answered", "bad payload", "deadline", "cancelled", "networks fail"])
 def test_everything_is_given_back_however_a_picture_ends(way, caplog):
     class Failing(Stuck):
-        def classify(self, images, boxes):
-            super().classify(images, boxes)
+        def classify(self, images, boxes, asked):
+            super().classify(images, boxes, asked)
             raise RuntimeError("no good")
 
     caplog.set_level("CRITICAL", "app.serving.batcher")  # pytest keeps what is logged, and so pictures in tracebacks

@@ -207,9 +207,9 @@ def test_many_pictures_share_little_memory():
     most = []
 
     class Watching(FakePipeline):
-        def classify(self, images, boxes):
+        def classify(self, images, boxes, asked):
             most.append(engine.admission.pixels.held)
-            return super().classify(images, boxes)
+            return super().classify(images, boxes, asked)
 
     engine = Engine(Watching, EngineLimits(max_pixels=64 * 48, max_pixels_held=2 * 64 * 48))
 

@@ -84,8 +84,8 @@ def test_bad_bytes_fail_alone():
 
 def test_lost_result_is_an_error_not_a_shift():
     class Lossy(FakePipeline):
-        def classify(self, images, boxes):
-            return super().classify(images, boxes)[1:]
+        def classify(self, images, boxes, asked):
+            return super().classify(images, boxes, asked)[1:]
 
     engine = Engine(Lossy, EngineLimits())
 

@@ -23,11 +23,11 @@ class Small(FakePipeline):
         super().__init__()
         self.room, self.tried = room, []
 
-    def classify(self, images, boxes):
+    def classify(self, images, boxes, asked):
         self.tried.append(len(images))
         if len(images) > self.room:
             raise OutOfMemory("full")
-        return super().classify(images, boxes)
+        return super().classify(images, boxes, asked)
 
 
 async def classify_as_one_batch(engine, pipeline_gate, images):
@@ -84,7 +84,7 @@ def test_not_even_one_picture_fits():
 
 def test_a_lost_device_ends_the_engine():
     class Lost(FakePipeline):
-        def classify(self, images, boxes):
+        def classify(self, images, boxes, asked):
             if images:
                 raise DeviceLost("gone")
             return []
@@ -111,7 +111,7 @@ def test_rows_that_are_no_distribution_fail_alone(row):
     poisoned = gradient(seed=1)
 
     class Wrong(FakePipeline):
-        def classify(self, images, boxes):
+        def classify(self, images, boxes, asked):
             return [emotion(row if (image == poisoned).all() else digest_probabilities(image)) for image in images]
 
         def detect(self, images, options):
@@ -184,9 +184,9 @@ def test_networks_are_loaded_warmed_and_run_on_one_thread():
         def warm_up(self):
             threads.add(threading.current_thread())
 
-        def classify(self, images, boxes):
+        def classify(self, images, boxes, asked):
             threads.add(threading.current_thread())
-            return super().classify(images, boxes)
+            return super().classify(images, boxes, asked)
 
     engine = Engine(Recording, EngineLimits())
 

@@ -21,8 +21,8 @@ PIXELS = WIDTH * HEIGHT
 class Watching(FakePipeline):
     """Finds a large face and one of a given side, in pixels of the image it is shown; remembers what it was shown."""
 
-    def __init__(self, side_px):
-        super().__init__()
+    def __init__(self, side_px, further=None):
+        super().__init__(further)
         self.side_px, self.shown, self.parts = side_px, [], []
 
     def _faces(self, image, options):
@@ -32,9 +32,9 @@ class Watching(FakePipeline):
         faces = tuple(Face(Detection(box, 0.9), emotion(digest_probabilities(image))) for box in boxes)
         return ImageFaces(width, height, faces, {"detect": 1.0, "classify": 2.0})
 
-    def classify(self, images, boxes):
+    def classify(self, images, boxes, asked):
         self.parts += [(image.copy(), box) for image, box in zip(images, boxes, strict=True)]
-        return super().classify(images, boxes)
+        return super().classify(images, boxes, asked)
 
 
 def large_jpeg(seed=0):
@@ -117,11 +117,11 @@ def test_detail_has_the_same_place_and_deadline():
             super().__init__(side_px=8.0)
             self.entered, self.open = threading.Event(), threading.Event()
 
-        def classify(self, images, boxes):
+        def classify(self, images, boxes, asked):
             if images:
                 self.entered.set()
                 self.open.wait()
-            return super().classify(images, boxes)
+            return super().classify(images, boxes, asked)
 
     pipeline = Stuck()
     engine = Engine(lambda: pipeline, EngineLimits())
@@ -143,7 +143,7 @@ def test_detail_has_the_same_place_and_deadline():
 @pytest.mark.parametrize("rows", [[(0.9,) * 5], [(float("nan"),) * 5], []])
 def test_detail_that_is_no_distribution_is_an_error(rows):
     class Wrong(Watching):
-        def classify(self, images, boxes):
+        def classify(self, images, boxes, asked):
             return [emotion(row) for row in rows]
 
     with pytest.raises(InferenceFailed):
@@ -174,3 +174,10 @@ def test_a_face_to_classify_is_decoded_in_full():
         assert answers == emotion(digest_probabilities(decode_image(payload, PIXELS)))
 
     run_with(engine, steps)
+
+
+def test_a_small_face_is_cropped_in_full_for_all_that_is_asked():
+    pipeline = Watching(side_px=39.0, further={"gender": ("female", "male")})
+    found = detect(pipeline, large_jpeg(), DetectOptions(attributes=("gender",)))
+    [(part, _)] = pipeline.parts
+    assert found.faces[1].answers["gender"].probabilities[0] == digest_probabilities(part)[0]

@@ -20,8 +20,8 @@ SMALL, LARGE = (np.full((side, side, 3), side, np.uint8) for side in (40, 80))
 class Crowds(FakePipeline):
     """Large pictures are crowds, whose faces are left to `classify`, which waits for the first search of another."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, further=None):
+        super().__init__(further)
         self.order, self.other_asks = [], threading.Event()
 
     def detect(self, images, options):
@@ -31,10 +31,10 @@ class Crowds(FakePipeline):
             for image, found in zip(images, super().detect(images, options), strict=True)
         ]
 
-    def classify(self, images, boxes):
+    def classify(self, images, boxes, asked):
         assert self.other_asks.wait(30)
         self.order.append(f"classify {len(images)}")
-        return super().classify(images, boxes)
+        return super().classify(images, boxes, asked)
 
 
 def test_a_crowd_is_answered_in_turns_and_another_client_comes_between():
@@ -61,3 +61,19 @@ def test_a_crowd_is_answered_in_turns_and_another_client_comes_between():
     turns = [each for each in pipeline.order if each.startswith("classify")]
     assert turns == [f"classify {FACES_A_TURN}"] * 3 + ["classify 1"]
     assert pipeline.order.index("search 40") < pipeline.order.index("classify 1")
+
+
+def test_a_turn_has_fewer_faces_where_more_is_asked_of_each():
+    pipeline = Crowds({"gender": ("female", "male")})
+    pipeline.other_asks.set()
+
+    async def run():
+        networks = Networks(Inference(lambda: pipeline, SilentObserver()), EngineLimits(), 10, SilentObserver())
+        await networks.start()
+        found = await networks.find(LARGE, DetectOptions(attributes=("gender",)), "crowd")
+        await networks.stop(10)
+        return found
+
+    assert all(set(face.answers) == {"emotion", "gender"} for face in asyncio.run(run()).faces)
+    turns = [each for each in pipeline.order if each.startswith("classify")]
+    assert turns == [f"classify {FACES_A_TURN // 2}"] * 6 + ["classify 1"]

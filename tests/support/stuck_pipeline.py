@@ -10,8 +10,8 @@ class Stuck(FakePipeline):
         super().__init__()
         self.entered, self.open = threading.Event(), threading.Event()
 
-    def classify(self, images, boxes):
+    def classify(self, images, boxes, asked):
         if images:
             self.entered.set()
             self.open.wait()
-        return super().classify(images, boxes)
+        return super().classify(images, boxes, asked)

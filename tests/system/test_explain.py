@@ -34,7 +34,7 @@ def smile(pipeline):
 
 def drops_of(pipeline, crop):
     copies = masked_copies(crop)
-    rows = pipeline.classify(copies, [None] * len(copies))
+    rows = pipeline.classify(copies, [None] * len(copies), [()] * len(copies))
     return np.array(explanation_of([row[EMOTION] for row in rows], "happy").drops)
 
 

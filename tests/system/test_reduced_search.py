@@ -32,9 +32,9 @@ class Watched:
         self.widths += [image.shape[1] for image in images]
         return self._pipeline.detect(images, options)
 
-    def classify(self, images, boxes):
+    def classify(self, images, boxes, asked):
         self.parts += len(images)
-        return self._pipeline.classify(images, boxes)
+        return self._pipeline.classify(images, boxes, asked)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,6 @@ def test_a_small_face_is_seen_with_all_its_pixels(pipeline):
     small = found.faces[-1]
     side_px = small.detection.longer_side_px * (1 + pipeline.manifest.emotion.crop.margin) / 2
     assert side_px < pipeline.manifest.emotion.input_size_px
-    [in_full] = pipeline.classify([decode_image(payload, MAX_PIXELS)], [small.detection.xyxy])
+    [in_full] = pipeline.classify([decode_image(payload, MAX_PIXELS)], [small.detection.xyxy], [()])
     in_full = in_full[EMOTION].probabilities
     np.testing.assert_allclose(small.answers[EMOTION].probabilities, in_full, atol=1e-4)

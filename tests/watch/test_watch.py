@@ -210,3 +210,18 @@ def test_errors_of_a_live_source_come_through():
     with pytest.raises(OSError, match="unplugged"):
         list(frames)
     assert not [thread for thread in threading.enumerate() if thread.name == "camera"]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_what_else_is_asked_stands_in_every_row(make_video, tmp_path, name):
+    pipeline, options = FakePipeline({"gender": ("female", "male")}), DetectOptions(attributes=("gender",))
+    watch_source(str(make_video()), None, tmp_path / name, lambda: pipeline, options, True, 0.35)
+    text = (tmp_path / name).read_text()
+    if name.endswith(".csv"):
+        rows = list(csv.DictReader(text.splitlines()))
+        assert list(rows[0])[-4:] == ["gender", "gender_confidence", "gender_female", "gender_male"]
+        assert all(row["gender"] == "male" for row in rows if float(row["gender_female"]) < 0.5)
+        assert all(float(row["gender_female"]) == pytest.approx(float(row["angry"])) for row in rows)
+    else:
+        faces = [json.loads(line) for line in text.splitlines()]
+        assert all(face["gender"]["probabilities"]["female"] == face["probabilities"]["angry"] for face in faces)

@@ -18,6 +18,7 @@ from app.api.stream.messages import (
     problem_fields,
 )
 from app.api.stream.sessions import Ending
+from app.api.wire.attributes import check_loaded
 from app.errors import InvalidRequest, MienError, Overloaded, PayloadTooLarge
 from app.serving.frames import Dropped, Frame, FrameQueue, FrameRate, Pace
 
@@ -44,7 +45,7 @@ class Intake:
     def __init__(self, websocket: WebSocket, services: Services, queue: FrameQueue[BaseModel]) -> None:
         self._websocket, self._queue, self._metrics = websocket, queue, services.metrics
         self._limits, self._client = services.streams.limits, client_of(websocket.scope)
-        self._body_bytes = services.engine.admission.body_bytes
+        self._engine, self._body_bytes = services.engine, services.engine.admission.body_bytes
         self.can_smooth = self._limits.tracking and self._limits.smoothing_s > 0
         self.settings = StreamSettings(smoothing=self.can_smooth)
         frames_per_s = self._limits.max_frames_per_second
@@ -108,11 +109,13 @@ class Intake:
             message = parse_text(text)
             if isinstance(message, SessionReset):
                 return SessionWasReset()
-            settings = self.settings.model_copy(update=message.model_dump(exclude_unset=True, exclude={"type"}))
+            given = {name: getattr(message, name) for name in message.model_fields_set - {"type"}}
+            settings = self.settings.model_copy(update=given)
             if self._received:
                 raise InvalidRequest("Settings can be changed only before the first frame; open a new session.")
             if settings.smoothing and not self.can_smooth:
                 raise InvalidRequest("Smoothing is switched off on this server.")
+            check_loaded(settings.attributes, self._engine.manifest.further)
         except InvalidRequest as error:
             return SessionError(**problem_fields(error))
         self.settings = settings

@@ -157,7 +157,7 @@ class StreamSession:
             found = await asyncio.to_thread(self._follow, frame, found, small)
             drawn = None if image is None else await self._draw(image, found)
             image = None  # the client may take its time to read, and the picture's memory is counted
-            names = model_names(self._engine.manifest)
+            names = model_names(self._engine.manifest, options.attributes)
             result = frame_result(frame.seq, found, names, annotated=drawn is not None)
         except MienError as error:
             log_failure(error)

@@ -1,16 +1,16 @@
 """The wire format as pydantic models; the only place that shapes JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.api.wire.attributes import AttributeNames, AttributeOut, Share, further_out
 from app.api.wire.names import options_given, refuse_unknown
 from app.api.wire.problems import Problem
 from app.faces.types import Answer, DetectOptions, Face, ImageFaces
-from app.manifest import EMOTION, Manifest
+from app.manifest import EMOTION, Manifest, NetworkCard
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Truncated = Annotated[
     bool,
     Field(
@@ -20,10 +20,20 @@ Truncated = Annotated[
 ]
 
 
-class OptionFields(BaseModel):
-    """Options of a detection, as query parameters or as form fields."""
+class AttributesField(BaseModel):
+    """What to say of a face besides its emotion."""
 
     model_config = ConfigDict(extra="forbid")
+
+    attributes: AttributeNames = Field(
+        default=(),
+        exclude_if=lambda attributes: not attributes,
+        description="What to say of each face besides its emotion, comma-separated, such as gender; see GET /models.",
+    )
+
+
+class OptionFields(AttributesField):
+    """Options of a detection, as query parameters or as form fields."""
 
     max_faces: int | None = Field(default=None, ge=1, le=1000, description="At most this many faces, largest first.")
     min_face_px: float = Field(
@@ -40,7 +50,7 @@ class OptionFields(BaseModel):
 
     def to_options(self) -> DetectOptions:
         """Convert to plain values for the engine."""
-        return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold, self.second_looks)
+        return DetectOptions(self.max_faces, self.min_face_px, self.score_threshold, self.second_looks, self.attributes)
 
 
 class ExplainField(BaseModel):
@@ -56,6 +66,10 @@ class ExplainField(BaseModel):
 
 class DetectFields(OptionFields, ExplainField):
     """Options of POST /detect."""
+
+
+class ClassifyFields(AttributesField, ExplainField):
+    """Options of POST /classify."""
 
 
 class QueryFields(BaseModel):
@@ -76,7 +90,7 @@ class DetectQuery(DetectFields, QueryFields):
     """Options of POST /detect as query parameters."""
 
 
-class ClassifyQuery(ExplainField, QueryFields):
+class ClassifyQuery(ClassifyFields, QueryFields):
     """Options of POST /classify as query parameters."""
 
 
@@ -89,8 +103,11 @@ class Box(BaseModel):
     height: float
 
 
-class EmotionFields(BaseModel):
-    """The emotion of one face."""
+class AnswerFields(BaseModel):
+    """What is said of one face: its emotion, and by its own name what else was asked, such as `gender`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, AttributeOut]
 
     emotion: str = Field(description="The label with the highest probability.")
     confidence: Share = Field(description="That probability.")
@@ -101,7 +118,7 @@ class EmotionFields(BaseModel):
     probabilities: dict[str, Share] = Field(description="A probability for each label; they sum to 1.")
 
 
-class FaceOut(EmotionFields):
+class FaceOut(AnswerFields):
     """One face."""
 
     box: Box
@@ -123,7 +140,10 @@ class ImageOut(BaseModel):
 
 
 class ModelNames(BaseModel):
-    """Which weights answered; see GET /models for more."""
+    """Which weights answered, by what they say; see GET /models for more."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
 
     detector: str
     emotion: str
@@ -138,8 +158,8 @@ class DetectOut(BaseModel):
     model: ModelNames
 
 
-class ClassifyOut(EmotionFields):
-    """The emotion of one picture that is already a face."""
+class ClassifyOut(AnswerFields):
+    """What is said of one picture that is already a face."""
 
     truncated: Truncated = False
     model: ModelNames
@@ -156,7 +176,7 @@ class DetectEntry(DetectOut, BatchEntry):
 
 
 class ClassifyEntry(ClassifyOut, BatchEntry):
-    """The emotion of one file of a batch."""
+    """What is said of one file of a batch."""
 
 
 class ErrorOut(BatchEntry):
@@ -177,23 +197,33 @@ class ClassifyBatchOut(BaseModel):
     results: list[ClassifyEntry | ErrorOut]
 
 
-def model_names(manifest: Manifest) -> ModelNames:
-    """Name both weights files with the start of their hash."""
-    named = ((manifest.detector_name, manifest.detector), manifest.classifiers[EMOTION])
-    detector, emotion = (f"{name}@{card.sha256[:12]}" for name, card in named)
-    return ModelNames(detector=detector, emotion=emotion)
+def model_names(manifest: Manifest, attributes: Iterable[str] = ()) -> ModelNames:
+    """Name the weights files with the start of their hash.
+
+    Args:
+        manifest: What is loaded.
+        attributes: What is asked besides the emotion.
+    """
+    detector = _named(manifest.detector_name, manifest.detector)
+    said = {each: _named(*manifest.classifiers[each]) for each in (EMOTION, *attributes)}
+    return ModelNames(detector=detector, **said)
 
 
-def emotion_fields(answers: Mapping[str, Answer]) -> EmotionFields:
-    """Write what the classifier of emotion says of a face."""
+def _named(name: str, card: NetworkCard) -> str:
+    return f"{name}@{card.sha256[:12]}"
+
+
+def answer_fields(answers: Mapping[str, Answer]) -> AnswerFields:
+    """Write what the classifiers say of a face."""
     answer = answers[EMOTION]
     emotion, confidence = answer.best
-    return EmotionFields(
+    return AnswerFields(
         emotion=emotion,
         confidence=confidence,
         margin=round(answer.margin, 4),
         unclear=answer.unclear,
         probabilities=dict(zip(answer.labels, answer.probabilities, strict=True)),
+        **further_out(answers),
     )
 
 
@@ -206,7 +236,7 @@ def face_out(face: Face) -> FaceOut:
         track_id=face.track_id,
         rotation_deg=face.detection.rotation_deg,
         crop_px=round(face.crop_px, 2),
-        **emotion_fields(face.answers).model_dump(),
+        **answer_fields(face.answers).model_dump(),
     )
 
 

@@ -2,7 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from app.api.wire.schemas import ClassifyEntry, DetectEntry, ErrorOut
@@ -18,37 +21,66 @@ COLUMNS = (
 )
 SHARES = ("confidence", "margin", *LABELS, "detection_confidence")
 TRUTHS = ("unclear", "truncated")
+Further = Mapping[str, Sequence[str]]
+"""What is asked of a face besides its emotion: attribute -> labels."""
+
+NOTHING: Further = MappingProxyType({})
+
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet calculates what begins so; the names of files are not ours."""
 
 
-def table_of(entries: Iterable[DetectEntry | ClassifyEntry | ErrorOut]) -> bytes:
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table.
+
+    Attributes:
+        names: All, in order.
+        shares: Those that hold shares, 0..1.
+    """
+
+    names: tuple[str, ...] = COLUMNS
+    shares: tuple[str, ...] = SHARES
+
+
+PLAIN = Columns()
+"""Where nothing is asked besides the emotion."""
+
+
+def columns_with(further: Further) -> Columns:
+    """Return the columns; what is asked besides emotion has its label, its confidence and its shares at the end."""
+    shares = [(f"{each}_confidence", *(f"{each}_{label}" for label in labels)) for each, labels in further.items()]
+    names = [(each, *of_each) for each, of_each in zip(further, shares, strict=True)]
+    return Columns((*COLUMNS, *chain(*names)), (*SHARES, *chain(*shares)))
+
+
+def table_of(entries: Iterable[DetectEntry | ClassifyEntry | ErrorOut], further: Further) -> bytes:
     """Write the entries of a request."""
-    text = io.StringIO()
-    rows = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")  # RFC 4180
+    text, columns = io.StringIO(), columns_with(further)
+    rows = csv.DictWriter(text, columns.names, lineterminator="\r\n")  # RFC 4180
     rows.writeheader()
     for entry in entries:
-        rows.writerows(rows_of(entry.file or "", entry.model_dump()))
+        rows.writerows(rows_of(entry.file or "", entry.model_dump(), columns))
     return text.getvalue().encode()
 
 
-def rows_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def rows_of(file: str, answer: Mapping[str, Any], columns: Columns = PLAIN) -> Iterator[dict[str, Any]]:
     """Return the rows of one picture as CSV has them: `values_of`, shares with four decimals."""
-    return map(csv_row, values_of(file, answer))
+    return (csv_row(values, columns) for values in values_of(file, answer))
 
 
-def csv_row(values: Mapping[str, Any]) -> dict[str, Any]:
+def csv_row(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
     """Return a row of `values_of` as CSV has it."""
     file = values["file"]
-    shares = {name: f"{values[name]:.4f}" for name in SHARES if values.get(name) is not None}
+    shares = {name: f"{values[name]:.4f}" for name in columns.shares if values.get(name) is not None}
     truths = {name: truth(values[name]) for name in TRUTHS if values.get(name) is not None}
     return {**values, **shares, **truths, "file": f"'{file}" if file.startswith(_FORMULA) else file}
 
 
 def values_of(file: str, answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the rows of one picture by `COLUMNS`: boxes in pixels, shares 0..1.
+    """Return the rows of one picture by the names of `columns_with`: boxes in pixels, shares 0..1.
 
     Args:
         file: Its name.
@@ -82,4 +114,15 @@ def _face(face: Mapping[str, Any]) -> dict[str, Any]:
         **{name: face[name] for name in names if name in face},
         **face["probabilities"],
         **face.get("box", {}),
+        **further_values(face),
     }
+
+
+def further_values(face: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of a face besides its emotion, by the names of `columns_with`."""
+    values: dict[str, Any] = {}
+    for name, said in face.items():
+        if isinstance(said, Mapping) and "label" in said:  # as `AttributeOut` is written
+            values |= {name: said["label"], f"{name}_confidence": said["confidence"]}
+            values |= {f"{name}_{label}": share for label, share in said["probabilities"].items()}
+    return values
