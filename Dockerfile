@@ -12,7 +12,7 @@ FROM ${PYTHON_IMAGE} AS requirements
 WORKDIR /src
 COPY pyproject.toml ./
 COPY deploy/requirements.py deploy/
-RUN python deploy/requirements.py > serving.txt \
+RUN { python deploy/requirements.py; python deploy/requirements.py redis; } > serving.txt \
  && python deploy/requirements.py gpu > gpu.txt \
  && python deploy/requirements.py train > training.txt
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import __version__
-from app.config import Settings, emptied_keys, unknown_settings
-from app.errors import MienError
+from app.config import Settings
+from app.environment import check_keys_are_not_emptied, read_settings
+from app.errors import MienError, SettingsError
 from app.logs import configure_logging, is_json
 from app.terminal import written_out
 
@@ -63,8 +63,10 @@ def serve(
 
     if os.environ.get("MIEN_LOG_FORMAT") == "json":
         configure_logging("info", "json")  # for what stops the start
-    if empty := emptied_keys(os.environ):
-        raise _fail(f"{', '.join(empty)}: set but empty, which would let everybody ask. Give a key, or unset it.")
+    try:
+        check_keys_are_not_emptied(os.environ)
+    except SettingsError as error:
+        raise _fail(str(error)) from error
     settings = _settings(host=host, port=port, device=device)
     configure_logging(settings.log_level, settings.log_format)
     if told := why_not_to_listen(settings.host, settings.port):
@@ -261,15 +263,10 @@ def main() -> None:
 
 def _settings(**given: Any) -> Settings:
     """Read the settings; options given on the command line override the environment."""
-    if unknown := unknown_settings(os.environ):
-        raise _fail(f"{', '.join(unknown)}: no such setting; docs/deployment.md lists all. Unset or correct it.")
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        # An error about several settings has no location: its text names them.
-        where = "".join(f"MIEN_{str(each).upper()}: " for each in first["loc"][:1])
-        raise _fail(f"{where}{first['msg'].removeprefix('Value error, ')}.") from error
+        return read_settings(**given)
+    except SettingsError as error:
+        raise _fail(str(error)) from error
 
 
 def _further(settings: Settings) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,6 @@
-"""All settings, each also an environment variable with the prefix MIEN_; read by main.py, server.py and cli.py only."""
+"""All settings, each also an environment variable with the prefix MIEN_; environment.py reads them for programs."""
 
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,11 +17,10 @@ COMMENT = re.compile(r"(^|\s)#.*")
 KEY = re.compile(r"[\x21-\x7e]+")
 """A string that a header can carry (RFC 9110, section 5.5), without spaces."""
 
+STORAGE = re.compile(r"rediss?://[^\s/]", re.ASCII)
+
 HOST = re.compile(r"[0-9A-Za-z._%:-]{1,253}", re.ASCII)
 """Characters of names and of IP addresses, IPv6 and its zones included."""
-
-OF_COMPOSE = frozenset({"MIEN_PUBLISH", "MIEN_GPU_PUBLISH"})
-"""Variables that only docker-compose.yml reads."""
 
 
 class Settings(BaseSettings):
@@ -79,6 +77,9 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = Field(default=None, description="Comma-separated keys; without any, all may ask.")
     api_keys_file: Path | None = Field(default=None, description="File with one key per line; # begins a comment.")
     rate_limit: str | None = Field(default=None, description="Most requests per client, such as 60/minute; then 429.")
+    rate_limit_storage: SecretStr | None = Field(
+        default=None, description="Redis or Valkey that counts for several servers, such as redis://host:6379/0."
+    )
     cors_origins: str | None = Field(
         default=None,
         description="Comma-separated origins whose pages may ask and stream, or *; the server's own always may.",
@@ -145,6 +146,13 @@ class Settings(BaseSettings):
                 raise ValueError("give one rate of at least one request, such as 60/minute")
         return rate
 
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _is_a_storage(cls, address: SecretStr | None) -> SecretStr | None:
+        if address is not None and not STORAGE.match(address.get_secret_value()):
+            raise ValueError("write redis://host:port/number or rediss://user:password@host:port, for Valkey, too")
+        return address
+
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, origins: str | None) -> str | None:
@@ -174,6 +182,12 @@ class Settings(BaseSettings):
             raise ValueError("MIEN_MAX_PIXELS_HELD must be at least MIEN_MAX_PIXELS")
         if self.max_body_bytes_held < self.max_request_bytes:
             raise ValueError("MIEN_MAX_BODY_BYTES_HELD must be at least MIEN_MAX_REQUEST_BYTES")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_stored_is_counted(self) -> Self:
+        if self.rate_limit_storage is not None and self.rate_limit is None:
+            raise ValueError("MIEN_RATE_LIMIT_STORAGE does nothing without MIEN_RATE_LIMIT: set both, or unset it")
         return self
 
     @property
@@ -208,29 +222,6 @@ class Settings(BaseSettings):
         if not all(KEY.fullmatch(key) for key in keys):
             raise SettingsError("An API key has spaces or other signs than ASCII's: headers cannot carry it.")
         return keys
-
-
-def unknown_settings(environment: Iterable[str]) -> list[str]:
-    """Return the variables with a setting's prefix that are not settings: a misspelt one would have no effect.
-
-    Args:
-        environment: Names of variables.
-    """
-    prefix = str(Settings.model_config["env_prefix"])
-    known = {f"{prefix}{name}".upper() for name in Settings.model_fields} | OF_COMPOSE
-    return sorted(name for name in environment if name.upper().startswith(prefix) and name.upper() not in known)
-
-
-def emptied_keys(environment: Mapping[str, str]) -> list[str]:
-    """Return the key variables that are set but empty: a lost key must not leave the server open.
-
-    Other settings count as unset if they are empty.
-
-    Args:
-        environment: Names and values of variables.
-    """
-    names = {f"{Settings.model_config['env_prefix']}{name}".upper() for name in ("api_keys", "api_keys_file")}
-    return sorted(name for name, value in environment.items() if name.upper() in names and not value)
 
 
 def _lines(path: Path) -> list[str]:

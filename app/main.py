@@ -19,6 +19,7 @@ from app.api.guards.origin import OriginMiddleware
 from app.api.guards.rate_limit import RateLimitMiddleware
 from app.api.guards.request_id import RequestIdMiddleware
 from app.api.guards.security_headers import SecurityHeadersMiddleware
+from app.api.guards.shared_window import SharedWindow
 from app.api.guards.slash import SlashMiddleware
 from app.api.guards.uploads import UploadsMiddleware
 from app.api.stream import session as stream
@@ -179,7 +180,9 @@ def _add_middleware(api: FastAPI, settings: Settings, engine: Engine, counted: M
         UploadsMiddleware, admission=engine.admission, timeout_s=settings.upload_timeout_s, routes=routes
     )
     if settings.rate_limit is not None:
-        api.add_middleware(RateLimitMiddleware, rate=parse_rate(settings.rate_limit), routes=routes)
+        rate, storage = parse_rate(settings.rate_limit), settings.rate_limit_storage
+        shared = None if storage is None else SharedWindow(storage.get_secret_value(), rate)
+        api.add_middleware(RateLimitMiddleware, rate=rate, routes=routes, shared=shared)
     keys = settings.all_api_keys
     if keys:
         describe_keys(api, routes)

@@ -12,7 +12,8 @@ from starlette.testclient import WebSocketDenialResponse
 
 from app.api.guards.needs import RouteTable
 from app.api.guards.rate_limit import RateLimitMiddleware
-from app.config import Settings, emptied_keys, unknown_settings
+from app.config import Settings
+from app.environment import emptied_keys, unknown_settings
 from app.errors import RateLimited, SettingsError
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
