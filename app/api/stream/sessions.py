@@ -99,11 +99,15 @@ class Streams:
             del self._open[session]
             place.release()
 
+    def send_away(self) -> None:
+        """End the open sessions once everything received is answered; new ones may come."""
+        for session in list(self._open):
+            session.stop()
+
     async def close(self, timeout_s: float) -> None:
         """Refuse new sessions; end open ones once everything received is answered, or after the timeout."""
         self._closing = True
         tasks = list(self._open.values())
-        for session in list(self._open):
-            session.stop()
+        self.send_away()
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
