@@ -22,6 +22,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app training
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/python scripts/kubernetes.py
 	$(BIN)/python scripts/audit.py
 
 format: $(VENV)/.dev
