@@ -7,6 +7,7 @@ from PIL import Image as Pillow
 
 from app.pictures.cost import decode_weight
 from app.pictures.cut_off import check_rows
+from app.pictures.deep_colour import brighten, fewer_bits, take_lower_bytes
 from app.pictures.header import check_size, opened
 from app.pictures.types import Image, Rectangle
 from app.pictures.upright import QUARTER_TURNS, Upright, orientation
@@ -71,7 +72,13 @@ def decode(payload: bytes, wanted: Wanted, formats: tuple[str, ...], admit: Admi
         reduced = picture.size != original
         if admit is not None:
             admit(decode_weight(picture))
+        white = fewer_bits(picture)
         picture.load()
+        if white is not None:
+            with opened(payload, wanted.max_pixels, formats) as twin:
+                take_lower_bytes(twin.picture)
+                twin.picture.load()
+                brighten(picture, twin.picture, white)
         check_size(picture.size, wanted.max_pixels)  # a library may find another one as it decodes
         if found.cut_off:
             check_rows(picture, original[1])

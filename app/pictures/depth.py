@@ -47,15 +47,14 @@ class Depth:
         clear = picture.info.get("transparency")
         clear = clear if isinstance(clear, int) else None
         if not isinstance(picture, TiffImageFile):
-            bits = picture.info.get(SIGNIFICANT_BITS)
-            return cls(picture.mode, white=None if bits is None else 2**bits - 1, clear=clear)
+            return cls(picture.mode, white=white_of(picture), clear=clear)
         tags = picture.tag_v2
         sample_format = tags.get(SAMPLE_FORMAT, (UNSIGNED,))
         return cls(
             picture.mode,
             negative=tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO,
             unsigned=picture.mode == "I" and tuple(sample_format) == (UNSIGNED,),
-            white=_white(picture),
+            white=white_of(picture),
             clear=clear,
         )
 
@@ -97,8 +96,15 @@ class Depth:
         return 1.0, 257.0 if largest > MOST_IN_A_BYTE or self.mode.startswith("I;16") else 1.0
 
 
-def _white(picture: TiffImageFile) -> int | None:
-    """References: TIFF 6.0, section 8 (BitsPerSample, MaxSampleValue)."""
+def white_of(picture: Pillow.Image) -> int | None:
+    """Return the largest value that a picture's source could give, if the file says it.
+
+    References:
+        TIFF 6.0, section 8 (BitsPerSample, MaxSampleValue).
+    """
+    if not isinstance(picture, TiffImageFile):
+        significant = picture.info.get(SIGNIFICANT_BITS)
+        return None if significant is None else 2**significant - 1
     [bits, *_] = picture.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))
     largest = picture.tag_v2.get(MAX_SAMPLE_VALUE)
     largest = largest[0] if isinstance(largest, tuple) and largest else largest

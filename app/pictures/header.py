@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
-from app.pictures import exif, jpeg_markers, tiff
+from app.pictures import bmp, exif, jpeg_markers, tiff
 from app.pictures.announced import announced_size
 from app.pictures.crumbs import png_significant_bits, without_crumbs
 from app.pictures.depth import SIGNIFICANT_BITS
@@ -39,18 +40,22 @@ class Opened:
         cut_off: Whether it is a JPEG without its end: what is missing is decoded as gray.
     """
 
-    picture: Pillow.Image
+    picture: ImageFile
     cut_off: bool
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A file as Pillow may see it; `unread` says what it means if Pillow does not know it."""
+    """A file as Pillow may see it; `unread` says what it means if Pillow does not know it.
+
+    `four_bits`: see `app.pictures.bmp`.
+    """
 
     payload: bytes
     scans: int = 1
     cut_off: bool = False
     unread: str = UNREAD
+    four_bits: bool = False
 
 
 @contextmanager
@@ -77,6 +82,8 @@ def opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterato
             exif.forget_large(picture)
             picture.info.pop("xmp", None)  # where Pillow would look for a TIFF's orientation: docs/decisions/0039
             tiff.prepare(picture)
+            if file.four_bits:
+                bmp.prepare(picture)
             picture.info[SIGNIFICANT_BITS] = png_significant_bits(file.payload)
             yield Opened(picture, file.cut_off)
     except UnidentifiedImageError as error:
@@ -99,6 +106,9 @@ def _prepared(payload: bytes) -> _Prepared:
     if payload.startswith(tiff.TIFF):
         page = tiff.full_page(payload)
         return _Prepared(page, unread=UNREAD if page is payload else tiff.NO_FULL_PICTURE)
+    if payload.startswith(bmp.BMP):
+        known = bmp.shown(payload)
+        return _Prepared(known.payload, four_bits=known.four_bits)
     if payload[4:8] == b"ftyp":
         payload = exif.hide_in_avif(payload)
     return _Prepared(without_crumbs(payload))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from app.errors import BadPayload, UnsupportedMedia
 from app.pictures import jpeg_markers
 from app.pictures.announced import announced_size
+from app.pictures.bmp import BMP
 from app.pictures.crumbs import GIF, PNG, is_webp, without_crumbs
 from app.pictures.decode import Admit, Decoded, Wanted, decode
 from app.pictures.tiff import TIFF
@@ -16,7 +17,6 @@ RARE: tuple[str, ...] = ("TIFF", "AVIF", "HEIF")
 FORMATS = COMMON + RARE
 """What is read, by content; names and media types are not trusted. Other parsers of Pillow stay unreachable."""
 
-BMP = b"BM"
 LARGEST_WEBP_HERE = 8_000_000
 """Pixels; larger ones go to a worker, since Pillow copies all of a WebP's pixels in one step, holding Python's lock."""
 

@@ -7,6 +7,7 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
+from app.pictures.bmp import SWAPPED
 from app.pictures.depth import Depth, is_deep
 from app.pictures.exif import RAW_PROFILE
 from app.pictures.types import Image, Rectangle
@@ -46,8 +47,10 @@ class Upright:
         self._convert: list[Callable[[Pillow.Image], Pillow.Image]] = []
         whole = (0, 0, *picture.size)
         if is_deep(picture):
-            bands = (picture.crop(band) for band in _bands(whole))
-            self._convert.append(depth.to_8_bit(bands))
+            parts = (picture.crop(band) for band in bands(whole))
+            self._convert.append(depth.to_8_bit(parts))
+        elif picture.info.get(SWAPPED):
+            self._convert.append(_swapped)
         elif picture.has_transparency_data and not is_empty_bmp:
             self._convert.append(_on_white)
         self._whole = whole
@@ -62,7 +65,7 @@ class Upright:
         part = self._whole if part is None else part
         left, top, right, bottom = part
         image = np.empty((bottom - top, right - left, 3), dtype=np.uint8)
-        for band in _bands(part):
+        for band in bands(part):
             rows = self._picture if band == self._whole else self._picture.crop(band)  # which copies
             for convert in self._convert:
                 rows = convert(rows)
@@ -92,16 +95,21 @@ def _is_empty_bmp(picture: Pillow.Image) -> bool:
     """Whether a BMP is transparent everywhere: then its writer left these bits empty, and readers take it as opaque."""
     if picture.format != "BMP" or picture.mode != "RGBA":
         return False
-    bands = (picture.crop(band) for band in _bands((0, 0, *picture.size)))
-    return all(not np.asarray(band)[..., 3].any() for band in bands)
+    parts = (picture.crop(band) for band in bands((0, 0, *picture.size)))
+    return all(not np.asarray(part)[..., 3].any() for part in parts)
 
 
-def _bands(part: Rectangle) -> Iterator[Rectangle]:
+def bands(part: Rectangle) -> Iterator[Rectangle]:
     """Yield a part's rows, some at a time."""
     left, top, right, bottom = part
     rows = max(1, BAND_PIXELS // max(1, right - left))
     for first in range(top, bottom, rows):
         yield left, first, right, min(bottom, first + rows)
+
+
+def _swapped(part: Pillow.Image) -> Pillow.Image:
+    red, green, blue = part.split()
+    return Pillow.merge("RGB", (blue, green, red))
 
 
 def _on_white(part: Pillow.Image) -> Pillow.Image:

@@ -14,14 +14,18 @@ MASKS_8888 = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
 
 
 def bmp(values, bits, masks, header_bytes=V5):
-    """Return a BMP of bit fields: values of shape (H, W), masks of red, green, blue and transparency."""
+    """Return a BMP of bit fields: values of shape (H, W), masks of red, green, blue and transparency.
+
+    Behind a header of 40 bytes stand the first three masks.
+    """
     height, width = values.shape
     kind = {16: "<u2", 32: "<u4"}[bits]
     rows = [row.astype(kind).tobytes() for row in values[::-1]]
     data = b"".join(row + bytes(-len(row) % 4) for row in rows)
     head = struct.pack("<IiiHHIIiiII4I", header_bytes, width, height, 1, bits, 3, len(data), 0, 0, 0, 0, *masks)
-    start = 14 + header_bytes
-    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + head.ljust(header_bytes, b"\0") + data
+    head = head[: max(header_bytes, 52)].ljust(header_bytes, b"\0")
+    start = 14 + len(head)
+    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + head + data
 
 
 @pytest.mark.parametrize("masks", [MASKS_8888, (*MASKS_8888[:3], 0), (0, 0, 0, 0)], ids=["empty", "none", "no masks"])
@@ -49,6 +53,16 @@ def test_15_bits_with_an_empty_one_are_opaque(transparency):
 
 
 @pytest.mark.parametrize("transparency", [0xF000, 0])
-def test_four_bits_a_colour_are_refused_by_name(transparency):
+@pytest.mark.parametrize("header_bytes", [40, V3, V4, V5])
+def test_four_bits_a_colour(header_bytes, transparency):
+    values = np.arange(4096).reshape(64, 64)
+    payload = bmp(values, 16, (0xF00, 0xF0, 0xF, transparency), header_bytes)
+    wanted = np.stack([values >> 8, values >> 4 & 15, values & 15], axis=2) * 17
+    assert np.array_equal(decode_image(payload, LIMIT), wanted)
+    [part] = decode_parts(payload, LIMIT, [(1, 1, 30, 9)])
+    assert np.array_equal(part, wanted[1:9, 1:30])
+
+
+def test_other_layouts_are_refused_by_name():
     with pytest.raises(UnsupportedMedia, match="24 bits a pixel"):
-        decode_image(bmp(np.full((5, 7), 0x0FFF), 16, (0xF00, 0xF0, 0xF, transparency)), LIMIT)
+        decode_image(bmp(np.full((5, 7), 0x0FFF), 16, (0xE000, 0x1F00, 0xFF, 0)), LIMIT)

@@ -11,7 +11,6 @@ from PIL import Image as Pillow
 
 from app.errors import UnsupportedMedia
 from app.pictures.open import decode_image
-from app.pictures.workers import Workers
 from tests.support.pictures import encode, gradient
 from tests.support.tiff import CMYK, COMPRESSIONS, GRAY, RGB, WHITE_IS_ZERO, Layout, tiff
 
@@ -40,12 +39,6 @@ KINDS = {
 TYPES = {"8": np.uint8, "16": np.uint16, "signed 16": np.int16, "32": np.uint32, "float": np.float32}
 WHITE = {"8": 255, "16": 65_535, "signed 16": 65_535, "32": 2**32 - 1, "float": 1.0}
 DEEP_GRAY = ("16", "signed 16", "32", "float")
-
-
-@pytest.fixture(scope="module")
-def workers():
-    with Workers() as workers:
-        yield workers
 
 
 def made(kind, depth):

@@ -22,12 +22,6 @@ from tests.support.pictures import encode, gradient
 LIMIT = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def workers():
-    with Workers() as those:
-        yield those
-
-
 def heic(picture, **options):
     return saved(pillow_heif.from_pillow(Pillow.fromarray(picture)), **options)
 
