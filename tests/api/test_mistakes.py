@@ -32,6 +32,17 @@ def test_a_files_name_in_a_form_or_in_json_is_told_too(client, route):
         assert "in JSON goes the file's content as base64" in problem["detail"]
 
 
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "GIF", "WEBP"])
+@pytest.mark.parametrize("before", [b"", b"\n", b"data:image/png;base64,"])
+def test_base64_that_is_not_in_json_is_told(client, fmt, before):
+    text = before + base64.b64encode(encode(gradient(), fmt))
+    body = client.post("/detect", content=text, headers={"Content-Type": "text/plain"})
+    field = client.post("/detect", files={"file": (None, text)})
+    for answer in (body, field):
+        check_problem(answer, 415, "unsupported_media")
+        assert answer.json()["detail"].startswith("This is base64 text: send the file's bytes")
+
+
 def test_a_url_encoded_form_and_an_address_are_told(client):
     form = client.post("/detect", data={"file": "@photo.jpg", "max_faces": "1"})
     address = client.post("/detect", content=b"https://a.example/photo.jpg")

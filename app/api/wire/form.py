@@ -17,7 +17,7 @@ MAX_FIELDS, MAX_FIELD_BYTES = 32, 1_048_576
 SMALL_BYTES = 4_096
 """Pieces below it are put together at once, larger ones when the form is complete: growing a buffer costs more."""
 
-_ADDRESS = re.compile(rb"(?:data|https?|ftp|file):", re.IGNORECASE)
+_ADDRESS = re.compile(rb"(?:https?|ftp|file):", re.IGNORECASE)
 _INDEX = re.compile(r"\[\d{0,9}\]\Z")
 
 

@@ -5,13 +5,15 @@ import re
 from app.errors import InvalidRequest, MienError, UnsupportedMedia
 
 LONGEST_BYTES = 1_024
-"""Of what is looked at: a longer body is none of these."""
+"""Of what is looked at: a longer body is none of these, but may be base64."""
 
 FETCHES_NOTHING = (
     "This service fetches nothing: it would have to ask other servers, also inside your network, for whoever sends an "
     "address. Send the picture itself, as a file or as base64."
 )
 
+_BASE64 = (b"data:image/", b"/9j/", b"iVBORw0KGgo", b"R0lGOD", b"UklGR")
+"""How JPEG, PNG, GIF and WebP begin as base64."""
 _FILE_NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,255}\.(jpe?g|jfif|png|webp|bmp|tiff?|gif|avif|hei[cf])", re.IGNORECASE)
 _ADDRESS = re.compile(rb"https?://\S+", re.IGNORECASE)
 _PLAIN_FORM = re.compile(rb"[\w.%[\]-]{1,64}=[^=\s][\x20-\x7e\s]*", re.ASCII)
@@ -36,3 +38,13 @@ def slip_in(payload: bytes) -> MienError | None:
             "-F file=@photo.jpg; in JSON goes the file's content as base64."
         )
     return None
+
+
+def base64_in(payload: bytes) -> MienError | None:
+    """Say that a file is base64 text, if it is; where text is expected, as in JSON, that is no slip."""
+    if not payload[:LONGEST_BYTES].lstrip().startswith(_BASE64):
+        return None
+    return UnsupportedMedia(
+        'This is base64 text: send the file\'s bytes, or application/json with the text in "image", on routes for '
+        'several pictures in "images".'
+    )

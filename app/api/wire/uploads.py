@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.api.wire.mistakes import slip_in
+from app.api.wire.mistakes import base64_in, slip_in
 from app.errors import MienError, PayloadTooLarge
 
 
@@ -48,7 +48,7 @@ class Upload:
             raise self.fault
         if len(self.payload) > limits.max_image_bytes:
             raise too_large_file(f"{len(self.payload):,}", limits.max_image_bytes)
-        if slip := slip_in(self.payload):
+        if slip := slip_in(self.payload) or base64_in(self.payload):
             raise slip
         return self.payload
 
