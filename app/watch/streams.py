@@ -25,7 +25,10 @@ def choose_stream(container: Any, number: int | None) -> Any:
     videos = list(container.streams.video)
     moving = [each for each in videos if not each.disposition & NOT_MOVING]
     if container.format.name.endswith(PICTURE_FORMATS):
-        raise VideoUnavailable("This is a single picture and no video: use mien detect.")
+        raise VideoUnavailable(
+            "This is a single picture and no video: use mien detect. Animated WebPs and PNGs are not read as films, "
+            "either: convert them to GIF or MP4."
+        )
     if number is not None:
         return _readable(_numbered(videos, number))
     if not moving:

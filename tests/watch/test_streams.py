@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import av
 import pytest
 from av.stream import Disposition
+from PIL import Image as Pillow
 
 from app.errors import VideoUnavailable
 from app.watch.address import open_source
@@ -69,6 +70,13 @@ def test_a_picture_is_no_film(tmp_path):
         file.mux(made.encode(av.VideoFrame(16, 16, "rgb24")))
     with pytest.raises(VideoUnavailable, match="single picture and no video: use mien detect"):
         open_source(str(tmp_path / "picture.png"))
+
+
+def test_an_animated_webp_is_told_what_to_do(tmp_path):
+    first, *others = (Pillow.new("RGB", (16, 16), colour) for colour in ("red", "green", "blue"))
+    first.save(tmp_path / "film.webp", save_all=True, append_images=others)
+    with pytest.raises(VideoUnavailable, match="convert them to GIF or MP4"):
+        open_source(str(tmp_path / "film.webp"))
 
 
 def test_a_coding_that_is_not_read_is_said():
