@@ -25,7 +25,7 @@ MaxFaces = Annotated[int | None, typer.Option(min=1, help="At most this many fac
 MinFacePx = Annotated[float, typer.Option(min=0, help="Leave out smaller faces.")]
 ScoreThreshold = Annotated[float | None, typer.Option(min=0.05, max=1, help="Lowest confidence.")]
 Report = Annotated[
-    Path | None, typer.Option(help="HTML file that says what was found, for people; one file, no scripts.")
+    Path | None, typer.Option(help="HTML file, or a folder for it, that says what was found, for people; no scripts.")
 ]
 WithPictures = Annotated[bool, typer.Option("--with-pictures", help="The report may show the pictures and faces.")]
 AttributeList = Annotated[
@@ -90,7 +90,7 @@ def serve(
 DETECT_EXAMPLES = """Examples:  mien detect *.jpg  |  mien detect photos/ --recursive --out faces.csv  |
 mien detect photos/ --report report.html --with-pictures  |  mien detect group.png --annotate drawn/"""
 BATCH_EXAMPLES = """Examples:  mien batch photos/ --out faces.parquet  |  mien batch album.zip '*/*.jpg' --out x.csv  |
-find / -name '*.jpg' -print0 | mien batch - --out faces.jsonl"""
+mien batch photos/ --out x.csv --report x.html  |  find / -name '*.jpg' -print0 | mien batch - --out faces.jsonl"""
 WATCH_EXAMPLES = """Examples:  mien watch film.mp4 --out faces.csv --annotate drawn.mp4  |
 mien watch film.mp4 --report report.html --with-pictures  |  mien watch 0  |
 mien watch rtsp://camera/stream  |  ffmpeg ... -f matroska - | mien watch -"""
@@ -137,7 +137,7 @@ def detect(
         raise _fail("nothing to look at.")
     try:
         check_output(out, "answers are", TABLES)
-        check_report(report, with_pictures)
+        report = check_report(report, with_pictures)
         for folder in (annotate, explain):
             if folder is not None:
                 prepare_folder(folder)
@@ -160,7 +160,7 @@ def detect(
     except MienError as error:
         raise _fail(str(error)) from error
     typer.echo(answers.summary(), err=True)
-    if answers.failed:
+    if answers.counts.failed:
         raise typer.Exit(1)
 
 
@@ -176,6 +176,8 @@ def batch(
     ],
     out: Annotated[Path, typer.Option(help="New .parquet, .csv or .jsonl file.")],
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run has left unfinished.")] = False,
+    report: Report = None,
+    with_pictures: WithPictures = False,
     max_faces: MaxFaces = None,
     min_face_px: MinFacePx = 0.0,
     score_threshold: ScoreThreshold = None,
@@ -196,7 +198,9 @@ def batch(
     )
     limits = Limits(settings.max_image_bytes, settings.max_pixels, settings.max_pixels_held, settings.decode_threads)
     try:
-        run = Batch(sources, out, options, limits, sys.stdin.buffer, further=further)
+        run = Batch(
+            sources, out, options, limits, sys.stdin.buffer, further=further, report=report, with_pictures=with_pictures
+        )
         with progress_bar(to_stderr) as tell:
             summary = run.run(lambda: load_pipeline(settings), fresh, tell)
     except OSError as error:

@@ -8,6 +8,10 @@ TABLES = (".csv", ".jsonl")
 """What rows and answers are written as."""
 
 
+REPORT = "report.html"
+"""In a folder."""
+
+
 def check_output(path: Path | None, what: str, suffixes: tuple[str, ...], new: bool = True) -> None:
     """See that a file can be made under this name; None is standard output, or nothing.
 
@@ -30,15 +34,26 @@ def check_output(path: Path | None, what: str, suffixes: tuple[str, ...], new: b
         raise InvalidRequest(f"There is no folder {path.parent} to write {path.name} into.")
 
 
-def check_report(path: Path | None, with_pictures: bool) -> None:
-    """See that a report can be written, if one is asked for.
+def check_report(path: Path | None, with_pictures: bool) -> Path | None:
+    """See that a report can be written, if one is asked for, and return its file: in a folder, `report.html`.
+
+    Args:
+        path: The file, or a folder, which is made: one that exists, or a name without an ending.
+        with_pictures: Whether pictures are asked for.
 
     Raises:
-        InvalidRequest: If not, or if pictures are asked for and no report.
+        InvalidRequest: If it cannot, or if pictures are asked for and no report.
     """
     if with_pictures and path is None:
         raise InvalidRequest("--with-pictures says that the report may show pictures: give --report FILE.html, too.")
+    if path is not None and (path.is_dir() or not path.suffix):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidRequest(f"The folder {path} cannot be made: {error.strerror}.") from error
+        path /= REPORT
     check_output(path, "the report is", (".html",))
+    return path
 
 
 def is_csv(path: Path) -> bool:

@@ -16,9 +16,9 @@ from typing import Annotated
 import psutil
 import typer
 
-from app.batch.counts import Counts
 from app.batch.run import Batch, Limits
 from app.config import Settings
+from app.counts import Counts
 from app.faces.types import DetectOptions
 from app.looking import read_bounded
 from app.main import load_pipeline

@@ -8,9 +8,11 @@ import pytest
 
 from app.answers import Answers
 from app.api.wire.table import COLUMNS, columns_with
+from app.counts import Counts
 from app.errors import InvalidRequest
 from app.faces.types import DetectOptions
 from app.looking import Looker
+from app.manifest import LABELS
 from app.names import missing, pictures_of
 from app.outputs import TABLES, check_output
 from tests.support.pictures import encode, gradient
@@ -62,10 +64,26 @@ def test_a_table_has_a_row_for_each_face_error_and_empty_picture(album):
     assert empty["emotion"] == "no face"
 
 
-def test_lines_are_those_of_before_and_the_last_line_counts(album):
+def test_lines_are_those_of_before_and_the_last_lines_count(album):
     writer, text = answers(album, as_csv=False)
     assert [json.loads(line)["file"] for line in text.splitlines()] == ["a.JPG", "gone.png", "empty.png"]
-    assert writer.summary().startswith("3 pictures, 1 faces, 1 without a face, 1 failed, ")
+    counted, shares, failures = writer.summary().splitlines()
+    assert counted.startswith("3 pictures, 1 faces, 1 without a face, 1 failed, ")
+    assert shares == f"faces: {json.loads(text.splitlines()[0])['faces'][0]['emotion']} 100.0%; unclear 100.0%"
+    assert failures == "failed: file_error 1"
+
+
+def test_a_drawing_that_failed_counts_its_picture_once_and_its_faces():
+    counts = Counts()
+    fault = {"code": "internal_error", "detail": "no"}
+    face = {
+        "emotion": "sad",
+        "unclear": False,
+        "probabilities": dict(zip(LABELS, (0.0, 0.0, 1.0, 0.0, 0.0), strict=True)),
+    }
+    counts.add({"faces": [face], "annotate_error": fault, "explain_error": fault})
+    assert (counts.pictures, counts.faces, counts.failed, counts.unclear) == (1, 1, 1, 0)
+    assert counts.shares["sad"] == 1.0
 
 
 def test_names_that_are_not_utf_8_are_written_all_the_same():

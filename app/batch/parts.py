@@ -10,17 +10,18 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from app.batch.counts import Counts
 from app.batch.durable import replace, to_disk, whole_file
 from app.batch.sources import Name
 from app.batch.tables import Row, Table
 from app.errors import InvalidRequest
+from app.report.summary import Summary
 
 OURS = re.compile(r"_.*|part-\d+\.(parquet|csv|jsonl)")
 MANIFEST, NAMES, LOCK, JOINED = "_manifest.json", "_names.jsonl", "_lock", "_joined"
@@ -34,7 +35,7 @@ class State(BaseModel):
         part_names: Pictures of one part.
         names: All pictures.
         parts: Finished parts.
-        counts: Of the finished parts.
+        seen: In the finished parts.
         joined: Identifies the file that was joined from the parts, just before it gets its name.
     """
 
@@ -42,7 +43,7 @@ class State(BaseModel):
     part_names: int
     names: int
     parts: int = 0
-    counts: Counts = Counts()
+    seen: Summary = Summary()
     joined: int | None = None
 
     @property
@@ -132,13 +133,18 @@ class Parts:
         self._save(state)
         return state
 
-    def names_left(self, state: State) -> Iterator[Name]:
-        """Yield the names of the parts that are not there yet."""
+    def names(self, first: int) -> Iterator[Name]:
+        """Yield the names from this place on."""
         with (self.folder / NAMES).open("rb") as file:
-            yield from map(Name.of_line, islice(file, state.parts * state.part_names, None))
+            yield from map(Name.of_line, islice(file, first, None))
+
+    @property
+    def began(self) -> datetime:
+        """When the names were taken, in the time zone of this machine."""
+        return datetime.fromtimestamp((self.folder / NAMES).stat().st_mtime).astimezone()
 
     def add(self, state: State, rows: list[Row]) -> None:
-        """Write the next part, then say in the manifest that it is there; `state` has its counts already.
+        """Write the next part, then say in the manifest that it is there; `state` has what it saw already.
 
         Killed in between, the same part is written once more.
         """
@@ -157,7 +163,7 @@ class Parts:
             raise InvalidRequest(f"{self._out} exists already and is not overwritten; move it away to go on.")
 
     def join(self, state: State) -> None:
-        """Make the output from the parts and remove them.
+        """Make the output from the parts.
 
         Raises:
             InvalidRequest: If there is another file of this name by now.
@@ -172,6 +178,9 @@ class Parts:
             state.joined = joined.stat().st_ino
             self._save(state)
             replace(joined, self._out)
+
+    def remove(self) -> None:
+        """Remove the parts."""
         shutil.rmtree(self.folder)
 
     def _is_joined(self, state: State) -> bool:

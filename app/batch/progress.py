@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from app.batch.counts import Counts
 from app.batch.run import Tell
+from app.counts import Counts
 
 
 class RateColumn(ProgressColumn):

@@ -1,5 +1,6 @@
 """`mien batch`: any number of pictures into one table, going on where it was broken off."""
 
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -12,15 +13,20 @@ from app import __version__
 from app.api.wire.schemas import model_names
 from app.api.wire.table import NOTHING, Further, columns_with, values_of
 from app.batch.ahead import Decoders, Opened
-from app.batch.counts import Counts
+from app.batch.durable import whole_file
 from app.batch.looks import GROUP, answers, groups
 from app.batch.parts import Parts, State, parts_of
 from app.batch.payloads import payloads
+from app.batch.report import thumbs_of
 from app.batch.sources import Sources
 from app.batch.tables import KINDS, Row, table_of
+from app.counts import Counts
 from app.faces.types import DetectOptions
-from app.outputs import check_output
+from app.names import shown
+from app.outputs import check_output, check_report
 from app.pictures.workers import Workers
+from app.report.many import write_many_report
+from app.report.summary import Summary
 from app.serving.inference import Inference, VisionPipeline
 from app.serving.observer import SilentObserver
 
@@ -59,9 +65,11 @@ class Batch:
         stdin: Standard input.
         part_names: Pictures of a part.
         further: What the options ask besides the emotion, with its labels.
+        report: New HTML file, or a folder for it; None for none.
+        with_pictures: Whether it may show faces.
 
     Raises:
-        InvalidRequest: If the sources or the output cannot be.
+        InvalidRequest: If the sources or an output cannot be.
     """
 
     def __init__(
@@ -73,9 +81,13 @@ class Batch:
         stdin: IO[bytes],
         part_names: int = PART_NAMES,
         further: Further = NOTHING,
+        report: Path | None = None,
+        with_pictures: bool = False,
     ) -> None:
+        self._given, self._out = given, out
         self._options, self._limits, self._part_names = options, limits, part_names
         check_output(out, "rows are", KINDS, new=not parts_of(out).is_dir())
+        self._report, self._with_pictures = check_report(report, with_pictures), with_pictures
         self._parts = Parts(out, table_of(out, columns_with(further)))
         self._sources = Sources(given, stdin, limits.max_bytes)
 
@@ -104,11 +116,14 @@ class Batch:
             state = self._parts.state(job)
             self._parts.check_output_free(state)
             state = state or self._parts.begin(job, self._sources.names(), self._part_names)
-            before, began_s = state.counts.pictures, time.monotonic()
-            self._look(inference, state, tell)
-            self._parts.join(state)
-        rate = (state.counts.pictures - before) / max(time.monotonic() - began_s, 1e-9)
-        return state.counts.summary(rate)
+            before, began_s = state.seen.counts.pictures, time.monotonic()
+            with Workers() as workers:
+                self._look(inference, state, workers, tell)
+                rate = (state.seen.counts.pictures - before) / max(time.monotonic() - began_s, 1e-9)
+                self._parts.join(state)
+                self._tell(inference, state, workers)
+            self._parts.remove()
+        return state.seen.counts.summary(rate)
 
     def _job(self, inference: Inference) -> dict[str, Any]:
         """Return all that the rows depend on."""
@@ -125,27 +140,40 @@ class Batch:
             "sources": self._sources.digest(),
         }
 
-    def _look(self, inference: Inference, state: State, tell: Tell) -> None:
+    def _look(self, inference: Inference, state: State, workers: Workers, tell: Tell) -> None:
         limits = self._limits
-        with Workers() as workers:
-            decoders = Decoders(limits.threads, limits.max_pixels, limits.held_pixels, workers)
-            reads = payloads(self._parts.names_left(state), limits.max_bytes)
-            with closing(decoders.opened(reads)) as pictures:
-                tell(state.counts, state.names)
-                while not state.complete:
-                    part = islice(pictures, state.part_names)
-                    state.counts, rows = self._look_at(part, inference, state, tell)
-                    self._parts.add(state, rows)
+        decoders = Decoders(limits.threads, limits.max_pixels, limits.held_pixels, workers)
+        reads = payloads(self._parts.names(state.parts * state.part_names), limits.max_bytes)
+        with closing(decoders.opened(reads)) as pictures:
+            tell(state.seen.counts, state.names)
+            while not state.complete:
+                part = islice(pictures, state.part_names)
+                state.seen, rows = self._look_at(part, inference, state, tell)
+                self._parts.add(state, rows)
 
     def _look_at(
         self, part: Iterator[Opened], inference: Inference, state: State, tell: Tell
-    ) -> tuple[Counts, list[Row]]:
-        """Return the rows of one part, and the counts with them."""
+    ) -> tuple[Summary, list[Row]]:
+        """Return the rows of one part, and what has been seen with them."""
         rows: list[Row] = []
-        counts = state.counts.model_copy(deep=True)
+        seen = state.seen.model_copy(deep=True)
         for group in groups(part, self._limits.max_pixels):
             for picture, answer in zip(group, answers(inference, group, self._options), strict=True):
-                counts.add(answer)
+                seen.add(picture.name, answer)
                 rows.extend(values_of(picture.name, answer))
-            tell(counts, state.names)
-        return counts, rows
+            tell(seen.counts, state.names)
+        return seen, rows
+
+    def _tell(self, inference: Inference, state: State, workers: Workers) -> None:
+        """Write the report, if one is wanted."""
+        if self._report is None:
+            return
+        limits, text = self._limits, io.StringIO()
+        examples = state.seen.examples if self._with_pictures else ()
+        thumbs = thumbs_of(examples, self._parts.names(0), limits.max_bytes, limits.max_pixels, workers)
+        networks = model_names(inference.manifest)
+        sources = [shown(each) for each in self._given]
+        write_many_report(text, sources, self._parts.began, networks, state.seen, thumbs, self._out.name)
+        check_report(self._report, with_pictures=False)  # nothing may have come there meanwhile
+        with whole_file(self._report) as file:
+            file.write(text.getvalue().encode())

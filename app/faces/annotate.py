@@ -1,6 +1,7 @@
 """Draws boxes and labels on a picture."""
 
 import io
+from collections.abc import Sequence
 
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
@@ -83,8 +84,13 @@ def jpeg_of(picture: Pillow.Image, quality: int) -> bytes:
 
 def caption(answer: Answer) -> str:
     """Return an answer in words: `happy 93%`, or `unclear: neutral or sad`."""
-    (label, probability), (second, _), *_ = answer.ranked
-    return f"unclear: {label} or {second}" if answer.unclear else f"{label} {probability:.0%}"
+    return verdict(answer.ranked, answer.unclear)
+
+
+def verdict(ranked: Sequence[tuple[str, float]], unclear: bool) -> str:
+    """Return the same of labels with their probabilities, the most probable first."""
+    (label, probability), (second, _), *_ = ranked
+    return f"unclear: {label} or {second}" if unclear else f"{label} {probability:.0%}"
 
 
 def _dashed(draw: ImageDraw.ImageDraw, box: Box, colour: str, line_px: int) -> None:

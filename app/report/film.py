@@ -58,6 +58,7 @@ def _write_lanes(file: IO[str], tracks: Tracks) -> None:
         thumb = base64.b64encode(track.thumb).decode()
         image = f'<img src="data:image/jpeg;base64,{thumb}" alt="">' if thumb else ""
         seen = f"{clock(track.first_s)} to {clock(track.last_s)}, {counted(track.frames, 'frame')}"
+        seen += f", unclear in {track.unclear / track.frames:.0%} of them" if track.unclear else ""
         file.write(
             f"<article>{image}<div><h3>{name_of(track)}: mostly {label}, {count / track.frames:.0%} of its frames.</h3>"
             f"<p>{seen}</p>{lane_of(track, tracks.column_s, tracks.to_s)}\n{bar(track.shares)}</div></article>\n"
@@ -65,12 +66,18 @@ def _write_lanes(file: IO[str], tracks: Tracks) -> None:
     file.write("</section>\n")
 
 
+def _shares_of(track: Track) -> Iterator[float]:
+    """Yield the mean shares, and the share of frames that are unclear."""
+    yield from track.shares.values()
+    yield track.unclear / track.frames
+
+
 def _write_table(file: IO[str], tracks: Tracks) -> None:
-    heads = ("Face", "First", "Last", "Frames", *(label.capitalize() for label in LABELS))
+    heads = ("Face", "First", "Last", "Frames", *(label.capitalize() for label in LABELS), "Unclear")
     file.write(f"<section><h2>Table</h2>{table_head(heads)}")
     for track in tracks.list:
         number = "all" if track.number is None else track.number
-        shares = (f"{share:.0%}".replace("%", f"{SPACE}%") for share in track.shares.values())
+        shares = (f"{share:.0%}".replace("%", f"{SPACE}%") for share in _shares_of(track))
         cells = (number, clock(track.first_s), clock(track.last_s), f"{track.frames:,}", *shares)
         file.write(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n")
     file.write("</tbody></table></section>\n")
@@ -125,10 +132,10 @@ def table_of(tracks: Tracks, most: int) -> str:
     shown = sorted(tracks.list, key=lambda track: -track.frames)[:most]
     if not shown:
         return ""
-    lines = [("face", "first", "last", "frames", *LABELS)]
+    lines = [("face", "first", "last", "frames", *LABELS, "unclear")]
     for track in sorted(shown, key=lambda track: track.number or 0):
         number = "all" if track.number is None else str(track.number)
-        shares = (f"{share:.0%}" for share in track.shares.values())
+        shares = (f"{share:.0%}" for share in _shares_of(track))
         lines.append((number, clock(track.first_s), clock(track.last_s), f"{track.frames:,}", *shares))
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     text = "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)

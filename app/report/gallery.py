@@ -3,7 +3,6 @@
 import base64
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,13 +14,17 @@ import numpy as np
 from PIL import Image as Pillow
 
 from app.api.wire.schemas import model_names
+from app.api.wire.table import FAULTS
+from app.counts import Counts
 from app.faces.annotate import CUT_OFF, draw_jpeg
 from app.faces.types import ImageFaces
 from app.manifest import LABELS, Manifest
 from app.pictures.types import Image
-from app.report.markup import bar, counted, escaped, legend, new_report, now, table_head, write_foot, write_head
+from app.report.markup import bar, counted, escaped, new_report, now, table_head, write_foot, write_head
+from app.report.words import said_of, write_counts
 
 PICTURE_PX, PICTURE_QUALITY = 900, 85
+FAILED = dict(zip(FAULTS, ("Not read", "Not drawn", "Not explained"), strict=True))
 
 
 class GalleryReport:
@@ -37,9 +40,7 @@ class GalleryReport:
         self._path, self._manifest, self._with_pictures = path, manifest, with_pictures
         self._began = now()
         self._first = ""
-        self._pictures = self._faces = self._failed = 0
-        self._expressions: Counter[str] = Counter()
-        self._sums = np.zeros(len(LABELS))
+        self._counts = Counts()
         with ExitStack() as stack:
             self._figures, self._rows = (
                 stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(2)
@@ -63,22 +64,19 @@ class GalleryReport:
     def add(self, name: str, answer: Mapping[str, Any]) -> None:
         """Add the answer for one file, as the API writes it, to the table."""
         self._first = self._first or name
-        self._pictures += 1
+        self._counts.add(answer)
         cut_off = f" <small>({CUT_OFF})</small>" if answer.get("image", {}).get("truncated") else ""
         begin = f"<tr><td>{escaped(name)}{cut_off}</td>"
-        if "error" in answer:
-            self._failed += 1
-            self._rows.write(f'{begin}<td colspan="3">Not read: {escaped(answer["error"]["detail"])}</td></tr>\n')
-            return
-        for number, face in enumerate(answer["faces"], 1):
-            self._faces += 1
-            self._expressions[face["emotion"]] += 1
-            self._sums += [face["probabilities"][label] for label in LABELS]
-            verdict = f"{face['emotion'].capitalize()} {face['confidence']:.0%}"
-            shares = bar({label: face["probabilities"][label] for label in LABELS})
-            self._rows.write(f'{begin}<td>{number}</td><td>{verdict}</td><td class="wide">{shares}</td></tr>\n')
-        if not answer["faces"]:
+        for number, face in enumerate(answer.get("faces", ()), 1):
+            shares = bar({label: face["probabilities"][label] for label in LABELS}, face["unclear"])
+            words = said_of(face)
+            self._rows.write(f'{begin}<td>{number}</td><td>{words}</td><td class="wide">{shares}</td></tr>\n')
+        if answer.get("faces") == []:
             self._rows.write(f'{begin}<td colspan="3">No face found.</td></tr>\n')
+        for fault in FAULTS:
+            if fault in answer:
+                told = f"{FAILED[fault]}: {escaped(answer[fault]['detail'])}"
+                self._rows.write(f'{begin}<td colspan="3">{told}</td></tr>\n')
 
     def __enter__(self) -> "GalleryReport":
         """Return itself."""
@@ -93,17 +91,15 @@ class GalleryReport:
             InvalidRequest: If it cannot be written.
         """
         with self._closing:
-            if self._pictures:
+            if self._counts.pictures:
                 self._write()
 
     def _write(self) -> None:
         with new_report(self._path) as file:
-            title = self._first if self._pictures == 1 else counted(self._pictures, "picture")
+            counts = self._counts
+            title = self._first if counts.pictures == 1 else counted(counts.pictures, "picture")
             write_head(file, title, self._began, model_names(self._manifest))
-            file.write(f"<section><h2>In all</h2><p>{self._in_words()}</p>\n")
-            if self._faces:
-                file.write(bar(dict(zip(LABELS, (self._sums / self._faces).tolist(), strict=True))))
-            file.write(f"{legend()}</section>\n")
+            write_counts(file, counts)
             if self._with_pictures:
                 file.write('<section class="gallery">')
                 _append(file, self._figures)
@@ -112,12 +108,6 @@ class GalleryReport:
             _append(file, self._rows)
             file.write("</tbody></table></section>\n")
             write_foot(file)
-
-    def _in_words(self) -> str:
-        expressions = ", ".join(f"{count:,} {label}" for label, count in self._expressions.most_common())
-        faces = counted(self._faces, "face") + (f": {expressions}" if expressions else "")
-        failed = f" Not read: {self._failed:,}." if self._failed else ""
-        return f"{counted(self._pictures, 'picture')}, {faces}.{failed}"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import IO
 from app import __version__
 from app.api.wire.schemas import ModelNames
 from app.errors import InvalidRequest
+from app.names import shown
 from app.report.look import style, tones
 
 LIMITS = (
@@ -22,7 +23,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 def escaped(text: str) -> str:
     """Return text as HTML; bytes of file names that are no UTF-8 are written in hexadecimal."""
-    return html.escape(text.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+    return html.escape(shown(text))
 
 
 def now() -> datetime:
@@ -44,13 +45,14 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def bar(shares: Mapping[str, float]) -> str:
-    """Draw shares, 0..1, side by side, with their words below."""
+def bar(shares: Mapping[str, float], unclear: bool = False) -> str:
+    """Draw shares, 0..1, side by side, with their words below; hatched where they are an unclear answer."""
     parts = "".join(
         f'<i style="width:{share * 100:.2f}%;background:{tones()[label]}"></i>' for label, share in shares.items()
     )
     words = " · ".join(f"{label.capitalize()} {share:.0%}" for label, share in shares.items())
-    return f'<span class="bar" aria-hidden="true">{parts}</span><small>{words}</small>'
+    kind = "bar unclear" if unclear else "bar"
+    return f'<span class="{kind}" aria-hidden="true">{parts}</span><small>{words}</small>'
 
 
 def legend() -> str:

@@ -33,6 +33,7 @@ class Track:
         last_s: When it was last seen.
         frames: In how many frames.
         strongest: In how many frames each expression was the most probable one.
+        unclear: In how many frames the answer was unclear.
         columns: Column of time -> number of frames and the sums of their probabilities.
         thumb: A small picture (JPEG) if pictures are kept.
         area: Of the face in it, in square pixels.
@@ -42,6 +43,7 @@ class Track:
     first_s: float
     last_s: float = 0.0
     frames: int = 0
+    unclear: int = 0
     strongest: Counter[str] = field(default_factory=Counter)
     columns: dict[int, np.ndarray] = field(default_factory=dict)
     thumb: bytes = b""
@@ -111,6 +113,7 @@ class Tracks:
         track.last_s = time_s
         track.frames += 1
         track.strongest[answer.best[0]] += 1
+        track.unclear += answer.unclear
         self._sums += sums
 
     def _halve(self) -> None:

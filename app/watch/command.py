@@ -73,7 +73,7 @@ def watch_source(
     """
     check_output(out, "rows are", TABLES)
     check_output(annotate, "the annotated video is", (".mp4",))
-    check_report(report, with_pictures)
+    report = check_report(report, with_pictures)
     aspect = parse_aspect(pixel_aspect) if pixel_aspect else None
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_source(text, stream, aspect, reconnect_s)))

@@ -5,7 +5,7 @@ import { percent, text } from "./language.js";
 import { html, raw } from "./markup.js";
 import { STYLE, TONES } from "./reportstyle.js";
 import { annotated } from "./stage.js";
-import { meanShares, mostly, runsOf } from "./tracks.js";
+import { meanShares, mostly, pointOf, runsOf } from "./tracks.js";
 
 const COLUMNS = 240; // of a lane
 const GAP_S = 0.7;
@@ -70,7 +70,9 @@ function lanesOf(source, withPictures) {
       face: text("face", { number }), emotion: text(emotion).toLowerCase(), share: percent(share),
     });
     const image = withPictures && thumb ? html`<img src="${thumb.toDataURL("image/jpeg", 0.85)}" alt="">` : "";
-    const seen = `${clock(points[0].timeS)} – ${clock(points.at(-1).timeS)}`;
+    const unclear = points.filter((each) => each.unclear).length / points.length;
+    const seen = `${clock(points[0].timeS)} – ${clock(points.at(-1).timeS)}`
+      + (unclear ? ` · ${text("reportUnclear", { share: percent(unclear) })}` : "");
     return html`<article>${raw(image)}<div><h3>${words}</h3><p>${seen}</p>${raw(laneOf(points, toS))}
 ${raw(sharesOf(meanShares(points)))}</div></article>`;
   });
@@ -85,7 +87,7 @@ function tracksOf({ frames, tracks }) {
     const numbers = numbersOf(faces);
     faces.forEach((face, index) => {
       if (!found.has(numbers[index])) found.set(numbers[index], []);
-      found.get(numbers[index]).push({ timeS, shares: face.probabilities });
+      found.get(numbers[index]).push(pointOf(timeS, face));
     });
   }
   const thumbs = new Map(tracks.list.map(({ number, thumb }) => [number, thumb]));
@@ -132,7 +134,7 @@ function pictureTable({ gallery }) {
     return answer.faces.map((face, index) => {
       const shares = EXPRESSIONS.map((expression) => [expression, face.probabilities[expression]]);
       return html`<tr><td>${name}</td><td>${numbers[index]}</td><td>${verdictOf(face)}</td>
-<td class="wide">${raw(barOf(shares))}</td></tr>`;
+<td class="wide">${raw(barOf(shares, face.unclear))}</td></tr>`;
     });
   });
   const heads = ["picture", "reportFace", "reportExpression", "reportShares"].map((key) => html`<th>${text(key)}</th>`);
@@ -140,10 +142,11 @@ function pictureTable({ gallery }) {
 <tbody>${raw(rows.join("\n"))}</tbody></table></section>`;
 }
 
-function barOf(shares) {
+/** Shares side by side with their words; hatched where they are an unclear answer. */
+function barOf(shares, isUnclear = false) {
   const parts = shares.map(([expression, share]) =>
     `<i style="width:${(share * 100).toFixed(2)}%;background:${TONES[expression]}"></i>`);
-  return `<span class="bar" aria-hidden="true">${parts.join("")}</span>${sharesOf(shares)}`;
+  return `<span class="bar${isUnclear ? " unclear" : ""}" aria-hidden="true">${parts.join("")}</span>${sharesOf(shares)}`;
 }
 
 function sharesOf(shares) {

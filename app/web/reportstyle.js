@@ -16,6 +16,9 @@ header p, small, article p, footer, .scale { color: #566166; font-size: 0.8125re
 .limits { margin: 1rem 0; padding: 0.75rem 1rem; border-left: 4px solid #d9a441; background: #fdf1dc; }
 .bar { display: flex; height: 0.75rem; margin: 0.375rem 0 0.25rem; overflow: hidden; border-radius: 0.25rem; background: #eeece5; }
 .bar i { flex: none; }
+.bar.unclear { position: relative; }
+.bar.unclear::after { position: absolute; inset: 0; content: "";
+  background: repeating-linear-gradient(135deg, transparent 0 4px, #fff 4px 7px); }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; margin: 0.5rem 0; padding: 0; list-style: none; font-size: 0.8125rem; }
 .legend i { display: inline-block; width: 0.75rem; height: 0.75rem; margin-right: 0.375rem; border-radius: 0.2rem; vertical-align: -0.1em; }
 .scale { display: flex; justify-content: space-between; }
@@ -29,7 +32,7 @@ figure img { display: block; width: 100%; border-radius: 0.5rem; }
 figcaption { font-size: 0.8125rem; overflow-wrap: anywhere; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: 0.375rem 0.75rem 0.375rem 0; border-bottom: 1px solid #dfdcd3; text-align: left; vertical-align: top; }
-td:first-child { overflow-wrap: anywhere; }
+td, .file { overflow-wrap: anywhere; }
 td.wide { width: 48%; padding-right: 0; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }

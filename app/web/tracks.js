@@ -7,7 +7,7 @@ const BETTER = 1.5; // a face so much larger than before gives a better small pi
 
 /** Points in time by face number. */
 export class Tracks {
-  #tracks = new Map(); // number -> {number, points: [{timeS, shares}], thumb, area}
+  #tracks = new Map(); // number -> {number, points: [{timeS, shares, unclear}], thumb, area}
 
   /** Add one answer's faces; `scale`: picture pixels per box pixel. */
   add(timeS, faces, picture, scale) {
@@ -16,7 +16,7 @@ export class Tracks {
       const track = this.#tracks.get(numbers[index]) ?? this.#begin(numbers[index]);
       let place = track.points.length;
       while (place && track.points[place - 1].timeS > timeS) place -= 1;
-      track.points.splice(place, 0, { timeS, shares: face.probabilities });
+      track.points.splice(place, 0, pointOf(timeS, face));
       const area = face.box.width * face.box.height;
       if (area < track.area * BETTER) return;
       track.area = area;
@@ -44,6 +44,11 @@ export class Tracks {
     this.#tracks.set(number, track);
     return track;
   }
+}
+
+/** What is kept of a face at one time. */
+export function pointOf(timeS, { probabilities, unclear }) {
+  return { timeS, shares: probabilities, unclear: Boolean(unclear) };
 }
 
 /** The mean share of each expression over points: [["angry", 0.1], ...]. */

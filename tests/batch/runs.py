@@ -10,9 +10,11 @@ LIMITS = Limits(max_bytes=50_000, max_pixels=1_000_000, held_pixels=3_000_000, t
 PART = 20
 
 
-def batch(given, out, pipeline=None, *, options=None, limits=LIMITS, stdin=b"", fresh=False, tell=lambda *_: None):
+def batch(
+    given, out, pipeline=None, *, options=None, limits=LIMITS, stdin=b"", fresh=False, tell=lambda *_: None, **report
+):
     sources, options = [str(each) for each in given], options or DetectOptions()
     labels = pipeline.manifest.further if pipeline else {}
     further = {each: labels[each] for each in options.attributes}
-    run = Batch(sources, out, options, limits, io.BytesIO(stdin), PART, further)
+    run = Batch(sources, out, options, limits, io.BytesIO(stdin), PART, further, **report)
     return run.run(lambda: pipeline or FakePipeline(), fresh, tell)

@@ -21,6 +21,7 @@ from tests.support.pictures import encode, gradient
 from tests.support.pipeline import FakePipeline
 from tests.support.server_process import ROOT
 
+SAD = (0.0, 0.0, 1.0, 0.0, 0.0)
 HOSTILE = "<img src=x onerror=alert(1)>&.png"
 
 
@@ -46,7 +47,7 @@ def report_of(album, names, with_pictures=False):
 def test_what_was_looked_at_when_and_with_which_networks(album):
     words = report_of(album, ["a.png", "no.png"])
     assert "<h1>3 pictures</h1>" in words
-    assert re.search(r"3 pictures, 1 face: 1 \w+\. Not read: 1\.", words)
+    assert re.search(r"3 pictures, 1 face: 1 \w+\. Unclear: 1 of the faces\. Without a face: 1\. Failed: 1\.", words)
     assert re.search(r"<p>\d{4}-\d\d-\d\d \d\d:\d\d to ", words)
     assert "Networks: detector@000000000000, emotion@000000000000" in words
     assert LIMITS in words
@@ -58,6 +59,21 @@ def test_what_was_looked_at_when_and_with_which_networks(album):
 def test_a_file_that_is_cut_off_is_told(album):
     (album / "cut.jpg").write_bytes(encode(gradient(), "JPEG")[:-2])
     assert report_of(album, ["a.png", "cut.jpg"]).count("cut.jpg <small>(the file is cut off)") == 1
+
+
+def test_an_unclear_face_is_called_so_and_hatched(album):
+    faces = [
+        {"emotion": "sad", "unclear": False, "probabilities": dict(zip(LABELS, SAD, strict=True))},
+        {"emotion": "sad", "unclear": True, "probabilities": dict(zip(LABELS, (0.0, 0.1, 0.5, 0.0, 0.4), strict=True))},
+    ]
+    fault = {"code": "internal_error", "detail": "a <b> odd"}
+    with GalleryReport(album / "r.html", make_manifest(), False) as report:
+        report.add("a.png", {"faces": faces, "annotate_error": fault})
+    words = (album / "r.html").read_text()
+    assert ["<td>Sad 100%</td>" in words, "<td>Unclear: sad or neutral</td>" in words] == [True, True]
+    assert words.count('class="bar unclear"') == 1
+    assert "1 picture, 2 faces: 2 sad. Unclear: 1 of the faces. Failed: 1." in words
+    assert "Not drawn: a &lt;b&gt; odd" in words
 
 
 def test_names_of_files_are_text(album):

@@ -80,11 +80,12 @@ def test_small_pictures_are_kept_only_if_asked_for_and_get_better():
 def test_the_table_of_a_terminal():
     tracks = Tracks()
     tracks.add(0.0, [face(1), face(12, SAD)], IMAGE)
+    tracks.add(30.0, [face(12, (0.0, 0.4, 0.2, 0.0, 0.4))], IMAGE)
     tracks.add(61.25, [face(12, HAPPY)], IMAGE)
     assert table_of(tracks, 40).splitlines() == [
-        "face   first    last  frames  angry  happy  sad  surprise  neutral",
-        "   1  0:00.0  0:00.0       1     0%   100%   0%        0%       0%",
-        "  12  0:00.0  1:01.2       2     0%    50%  50%        0%       0%",
+        "face   first    last  frames  angry  happy  sad  surprise  neutral  unclear",
+        "   1  0:00.0  0:00.0       1     0%   100%   0%        0%       0%       0%",
+        "  12  0:00.0  1:01.2       3     0%    47%  40%        0%      13%      33%",
     ]
     assert table_of(Tracks(), 40) == ""
 

@@ -63,7 +63,7 @@ def test_batch_answers_as_detect_does_and_sums_up(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
     counted, shares, failures = done.stderr.splitlines()
     assert counted.startswith("3 pictures, 1 faces, 1 without a face, 1 failed, ")
-    assert shares == "faces: happy 100.0%"
+    assert shares == "faces: happy 100.0%; unclear 0.0%"
     assert failures == "failed: file_error 1"
     run("detect", album, "--out", tmp_path / "detect.csv")
     with (tmp_path / "batch.csv").open() as batch, (tmp_path / "detect.csv").open() as detect:

@@ -82,7 +82,7 @@ def test_a_report_and_a_table_of_the_faces(make_video, tmp_path, capsys):
     assert f"0:01.9 min, {FRAMES} frames, 1 face." in words
     assert "Networks: detector@000000000000, emotion@000000000000" in words
     head, row = capsys.readouterr().err.splitlines()[-2:]
-    assert head.split() == ["face", "first", "last", "frames", *LABELS]
+    assert head.split() == ["face", "first", "last", "frames", *LABELS, "unclear"]
     assert row.split()[:4] == ["1", "0:00.0", "0:01.9", str(FRAMES)]
 
 

@@ -95,6 +95,7 @@ export default {
   reportFace: "Face",
   reportExpression: "Expression",
   reportShares: "Shares",
+  reportUnclear: "unclear in {share} of its frames",
   reportLimits:
     "An expression is not a reading of what a person feels, so please decide nothing about people with this report. The percentages estimate how likely people are to describe each face that way.",
   reportFoot: "Written by Mien, free software under AGPL-3.0-or-later.",

@@ -95,6 +95,7 @@ export default {
   reportFace: "Khuôn mặt",
   reportExpression: "Nét mặt",
   reportShares: "Tỉ lệ",
+  reportUnclear: "chưa rõ ở {share} số khung hình",
   reportLimits:
     "Nét mặt không cho biết một người thực sự cảm thấy gì, vì vậy xin đừng dựa vào báo cáo này để quyết định bất cứ điều gì về người khác. Các con số ước lượng khả năng người khác sẽ gọi nét mặt ấy như vậy.",
   reportFoot: "Tạo bởi Mien, phần mềm tự do theo giấy phép AGPL-3.0-or-later.",

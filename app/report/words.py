@@ -1,0 +1,25 @@
+"""What reports of pictures say of a face and of all."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from app.counts import Counts
+from app.faces.annotate import verdict
+from app.report.markup import bar, counted, legend
+
+
+def said_of(face: Mapping[str, Any]) -> str:
+    """Return what a face, as the API writes it, shows: `Happy 93%`, or `Unclear: neutral or sad`."""
+    ranked = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
+    return verdict(ranked, face["unclear"]).capitalize()
+
+
+def write_counts(file: IO[str], counts: Counts) -> None:
+    """Write the section on all pictures: their counts in words, and the mean shares."""
+    expressions = ", ".join(f"{count:,} {label}" for label, count in counts.expressions.most_common())
+    faces = counted(counts.faces, "face") + (f": {expressions}" if expressions else "")
+    without = f" Without a face: {counts.without:,}." if counts.without else ""
+    unclear = f" Unclear: {counts.unclear:,} of the faces." if counts.unclear else ""
+    failed = f" Failed: {counts.failed:,}." if counts.failed else ""
+    file.write(f"<section><h2>In all</h2><p>{counted(counts.pictures, 'picture')}, {faces}.{unclear}{without}{failed}")
+    file.write(f"</p>\n{bar(counts.shares) if counts.faces else ''}{legend()}</section>\n")

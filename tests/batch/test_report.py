@@ -1,0 +1,143 @@
+"""The report of `mien batch`."""
+
+import base64
+import io
+import re
+import zipfile
+
+import pytest
+from PIL import Image as Pillow
+
+from app.batch.parts import NAMES
+from app.errors import InvalidRequest
+from app.manifest import LABELS
+from app.report.summary import FAILED, LEAST_SURE, SUREST, Summary
+from tests.batch.runs import batch
+from tests.batch.test_batch import killed
+from tests.support.pictures import encode, gradient
+
+HOSTILE = "<img src=x>.png"
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """60 pictures of their own sizes, some none, some in an archive, one with a hostile name."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
+        for number in range(60):
+            payload = b"no picture" if number % 10 == 9 else encode(gradient(40 + number, 30))
+            if number % 7 == 6:
+                archive.writestr(f"{number:03}.png", payload)
+            else:
+                (folder / f"{number:03}.png").write_bytes(payload)
+    (folder / HOSTILE).write_bytes(b"")
+    return [folder, folder / "more.zip"]
+
+
+def without_times(words):
+    return re.sub(r"<p>\d{4}-.*", "", words)
+
+
+def test_counts_a_few_faces_and_what_failed(tmp_path, pictures):
+    summary = batch(pictures, tmp_path / "faces.csv", report=tmp_path / "told")
+    words = (tmp_path / "told" / "report.html").read_text()
+    assert "61 pictures, 54 faces: " in words
+    assert "Failed: 7." in words
+    assert summary.startswith("61 pictures, 54 faces")
+    surest = {label: int(count) for count, label in re.findall(r"(\d+) (angry|happy|sad|surprise|neutral)[,.]", words)}
+    assert words.count("<article>") == sum(min(count, SUREST) for count in surest.values()) + LEAST_SURE
+    assert re.search(r"<td>unsupported_media</td><td>6</td><td>.*009\.png: .*<br>", words)
+    assert words.count("009.png: ") == 1
+    assert words.count("<br>") == FAILED - 1
+    assert "<img" not in words
+    assert "&lt;img src=x&gt;.png" in words
+    assert "All rows are in faces.csv." in words
+    assert re.search(r"<p>\d{4}-\d\d-\d\d \d\d:\d\d to ", words)
+
+
+def test_faces_are_cut_out_of_their_pictures_only_if_asked_for(tmp_path, pictures):
+    report = tmp_path / "r.html"
+    batch(pictures, tmp_path / "faces.csv", report=report, with_pictures=True)
+    words = report.read_text()
+    images = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', words)
+    assert len(images) == words.count("<article>")
+    with Pillow.open(io.BytesIO(base64.b64decode(images[0]))) as thumb:
+        assert thumb.size == (96, 96)
+
+
+def test_killed_and_gone_on_with_it_is_the_same(tmp_path, pictures):
+    whole, again = tmp_path / "whole.html", tmp_path / "again.html"
+    batch(pictures, tmp_path / "whole.csv", report=whole, with_pictures=True)
+    for stop_at in (30, 15):
+        killed(tmp_path / "faces.csv", stop_at, pictures)
+    batch(pictures, tmp_path / "faces.csv", report=again, with_pictures=True)
+    told = without_times(again.read_text()).replace("faces.csv", "whole.csv")
+    assert told == without_times(whole.read_text())
+
+
+def test_pictures_that_went_meanwhile_are_told_in_words(tmp_path, pictures):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number}.png").write_bytes(encode(gradient(40 + number, 30)))
+
+    def tell(counts, _):
+        if counts.pictures == 30:
+            for each in folder.iterdir():
+                each.unlink()
+
+    batch([folder], tmp_path / "f.csv", report=tmp_path / "r.html", with_pictures=True, tell=tell)
+    words = (tmp_path / "r.html").read_text()
+    assert (words.count("<img"), words.count("<article>") > LEAST_SURE) == (0, True)
+
+
+def test_nothing_is_overwritten_and_the_rows_are_there(tmp_path, pictures):
+    report = tmp_path / "r.html"
+
+    def tell(*_):
+        report.write_text("mine")
+
+    with pytest.raises(InvalidRequest, match="exists already"):
+        batch(pictures, tmp_path / "faces.csv", report=report, tell=tell)
+    assert (report.read_text(), (tmp_path / "faces.csv").exists()) == ("mine", True)
+    with pytest.raises(InvalidRequest, match="exists already"):
+        batch(pictures, tmp_path / "other.csv", report=report)
+    assert (tmp_path / "faces.csv.parts" / NAMES).exists(), "the same command goes on"
+    report.unlink()
+    batch(pictures, tmp_path / "faces.csv", report=report)
+    assert "61 pictures" in report.read_text()
+    assert not (tmp_path / "faces.csv.parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"with_pictures": True}, "give --report"),
+        ({"report": "x.pdf"}, "written as .html"),
+        ({"report": "no/r.html"}, "no folder"),
+    ],
+)
+def test_a_report_that_cannot_be_is_told_before_anything_is_looked_at(tmp_path, pictures, given, message):
+    given = {name: tmp_path / value if name == "report" else value for name, value in given.items()}
+    with pytest.raises(InvalidRequest, match=message):
+        batch(pictures, tmp_path / "faces.csv", **given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def face(confidence, margin):
+    shares = dict.fromkeys(LABELS, 0.0) | {"sad": confidence}
+    return {"emotion": "sad", "confidence": confidence, "margin": margin, "unclear": False, "probabilities": shares}
+
+
+def test_of_very_many_faces_the_surest_and_least_sure_are_kept():
+    seen = Summary()
+    for number in range(1_000):
+        share = (number * 7_919 % 1_000) / 1_000
+        seen.add(f"{number}.png", {"faces": [face(share, share / 2)]})
+    assert [each.face["confidence"] for each in seen.surest["sad"]] == [0.999, 0.998, 0.997, 0.996, 0.995, 0.994]
+    assert [each.face["margin"] for each in seen.least_sure] == [number / 2_000 for number in range(LEAST_SURE)]
+    size = len(seen.model_dump_json())
+    for number in range(1_000):
+        seen.add(f"{number}.png", {"faces": [face(0.5, 0.5)]})
+    assert len(seen.model_dump_json()) < size + 20
+    assert Summary.model_validate_json(seen.model_dump_json()) == seen
