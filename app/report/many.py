@@ -7,7 +7,7 @@ from typing import IO
 
 from app.api.wire.schemas import ModelNames
 from app.manifest import LABELS
-from app.report.markup import bar, counted, escaped, table_head, write_foot, write_head
+from app.report.markup import bar, counted, escaped, write_foot, write_head
 from app.report.summary import Example, Summary
 from app.report.words import said_of, write_counts
 
@@ -42,7 +42,7 @@ def write_many_report(
     write_counts(file, summary.counts)
     for label in LABELS:
         if label in summary.surest:
-            _write_faces(file, f"Most surely {label}", summary.surest[label], thumbs)
+            _write_faces(file, f"The surest: {label}", summary.surest[label], thumbs)
     if summary.least_sure:
         _write_faces(file, "The least sure", summary.least_sure, thumbs)
     if summary.failed:
@@ -70,8 +70,9 @@ def _write_faces(file: IO[str], title: str, examples: Iterable[Example], thumbs:
 
 
 def _write_failed(file: IO[str], summary: Summary) -> None:
-    file.write(f"<section><h2>Failed</h2>{table_head(('Error', 'Pictures', 'Such as'))}")
+    file.write("<section><h2>Failed</h2>\n")
     for code, count in summary.counts.failures.most_common():
-        first = "<br>".join(f"{escaped(name)}: {escaped(detail)}" for name, detail in summary.failed.get(code, ()))
-        file.write(f"<tr><td>{escaped(code)}</td><td>{count:,}</td><td>{first}</td></tr>\n")
-    file.write("</tbody></table></section>\n")
+        told = (f'<p class="file">{escaped(name)}: {escaped(detail)}</p>' for name, detail in summary.failed[code])
+        head = f"{escaped(code)}: {counted(count, 'picture')}"
+        file.write(f"<article><div><h3>{head}</h3>{''.join(told)}</div></article>\n")
+    file.write("</section>\n")

@@ -9,7 +9,7 @@ from app.counts import Counts
 from app.faces.types import Detection
 
 SUREST, LEAST_SURE, FAILED = 6, 12, 3
-"""Examples: of each expression, of all faces, and of each error code."""
+"""Examples: of each expression, of unclear faces, and of each error code."""
 
 
 class Example(BaseModel):
@@ -45,8 +45,8 @@ class Summary(BaseModel):
 
     Attributes:
         counts: Of all.
-        surest: Label -> the faces that show it most surely, the surest first.
-        least_sure: The faces whose two best labels are closest, the closest first.
+        surest: Label -> of the faces that clearly show it, the surest ones, the surest first.
+        least_sure: Of the unclear faces, those whose two best labels are closest, the closest first.
         failed: Error code -> first files with it, and what was told of each.
     """
 
@@ -71,12 +71,16 @@ class Summary(BaseModel):
             return
         for number, face in enumerate(answer["faces"], 1):
             example = Example.model_construct(picture=picture, file=file, number=number, face=face)
-            _keep(self.surest.setdefault(face["emotion"], []), example, SUREST, lambda each: -each.face["confidence"])
-            _keep(self.least_sure, example, LEAST_SURE, lambda each: each.face["margin"])
+            if face["unclear"]:
+                _keep(self.least_sure, example, LEAST_SURE, lambda each: each.face["margin"])
+            else:
+                _keep(
+                    self.surest.setdefault(face["emotion"], []), example, SUREST, lambda each: -each.face["confidence"]
+                )
 
     @property
     def examples(self) -> Iterator[Example]:
-        """All faces that are kept; one may come twice."""
+        """All faces that are kept."""
         for kept in (*self.surest.values(), self.least_sure):
             yield from kept
 

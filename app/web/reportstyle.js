@@ -32,7 +32,7 @@ figure img { display: block; width: 100%; border-radius: 0.5rem; }
 figcaption { font-size: 0.8125rem; overflow-wrap: anywhere; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: 0.375rem 0.75rem 0.375rem 0; border-bottom: 1px solid #dfdcd3; text-align: left; vertical-align: top; }
-td, .file { overflow-wrap: anywhere; }
+td:first-child, .file { overflow-wrap: anywhere; }
 td.wide { width: 48%; padding-right: 0; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }
