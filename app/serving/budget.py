@@ -48,6 +48,10 @@ class Budget:
         """How many hold or wait."""
         return self._shares.clients
 
+    def held_by(self, client: str) -> int:
+        """Return how much one client holds now."""
+        return self._shares.held_by(client)
+
     @property
     def largest(self) -> int:
         """Most that one turn should ask for: an eighth stays for others."""

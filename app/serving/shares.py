@@ -80,6 +80,11 @@ class Shares:
         """All who wait."""
         return [turn for account in self._waiting.values() for turn in account.waiting]
 
+    def held_by(self, client: str) -> int:
+        """Return how much one client holds."""
+        account = self._accounts.get(client)
+        return account.held if account else 0
+
     def may_wait(self, client: str, amount: int) -> bool:
         """Whether a client may wait: always within an equal part of the queue, beyond it while there is room."""
         if self._queue is None:

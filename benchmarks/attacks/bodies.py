@@ -1,6 +1,7 @@
 """Attacks by the bodies of requests: how they are cut up, how slowly they come, and whether refusals of them arrive."""
 
 import asyncio
+from dataclasses import replace
 
 from benchmarks.attacks.catalogue import attack
 from benchmarks.attacks.target import Client, Done, Target, flood, meanwhile
@@ -109,20 +110,32 @@ async def _is_told(target: Target, head: bytes, body: bytes, status: str) -> boo
     return str(found) == status
 
 
-@attack(11)
-def trickled_uploads(target: Target) -> list[Client]:
-    """600 clients send a picture at a byte a second."""
+def _trickling(target: Target, part: bytes) -> Client:
+    """Return a client that sends a picture, so much of it a second."""
 
     async def trickle() -> None:
         async with await target.open() as connection:
             connection.writer.write(post("/detect", b"").replace(b"Length: 0", b"Length: 100000"))
             async with meanwhile(connection.answer()) as answer:
                 while not answer.done():
-                    connection.writer.write(b"\xff")
+                    connection.writer.write(part)
                     await asyncio.wait([answer], timeout=1.0)
                 target.seen[str(await answer)] += 1
 
-    return [trickle] * 600
+    return trickle
+
+
+@attack(11)
+def trickled_uploads(target: Target) -> list[Client]:
+    """600 clients send a picture at a byte a second."""
+    return [_trickling(target, b"\xff")] * 600
+
+
+@attack(11)
+def slow_uploads_from_everywhere(target: Target) -> list[Client]:
+    """700 addresses send a picture each, at two kilobytes a second: more than there are places."""
+    sources = [f"127.2.{number // 250}.{number % 250 + 1}" for number in range(700)]
+    return [_trickling(replace(target, source=target.source and each), bytes(2_000)) for each in sources]
 
 
 @attack(11)

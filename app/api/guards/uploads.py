@@ -7,13 +7,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.guards.client import client_of
 from app.api.guards.needs import RouteTable
-from app.errors import UploadTimeout
+from app.api.guards.reception import Reception
+from app.errors import Overloaded
 from app.serving.admission import Admission
-from app.serving.budget import Hold
+from app.serving.budget import Budget, Hold
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 """One of them announces a body (RFC 9112, section 6)."""
+
+ROOM_S = 1.0
+"""How long to wait for a place that another body leaves."""
 
 
 class UploadsMiddleware:
@@ -21,7 +25,8 @@ class UploadsMiddleware:
 
     Bytes count from arrival until the request is answered; `app.api.wire.body` limits a single body. Read-only
     requests, such as those for the page's files, are counted separately: slow readers, which need no API key, then
-    cannot block those who send pictures.
+    cannot block those who send pictures. Where all places are taken, the slowest body makes room for a client that
+    has none.
 
     Args:
         app: The next ASGI application.
@@ -33,6 +38,7 @@ class UploadsMiddleware:
 
     def __init__(self, app: ASGIApp, admission: Admission, timeout_s: float, routes: RouteTable) -> None:
         self.app, self._admission, self._timeout_s, self._routes = app, admission, timeout_s, routes
+        self._receptions: dict[Reception, Budget] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection.
@@ -45,51 +51,39 @@ class UploadsMiddleware:
             return
         only_reads = scope["method"] in READING  # and not whether a body is announced, which is the client's to say
         requests = self._admission.reading if only_reads else self._admission.requests
-        has_body = not BODY_HEADERS.isdisjoint(name for name, _ in scope["headers"])
         client = client_of(scope)
-        with requests.take(client), self._admission.body_bytes.empty(client) as held:
-            upload = _Upload(receive, send, held, self._timeout_s, complete=not has_body)
-            await self.app(scope, upload.receive, upload.send)
+        with await self._place(requests, client), self._admission.body_bytes.empty(client) as held:
+            if BODY_HEADERS.isdisjoint(name for name, _ in scope["headers"]):
+                await self.app(scope, receive, send)
+                return
+            reception = Reception(receive, held, self._timeout_s)
+            self._receptions[reception] = requests
+            try:
+                await self.app(scope, reception.receive, _closing_late_ones(reception, send))
+            finally:
+                del self._receptions[reception]
+
+    async def _place(self, requests: Budget, client: str) -> Hold:
+        try:
+            return requests.take(client)
+        except Overloaded:
+            slow = [each for each, takes in self._receptions.items() if takes is requests and each.yields]
+            if not slow or requests.held_by(client):
+                raise
+        min(slow, key=lambda each: each.bytes_per_s).make_room()
+        return await requests.wait(client, until=asyncio.get_running_loop().time() + ROOM_S)
 
 
-class _Upload:
-    """The body of one request while it is received.
+def _closing_late_ones(reception: Reception, send: Send) -> Send:
+    """Return what passes on the answer and, if the body took too long, closes the connection.
 
-    Args:
-        receive: Where it comes from.
-        send: Where the answer goes.
-        held: The bytes received.
-        timeout_s: Longest time until the body is complete.
-        complete: Whether there is no body at all.
+    After any other refusal the rest of the body may still arrive for a while: closing the connection while the client
+    is sending would reset it and lose the answer.
     """
 
-    def __init__(self, receive: Receive, send: Send, held: Hold, timeout_s: float, complete: bool) -> None:
-        self._receive, self._send, self._held, self._complete = receive, send, held, complete
-        self._timeout_s = timeout_s
-        self._deadline = asyncio.get_running_loop().time() + timeout_s
-        self._timed_out = False
-
-    async def receive(self) -> Message:
-        """Pass on the next part of the body; once complete, wait for the client without a limit."""
-        if self._complete:
-            return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
-        except TimeoutError as error:
-            self._timed_out = True
-            raise UploadTimeout(f"The body was not complete after {self._timeout_s:g} s.") from error
-        if message["type"] == "http.request":
-            self._held.add(len(message.get("body", b"")))
-            self._complete = not message.get("more_body", False)
-        return message
-
-    async def send(self, message: Message) -> None:
-        """Pass on the answer; if the body took too long, close the connection.
-
-        After any other refusal the rest of the body may still arrive for a while: closing the connection while the
-        client is sending would reset it and lose the answer.
-        """
-        if message["type"] == "http.response.start" and self._timed_out:
+    async def send_and_close(message: Message) -> None:
+        if message["type"] == "http.response.start" and reception.timed_out:
             MutableHeaders(scope=message)["Connection"] = "close"
-        await self._send(message)
+        await send(message)
+
+    return send_and_close

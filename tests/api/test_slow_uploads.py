@@ -1,0 +1,150 @@
+"""Bodies that come slowly: how slow is too slow, and who loses its place when there is none left."""
+
+import asyncio
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.guards.needs import RouteTable
+from app.api.guards.reception import LEAST_BYTES_PER_S, YIELDS_AFTER_S
+from app.api.guards.uploads import UploadsMiddleware
+from app.api.wire.problems import ProblemMiddleware
+from app.serving.admission import Admission
+from tests.api.asgi import http_scope
+from tests.support.virtual_time import run
+
+TIMEOUT_S = 30.0
+PLACES = 8
+
+
+async def read_and_answer(scope, receive, send):
+    body = await Request(scope, receive).body()
+    await Response(str(len(body)))(scope, receive, send)
+
+
+def served(places=PLACES):
+    admission = Admission(pictures=1, at_once=1, decoders=1, pixels=1)
+    admission.bound_network(requests=places)
+    uploads = UploadsMiddleware(read_and_answer, admission=admission, timeout_s=TIMEOUT_S, routes=RouteTable([]))
+    return ProblemMiddleware(uploads), admission.requests
+
+
+class Sender:
+    """A client that sends so many bytes every so often."""
+
+    def __init__(self, address, part_bytes, every_s, parts):
+        self.scope = http_scope(headers=(("content-length", "1"),), client=address)
+        self.part_bytes, self.every_s, self.parts = part_bytes, every_s, parts
+        self.sent = []
+
+    async def receive(self):
+        await asyncio.sleep(self.every_s)
+        self.parts -= 1
+        return {"type": "http.request", "body": bytes(self.part_bytes), "more_body": self.parts > 0}
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    async def ask(self, app):
+        began = asyncio.get_running_loop().time()
+        await app(self.scope, self.receive, self.send)
+        self.took_s = asyncio.get_running_loop().time() - began
+        return self.sent[0]["status"]
+
+    @property
+    def text(self):
+        return b"".join(message.get("body", b"") for message in self.sent).decode()
+
+
+@pytest.mark.parametrize(
+    ("part_bytes", "every_s", "parts", "status", "took_s"),
+    [
+        (1, 1.0, 1000, 408, TIMEOUT_S / 3),
+        (LEAST_BYTES_PER_S // 2, 1.0, 1000, 408, 2 * TIMEOUT_S / 3),
+        (2 * LEAST_BYTES_PER_S, 1.0, 1000, 408, TIMEOUT_S),
+        (2 * LEAST_BYTES_PER_S, 1.0, 25, 200, 25.0),
+        (10_000, TIMEOUT_S / 3 - 1, 2, 200, 2 * (TIMEOUT_S / 3 - 1)),
+        (10_000_000, TIMEOUT_S / 3 + 1, 2, 408, TIMEOUT_S / 3),
+    ],
+    ids=["trickles", "too slow", "too long", "slow enough", "stalls for a while", "stalls"],
+)
+def test_a_body_must_come_at_the_least_rate(part_bytes, every_s, parts, status, took_s):
+    async def steps():
+        app, requests = served()
+        sender = Sender("10.0.0.1", part_bytes, every_s, parts)
+        assert await sender.ask(app) == status
+        assert sender.took_s == pytest.approx(took_s, abs=1.5)
+        assert requests.held == 0
+
+    run(steps())
+
+
+def test_a_stall_after_much_that_came_fast_is_a_stall():
+    async def steps():
+        app, _ = served()
+        sender = Sender("10.0.0.1", 1_000_000, 0.1, 20)
+
+        async def receive_and_stall():
+            sender.every_s = 0.1 if sender.parts > 10 else 1000
+            return await Sender.receive(sender)
+
+        sender.receive = receive_and_stall
+        assert await sender.ask(app) == 408
+        assert "at least 1,000 bytes a second" in sender.text
+        assert sender.took_s == pytest.approx(1 + TIMEOUT_S / 3, abs=0.5)
+
+    run(steps())
+
+
+def test_the_slowest_body_makes_room_for_a_client_that_has_no_place():
+    async def steps():
+        app, requests = served()
+        slow = [Sender(f"10.0.0.{number}", 2_000 + number, 1.0, 1000) for number in range(requests.capacity)]
+        asking = [asyncio.create_task(each.ask(app)) for each in slow]
+        await asyncio.sleep(YIELDS_AFTER_S + 1)
+        assert requests.held == requests.capacity
+        other = Sender("10.0.1.1", 100, 0.0, 1)
+        assert await other.ask(app) == 200
+        assert await asking[0] == 408
+        assert "all places for requests are taken" in slow[0].text
+        assert requests.held == requests.capacity - 1  # the others were left alone
+        for each in asking[1:]:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    run(steps())
+
+
+def test_several_at_once_each_take_the_place_of_another_body():
+    async def steps():
+        app, requests = served()
+        slow = [Sender(f"10.0.0.{number}", 1_500, 1.0, 1000) for number in range(requests.capacity)]
+        asking = [asyncio.create_task(each.ask(app)) for each in slow]
+        await asyncio.sleep(YIELDS_AFTER_S + 1)
+        others = [Sender(f"10.0.1.{number}", 100, 0.5, 2) for number in range(3)]
+        assert await asyncio.gather(*(each.ask(app) for each in others)) == [200] * 3
+        assert sum(each.done() for each in asking) == 3
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    run(steps())
+
+
+@pytest.mark.parametrize(("waited_s", "has_a_place"), [(1.0, False), (YIELDS_AFTER_S + 1, True)])
+def test_nobody_makes_room_who_began_just_now_or_for_whoever_has_a_place(waited_s, has_a_place):
+    async def steps():
+        app, requests = served()
+        addresses = [f"10.0.0.{number}" for number in range(requests.capacity)]
+        slow = [Sender(each, 2_000, 1.0, 1000) for each in addresses]
+        asking = [asyncio.create_task(each.ask(app)) for each in slow]
+        await asyncio.sleep(waited_s)
+        other = Sender(addresses[0] if has_a_place else "10.0.1.1", 100, 0.0, 1)
+        assert await other.ask(app) == 503
+        assert not any(each.done() for each in asking)
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    run(steps())
