@@ -59,6 +59,7 @@ def serve(
     from app.metrics import Metrics
     from app.transport.descriptors import raise_limit
     from app.transport.listen import why_not_to_listen
+    from app.transport.pauses import shorten_pauses
     from app.transport.server import end_by_signal, make_server
 
     if os.environ.get("MIEN_LOG_FORMAT") == "json":
@@ -80,6 +81,7 @@ def serve(
     except (MienError, OSError) as error:
         raise _fail(str(error)) from error
     server = make_server(settings, api, engine)
+    shorten_pauses()
     server.run()
     if server.failed:
         raise typer.Exit(1)

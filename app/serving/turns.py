@@ -2,7 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class Turns:
@@ -42,6 +46,15 @@ class Turns:
 
         self.take(client, wake)
         await came
+
+    def in_turn(self, client: str, call: Callable[Given, Awaitable[Result]]) -> Callable[Given, Awaitable[Result]]:
+        """Return a function that waits for a turn of the client before it begins."""
+
+        async def wait_and_call(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+            await self.wait(client)
+            return await call(*args, **kwargs)
+
+        return wait_and_call
 
     def _come_round(self) -> None:
         """Begin the next turn of all who wait."""

@@ -4,8 +4,8 @@ import asyncio
 import sys
 
 LEAST_TAKEN_BYTES = 32_768
-"""The least of an answer that the system must take from us for a client in 30 s, or the client is given up. The system
-takes it in steps, of up to a megabyte for large answers, so slow clients of these may be given up, too."""
+"""The least of an answer that the system must take from us for a client in 30 s, or the client is given up. Without
+`app.transport.unsent` it takes it in steps of up to a megabyte, and slow clients of large answers are given up, too."""
 
 
 class AnswerClock:

@@ -58,11 +58,11 @@ class ImpatientProtocol(ParsingProtocol):
         """Start the clock, and have `pause_writing` called for any data that is not sent at once."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)
-        self.flow = self._held_flow = HeldFlow(transport)
         self._answer_clock = AnswerClock(self.loop, transport, self._answer_timeout_s)
         address = self.client[0] if self.client else None
-        whose = self._all.whose(transport, address)
-        self._inbox = Inbox(self._turns, whose, self._held_flow, self._take, self._slice_bytes)
+        self._whose = self._all.whose(transport, address)
+        self.flow = self._held_flow = HeldFlow(transport, self._turns, self._whose)
+        self._inbox = Inbox(self._turns, self._whose, self._held_flow, self._take, self._slice_bytes)
         if self._all.open(transport, address):
             self._wait()
         else:
@@ -106,7 +106,10 @@ class ImpatientProtocol(ParsingProtocol):
         if self.cycle is not before:
             to_close: Any = polite.PoliteTransport(self.transport, self._close_politely)
             self.cycle.transport = to_close
-            if not self._is_in_work():
+            if self._is_in_work():
+                queued, app = self.pipeline[0]
+                self.pipeline[0] = queued, self._turns.in_turn(self._whose, app)
+            else:
                 self._answering, self._ahead_bytes = self.cycle, 0
                 self._all.busy(self.transport)
 

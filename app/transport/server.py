@@ -26,6 +26,7 @@ from app.transport.frame_counts import FrameCounts
 from app.transport.hosts import allowed_hosts
 from app.transport.http import ImpatientProtocol
 from app.transport.proxies import Proxies
+from app.transport.unsent import bound_unsent
 from app.transport.websocket import MAX_FRAMES_PER_S, ImpatientWebSocketProtocol
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -105,6 +106,11 @@ class DrainingServer(uvicorn.Server):
             self._engine.drain()
             self._engine_died = True
         return await super().on_tick(counter) or self._engine_died
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; what connections inherit is set on what listens."""
+        await super().startup(sockets)
+        bound_unsent(listener for server in self.servers for listener in server.sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer the streams, close with 1001, then stop as Uvicorn does; at the deadline cut the remaining streams."""

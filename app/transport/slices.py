@@ -12,11 +12,25 @@ SLICE_BYTES = 4_096
 
 
 class HeldFlow(FlowControl):
-    """Uvicorn's flow control, and a second reason not to read: slices that wait for their turn."""
+    """Uvicorn's flow control, and a second reason not to read: slices that wait for their turn.
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    An answer that its client has to take first goes on in a turn of this client, too.
+
+    Args:
+        transport: The connection.
+        turns: Say when the next part of an answer may be written.
+        client: Whose turn it must be.
+    """
+
+    def __init__(self, transport: asyncio.Transport, turns: Turns, client: str) -> None:
         super().__init__(transport)
         self._reading, self._held = transport, False
+        self._turns, self._client = turns, client
+
+    async def drain(self) -> None:
+        """Wait until the client's system has taken all that was written, and then for a turn of the client."""
+        await super().drain()
+        await self._turns.wait(self._client)
 
     def hold(self) -> None:
         """Read no more until `release`."""

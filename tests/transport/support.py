@@ -25,14 +25,14 @@ HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
 @contextlib.asynccontextmanager
 async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S, hosts=ANY_HOST, connections=None):
     """Serve an ASGI application and yield its address."""
-    config, state = uvicorn.Config(app, ws="none", lifespan="off"), ServerState()
+    config, state, turns = uvicorn.Config(app, ws="none", lifespan="off"), ServerState(), Turns()
     config.load()
 
     def protocol():
         return ImpatientProtocol(
             config=config, server_state=state, app_state={},
             connections=Connections(1000, 1000, Proxies()) if connections is None else connections, hosts=hosts,
-            turns=Turns(), header_timeout_s=header_timeout_s, answer_timeout_s=answer_timeout_s,
+            turns=turns, header_timeout_s=header_timeout_s, answer_timeout_s=answer_timeout_s,
         )  # fmt: skip
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)

@@ -43,7 +43,7 @@ PARSING_METHODS = {
     "on_message_complete": "", "send_400_response": "msg", "handle_websocket_upgrade": "",
 }  # fmt: skip
 PARSING_ATTRIBUTES = {"headers", "parser", "timeout_keep_alive_task", "url", "ws_protocol_class"}
-FLOW = {"resume_reading": "", "pause_writing": ""}
+FLOW = {"resume_reading": "", "pause_writing": "", "drain": ""}
 CYCLE = {
     "disconnected", "keep_alive", "message_event", "more_body", "response_complete", "response_started",
     "waiting_for_100_continue",
@@ -64,8 +64,13 @@ WEBSOCKET = WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER
 CONNECTION = {"data_to_send": "", "fail": "code reason"}
 CONNECTION_ATTRIBUTES = ("reader",)
 
-SERVER_METHODS = {"handle_exit": "sig frame", "on_tick": "counter", "shutdown": "sockets", "capture_signals": ""}
+SERVER_METHODS = {
+    "handle_exit": "sig frame", "on_tick": "counter", "startup": "sockets", "shutdown": "sockets",
+    "capture_signals": "",
+}  # fmt: skip
 SERVER_ATTRIBUTES = {"config", "force_exit", "lifespan", "server_state", "should_exit", "started"}
+SERVER_ATTRIBUTES_LATER = {"servers"}
+"""Those that it has once it listens."""
 
 
 def check_signatures(owner, methods):
@@ -214,7 +219,7 @@ def shared_with_base(cls, base):
             WEBSOCKET_METHODS,
             WEBSOCKET_ATTRIBUTES | WEBSOCKET_ATTRIBUTES_LATER,
         ),
-        (DrainingServer, uvicorn.Server, SERVER_METHODS, SERVER_ATTRIBUTES),
+        (DrainingServer, uvicorn.Server, SERVER_METHODS, SERVER_ATTRIBUTES | SERVER_ATTRIBUTES_LATER),
     ],
 )
 def test_nothing_else_is_used_and_nothing_private(cls, base, methods, attributes):
