@@ -38,20 +38,18 @@ def windows(image: Image, side_px: int, most_px: int, stride: int = 32) -> list[
         The windows in order; none if the picture is so long that they would show no more than the whole did.
     """
     upright = image.shape[0] > image.shape[1]
-    strip = image.transpose(1, 0, 2) if upright else image
-    short, long = strip.shape[:2]
+    short, long = sorted(image.shape[:2])
     starts, across = _plan(short, long, side_px, most_px, stride)
     sheets = []
     for start in starts:
         length = min(long - start, int(side_px * short / across))
-        part = np.ascontiguousarray(strip[:, start : start + length])
         wide = min(side_px, round(length * across / short))
-        canvas = np.full((across, side_px, 3), PADDING_VALUE, dtype=np.uint8)
-        canvas[:, :wide] = cv2.resize(part, (wide, across), interpolation=cv2.INTER_LINEAR)
         place, source = (0, 0, wide, across), (start, 0, start + length, short)
         if upright:
-            canvas = np.ascontiguousarray(canvas.transpose(1, 0, 2))
             place, source = (0, 0, across, wide), (0, start, short, start + length)
+        part = image[source[1] : source[3], source[0] : source[2]]
+        canvas = np.full((side_px, across, 3) if upright else (across, side_px, 3), PADDING_VALUE, dtype=np.uint8)
+        canvas[: place[3], : place[2]] = cv2.resize(part, place[2:], interpolation=cv2.INTER_LINEAR)
         sheets.append(Sheet(canvas, (Copy(place, source, 0),)))
     return sheets
 

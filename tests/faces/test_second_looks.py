@@ -1,5 +1,6 @@
 """Second looks with a detector that sees arrows: bright squares whose red half says which way is up."""
 
+import time
 from itertools import pairwise
 
 import cv2
@@ -140,6 +141,22 @@ def test_a_small_face_in_a_long_picture_is_found_once(along, upright):
         image = picture(1080, 9000, box)
     [[face]] = SecondLooks(ArrowDetector(least_px=20))([image], [[]])
     np.testing.assert_allclose(face.xyxy, box, atol=12)
+
+
+@pytest.mark.parametrize("size", [(50_000_000, 1), (1, 50_000_000), (3051, 16_383), (16_383, 3051)])
+def test_the_largest_pictures_are_not_read_pixel_by_pixel(size):
+    """That took 1 to 9 s, in which nobody else's picture was searched."""
+    image = np.zeros((*size, 3), np.uint8)
+    began = time.process_time()
+    SecondLooks(ArrowDetector())([image], [[]])
+    assert time.process_time() - began < 0.5
+
+
+def test_a_turned_face_is_found_in_a_large_picture():
+    large = tuple(6 * each for each in BOX)
+    image = np.ascontiguousarray(np.rot90(picture(6 * 640, 6 * 480, large), -1))
+    [[face]] = SecondLooks(ArrowDetector())([image], [[]])
+    np.testing.assert_allclose(face.xyxy, clockwise(large, 6 * 640, 6 * 480, 1), atol=12)
 
 
 def test_windows_overlap_and_leave_out_what_their_ends_cut():
