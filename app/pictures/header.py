@@ -17,6 +17,9 @@ from app.pictures.depth import SIGNIFICANT_BITS
 
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` below takes the place of Pillow's own, process-wide limit.
 
+MAX_SIDE_PX = 1_000_000
+"""Of longer columns Pillow makes a row of each pixel, holding Python's lock: 0.4 s for 50 million."""
+
 MAX_SCANNED_PIXELS, LEAST_SCANS = 1_000_000_000, 20
 """Width x height x scans of a JPEG: a scan takes about 1 ns a pixel, whatever little is in it. Cameras write about ten
 scans, so that some are allowed at any size."""
@@ -115,10 +118,12 @@ def _prepared(payload: bytes) -> _Prepared:
 
 
 def check_size(size: tuple[int, int], max_pixels: int) -> None:
-    """Refuse a picture without pixels or with too many; raises BadPayload or PayloadTooLarge."""
+    """Refuse a picture without pixels, with too many or too long; raises BadPayload or PayloadTooLarge."""
     width, height = size
     if width < 1 or height < 1:
         raise BadPayload("The picture has no pixels.")
+    if max(size) > MAX_SIDE_PX:
+        raise PayloadTooLarge(f"The picture has {width} x {height} pixels; at most {MAX_SIDE_PX:,} a side are read.")
     if width * height > max_pixels:
         raise PayloadTooLarge(f"The picture has {width} x {height} pixels; at most {max_pixels:,} are read.")
 

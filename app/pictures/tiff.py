@@ -1,5 +1,6 @@
 """A TIFF's oddities: reduced copies before the picture, codings that are not read, samples in the other byte order."""
 
+import math
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import COMPRESSION_INFO, TiffImageFile
 
-from app.errors import UnsupportedMedia
+from app.errors import BadPayload, UnsupportedMedia
 
 TIFF = (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
 """What Pillow takes for one, in a wrong order of bytes, too."""
@@ -21,6 +22,13 @@ NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 KIND, OLD_KIND, COMPRESSION, PARTS = 254, 255, 259, 330
 """Tags: NewSubfileType, SubfileType, Compression, SubIFDs."""
 REDUCED, ONE_OF_SEVERAL, OLD_REDUCED = 1, 2, 2
+
+FEW = frozenset({256, 257, 258, 259, 262, 266, 274, 277, 278, 282, 283, 284, 296, 320, 322, 323, 338, 339})
+"""Tags that are read and have a few values: sizes, bits, codings, orientation, resolutions, palette, samples."""
+MANY = frozenset({273, 279, 324, 325})
+"""StripOffsets, StripByteCounts, TileOffsets, TileByteCounts."""
+MOST_OF_FEW, MOST_OF_MANY = 1024, 100_000
+"""Values of one tag: Pillow makes an object of each, whatever a file claims; a palette has 768."""
 
 MOST_PAGES = 16
 """So many are looked through for the full picture; raw photos have up to six."""
@@ -75,6 +83,7 @@ def full_page(payload: bytes) -> bytes:
 
     Raises:
         UnsupportedMedia: If all that is there are reduced copies, or the picture is compressed in a way not read.
+        BadPayload: If a tag has more values than any writer gives it.
 
     References:
         TIFF 6.0, section 8 (NewSubfileType); Adobe, TIFF Technical Note 1 (SubIFDs).
@@ -148,7 +157,7 @@ def _layout(payload: bytes) -> _Layout | None:
 
 
 def _page(payload: bytes, layout: _Layout, start: int) -> _Page:
-    """Read of a directory what is needed here."""
+    """Read of a directory what is needed here; raises struct.error, and BadPayload as `full_page`."""
     [count] = layout.count.unpack_from(payload, start)
     width = layout.place.size
     entry = struct.Struct(f"{layout.order}HH{width}s{width}s")
@@ -158,6 +167,8 @@ def _page(payload: bytes, layout: _Layout, start: int) -> _Page:
         raise struct.error
     for at in range(start + layout.count.size, end, entry.size):
         tag, kind, many, value = entry.unpack_from(payload, at)
+        if layout.place.unpack(many)[0] > _most_values(tag):
+            raise BadPayload(f"The TIFF's tag {tag} has more values than any writer gives it: save it anew.")
         if tag in (KIND, OLD_KIND, COMPRESSION, PARTS) and kind in NUMBERS:
             values = min(layout.place.unpack(many)[0], MOST_PAGES)
             numbers = struct.Struct(f"{layout.order}{values}{NUMBERS[kind]}")
@@ -173,3 +184,9 @@ def _page(payload: bytes, layout: _Layout, start: int) -> _Page:
         parts=found.get(PARTS, ()),
         next=following,
     )
+
+
+def _most_values(tag: int) -> float:
+    if tag in FEW:
+        return MOST_OF_FEW
+    return MOST_OF_MANY if tag in MANY else math.inf

@@ -80,14 +80,21 @@ def crowds(target: Target) -> list[Client]:
 
 @attack(12)
 def heavy_formats(target: Target) -> list[Client]:
-    """16 clients send 50 megapixels as they take most memory: WebP, a PNG one pixel wide, CMYK, a TIFF of 32 bits."""
+    """16 clients send 50 megapixels as they take most memory: WebP, PNG of a million rows, CMYK, TIFF of 32 bits."""
     made = [
         files.large("WEBP", "RGBA", lossless=True, quality=0, method=0),
-        files.large_png(1, files.WIDTH * files.HEIGHT, 0),
+        files.large_png(49, 1_000_000, 0),
         files.large("JPEG", "CMYK"),
         files.large("TIFF", "I", compression="tiff_adobe_deflate"),
     ]
     return _posts(target, made, 16)
+
+
+@attack(12)
+def thin_giants(target: Target) -> list[Client]:
+    """8 clients send PNGs of 50 million pixels side by side, one below the other, and of a million rows."""
+    sizes = ((1, 49_900_000), (49_900_000, 1), (49, 1_000_000), (1_000_000, 49))
+    return _posts(target, [files.large_png(width, height, 0) for width, height in sizes], 8)
 
 
 @attack(12)

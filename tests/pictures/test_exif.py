@@ -9,6 +9,7 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
+from app.errors import BadPayload
 from app.pictures.exif import MAX_EXIF_BYTES, is_plain
 from app.pictures.open import decode_image
 from tests.support.pictures import encode, gradient
@@ -92,15 +93,32 @@ def test_a_large_preview_is_no_reason_to_refuse_a_jpeg():
     np.testing.assert_array_equal(decode_image(payload, LIMIT), decode_image(encode(gradient(), "JPEG"), LIMIT))
 
 
-def test_a_tiff_with_many_orientations_costs_no_picture():
+def tiff_with(tag, values):
+    """Return a TIFF with so many fractions for one tag, which takes the place of another."""
     payload = bytearray(encode(gradient(), "TIFF"))
     [start] = struct.unpack_from("<I", payload, 4)
     [count] = struct.unpack_from("<H", payload, start)
     for entry in range(start + 2, start + 2 + 12 * count, 12):
-        [tag] = struct.unpack_from("<H", payload, entry)
-        if tag == ExifTags.Base.PlanarConfiguration:
-            struct.pack_into("<HHI", payload, entry, ExifTags.Base.Orientation, RATIONAL, 5)
-    np.testing.assert_array_equal(decode_image(bytes(payload), LIMIT), gradient())
+        [found] = struct.unpack_from("<H", payload, entry)
+        if found == ExifTags.Base.PlanarConfiguration:
+            struct.pack_into("<HHII", payload, entry, tag, RATIONAL, values, 8)
+    return bytes(payload) + bytes([1, 0, 0, 0] * 2) * values
+
+
+def test_a_tiff_with_many_orientations_costs_no_picture():
+    image = decode_image(tiff_with(ExifTags.Base.Orientation, 5), LIMIT)
+    np.testing.assert_array_equal(image, gradient())
+
+
+@pytest.mark.parametrize("tag", [ExifTags.Base.Orientation, ExifTags.Base.XResolution, ExifTags.Base.StripOffsets])
+def test_a_tiffs_tag_of_countless_values_is_refused(tag):
+    with pytest.raises(BadPayload, match="more values"):
+        decode_image(tiff_with(tag, FRACTIONS), LIMIT)
+
+
+def test_a_tiffs_tag_that_nobody_reads_may_have_any_number_of_values():
+    image = decode_image(tiff_with(50_839, FRACTIONS), LIMIT)
+    np.testing.assert_array_equal(image, gradient())
 
 
 @pytest.mark.parametrize("fmt", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
+from app.pictures.header import MAX_SIDE_PX
 from app.pictures.open import decode_image
 from tests.support.pictures import encode, gradient
 
@@ -201,14 +202,15 @@ def test_what_lies_behind_a_jpeg_or_in_its_segments_does_not_count_as_scans(opti
         np.testing.assert_allclose(decode_image(payload, 10_000).astype(int), gradient(), atol=12)
 
 
-def test_huge_header_is_refused_before_decoding():
+@pytest.mark.parametrize("size", [(50_000, 50_000), (1, MAX_SIDE_PX + 1), (MAX_SIDE_PX + 1, 1)])
+def test_huge_header_is_refused_before_decoding(size):
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
     payload = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    with pytest.raises(PayloadTooLarge, match="50000 x 50000"):
-        decode_image(payload, LIMIT)
+    with pytest.raises(PayloadTooLarge, match=f"{size[0]} x {size[1]}"):
+        decode_image(payload, 50_000_000)
 
 
 def test_pillow_is_not_patched_by_ultralytics():
