@@ -43,6 +43,20 @@ def test_base64_that_is_not_in_json_is_told(client, fmt, before):
         assert answer.json()["detail"].startswith("This is base64 text: send the file's bytes")
 
 
+@pytest.mark.parametrize("address", ["s3://bucket/photo.jpg", "gs://bucket/a.png", "FTP://a.example/photo.jpg"])
+def test_addresses_of_any_kind_are_told(client, address):
+    for answer in (client.post("/detect", json={"image": address}), client.post("/detect", content=address.encode())):
+        check_problem(answer, 422, "invalid_request")
+        assert FETCHES_NOTHING in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/detect/batch", "/classify"])
+def test_json_without_pictures_is_told_what_the_route_takes(client, path):
+    answer = client.post(path, json={"images": []})
+    check_problem(answer, 422, "invalid_request")
+    assert answer.json()["detail"] == "The JSON has no 'images': a list of base64 texts or data: addresses."
+
+
 def test_a_url_encoded_form_and_an_address_are_told(client):
     form = client.post("/detect", data={"file": "@photo.jpg", "max_faces": "1"})
     address = client.post("/detect", content=b"https://a.example/photo.jpg")

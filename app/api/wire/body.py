@@ -137,7 +137,8 @@ def _texts(value: Mapping[str, Any], name: str, max_files: int) -> list[str]:
         raise InvalidRequest(f"The JSON has both {ONE!r} and {name!r}: give one of them.")
     texts = [value[ONE]] if ONE in value else value.get(name)
     if not texts:
-        raise InvalidRequest(f"The JSON has no {name!r}. {HOW_TO_SEND}")
+        what = "base64, or a data: address" if name == ONE else "a list of base64 texts or data: addresses"
+        raise InvalidRequest(f"The JSON has no {name!r}: {what}.")
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InvalidRequest(f"A picture in JSON is a text: base64, or a data: address. {FETCHES_NOTHING}")
     if len(texts) > max_files:

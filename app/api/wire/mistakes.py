@@ -15,7 +15,7 @@ FETCHES_NOTHING = (
 _BASE64 = (b"data:image/", b"/9j/", b"iVBORw0KGgo", b"R0lGOD", b"UklGR")
 """How JPEG, PNG, GIF and WebP begin as base64."""
 _FILE_NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,255}\.(jpe?g|jfif|png|webp|bmp|tiff?|gif|avif|hei[cf])", re.IGNORECASE)
-_ADDRESS = re.compile(rb"https?://\S+", re.IGNORECASE)
+_ADDRESS = re.compile(rb"[a-z][a-z0-9+.-]{1,20}://\S+", re.IGNORECASE)
 _PLAIN_FORM = re.compile(rb"[\w.%[\]-]{1,64}=[^=\s][\x20-\x7e\s]*", re.ASCII)
 """A name and a value; base64 has such signs, too, but nothing behind its last =."""
 
