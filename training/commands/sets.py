@@ -9,9 +9,8 @@ import torch
 import typer
 
 from app.runtimes.torch.device import has_native_bf16
-from training.commands.options import WEIGHTS_DIR, WeightsDirOption
+from training.commands.set_evaluate import evaluate
 from training.commands.set_export import (
-    EVALUATION,
     DataOption,
     LimitOption,
     SetsOption,
@@ -22,10 +21,8 @@ from training.commands.set_export import (
 )
 from training.deployed import to_payload
 from training.errors import DataError
-from training.files import write_json, write_payload
-from training.plots import plot_reliability
-from training.sets.clearness import clear_table, measure_clear
-from training.sets.loading import FaceSet, load_parts, load_set
+from training.files import write_payload
+from training.sets.loading import load_parts
 from training.sets.near_copies import (
     THRESHOLD,
     near_copies,
@@ -35,11 +32,8 @@ from training.sets.near_copies import (
     write_near_copies,
 )
 from training.sets.pictures import read_textures
-from training.sets.plan import DEFAULT_SETS, RunPlan, read_plan
-from training.sets.predict import predict_set
+from training.sets.plan import DEFAULT_SETS, read_plan
 from training.sets.recipe import WIDE_RECIPES
-from training.sets.report import fit_temperature_over_sets, set_figures, table
-from training.sets.robustness import set_robustness
 from training.sets.soft_labels import (
     fit_mixings,
     make_soft_labels,
@@ -133,67 +127,6 @@ def soft_labels(
 
 
 @app.command()
-def evaluate(
-    data: DataOption,
-    weights: Annotated[Path, typer.Option("--weights", help="My_model's, or a teacher's.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
-    sets: SetsOption = DEFAULT_SETS,
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", min=0.01, help="Default: fitted on all val parts together.")
-    ] = None,
-    robustness: Annotated[
-        bool, typer.Option("--robustness", help="Also with the faces blurred, small, badly framed, leaning.")
-    ] = False,
-    find_faces: Annotated[
-        bool,
-        typer.Option("--find-faces", help="The pictures hold surroundings: find the face and crop it as the server."),
-    ] = False,
-    weights_dir: WeightsDirOption = WEIGHTS_DIR,
-    final: Annotated[
-        bool, typer.Option("--final", help="Also PrivateTest: once, when nothing is chosen any more.")
-    ] = False,
-    threads: ThreadsOption = None,
-    limit: LimitOption = None,
-) -> None:
-    """Measure weights on the val part of every set with labels, set by set."""
-    use_threads(threads)
-    measured, plan = read_teacher(weights), read_plan(sets)
-    if find_faces:
-        parts = _load_found(plan, data, weights_dir, limit)
-    else:
-        parts = {each.plan.name: each for each in load_parts(plan, data, "val", limit)}
-    logits = {name: predict_set(measured.network, each, measured.size_px) for name, each in parts.items()}
-    targets = {name: each.targets_N for name, each in parts.items()}
-    used = temperature or fit_temperature_over_sets(logits, targets)
-    for described in plan.labelled if final else ():
-        if described.form == "fer2013":
-            tested = load_set(described, plan, data, "test", limit)
-            logits[f"{described.name} test"] = predict_set(measured.network, tested, measured.size_px)
-            targets[f"{described.name} test"] = tested.targets_N
-    figures = {name: set_figures(logits[name], targets[name], plan.labels, used) for name in logits}
-    clear = measure_clear(logits, targets, used, {each.name: each.trust for each in plan.labelled})
-    result = {
-        "weights_sha256": measured.sha256,
-        "temperature": used,
-        "limit": limit,
-        "data": {name: each.digest for name, each in parts.items()},
-        "sets": {name: dataclasses.asdict(each) for name, each in figures.items()},
-        "clear": {
-            "rule": clear.rule.model_dump(),
-            "sets": {name: dataclasses.asdict(each) for name, each in clear.sets.items()},
-        },
-        "robustness": set_robustness(measured.network, parts, measured.size_px) if robustness else {},
-    }
-    write_json(result, out / EVALUATION)
-    for name, each in figures.items():
-        before, after = dataclasses.asdict(each.uncalibrated), dataclasses.asdict(each.calibration)
-        plot_reliability(before, after, out / f"reliability-{name.replace(' ', '-')}.png", f"Reliability on {name}")
-    typer.echo(table(figures, tuple(parts)))
-    typer.echo(clear_table(clear))
-    typer.echo(f"Temperature {used:.3f}. Written: {out / EVALUATION}")
-
-
-@app.command()
 def check(
     data: DataOption,
     sets: SetsOption = DEFAULT_SETS,
@@ -223,16 +156,6 @@ def check(
     typer.echo(f"{len(pairs)} near copies between train and val." + ("" if out is None else f" Written: {out}"))
 
 
-def _load_found(plan: RunPlan, data: Path, weights_dir: Path, limit: int | None) -> dict[str, FaceSet]:
-    from training.sets.found import FaceFinder, load_found  # imports ultralytics, which takes seconds
-
-    finder, parts = FaceFinder(weights_dir, plan.attribute), {}
-    for each in plan.labelled:
-        parts[each.name], missed = load_found(each, plan, data, "val", finder, limit)
-        number = len(parts[each.name])
-        typer.echo(f"{each.name}: a face found in {number} of {number + missed} pictures")
-    return parts
-
-
+app.command()(evaluate)
 app.command()(export)
 app.command()(blend)

@@ -7,6 +7,8 @@ from typing import Any
 from app.manifest import ClassifierCard
 from training.model_card import data_section, files_section, markdown_table, percent, recipe_section, write_sections
 
+MOST_GAPS = 3
+
 
 def write_set_card(
     name: str, card: ClassifierCard, text: str, evaluation: Mapping[str, Any], weights_dir: Path
@@ -37,6 +39,7 @@ def write_set_card(
         "of 95 %.",
         f"### Clear answers\n\n{_clear(card, evaluation)}",
         *(_classes(set_name, each) for set_name, each in evaluation["sets"].items()),
+        *_by_group(evaluation.get("groups", {})),
         *_robustness(evaluation["robustness"]),
         recipe_section(card),
         files_section(card),
@@ -88,6 +91,44 @@ def _classes(name: str, figures: Mapping[str, Any]) -> str:
         for label, each in figures["classes"].items()
     ]
     return f"### By label, {name}\n\n{markdown_table(head, rows)}"
+
+
+def _by_group(sets: Mapping[str, Any]) -> Iterable[str]:
+    """Show each set's groups of people, and how far they are apart."""
+    for name, groupings in sets.items():
+        for grouping, found in groupings.items():
+            yield f"### {name} by {grouping}\n\n{_groups_table(found['groups'])}\n\n{_gaps(found['gaps'])}".rstrip()
+
+
+def _groups_table(groups: Mapping[str, Any]) -> str:
+    """Show right answers where there are labels, and else how often each label is said."""
+    first = next(iter(groups.values()))
+    labels = [label for label in first["recall"] if any(each["recall"][label] for each in groups.values())]
+    called = ["neutral"] if labels and "neutral" in first["called"] else [] if labels else list(first["called"])
+    head = ("group", "pictures", *(["accuracy"] if labels else []), *labels, *(f"called {each}" for each in called))
+    rows = [
+        (
+            name,
+            f"{each['pictures']:,}",
+            *([_certain(each["accuracy"])] if labels else []),
+            *(_certain(each["recall"][label]) for label in labels),
+            *(_certain(each["called"][label]) for label in called),
+        )
+        for name, each in groups.items()
+    ]
+    return markdown_table(head, rows)
+
+
+def _gaps(gaps: Iterable[Mapping[str, Any]]) -> str:
+    said = [
+        f"{each['figure']}: {each['difference'] * 100:.1f} points, {each['lowest']} below {each['highest']}"
+        for each in gaps
+    ]
+    return f"Largest gaps: {'; '.join(said[:MOST_GAPS])}." if said else ""
+
+
+def _certain(share: Mapping[str, Any] | None) -> str:
+    return "-" if share is None else f"{percent(share['share'])} ({_interval(share['interval'])})"
 
 
 def _robustness(robustness: Mapping[str, Mapping[str, float]]) -> Iterable[str]:
