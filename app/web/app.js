@@ -3,6 +3,7 @@ import { Cameras } from "./cameras.js";
 import { Downloads } from "./downloads.js";
 import { Failure } from "./failure.js";
 import { Films } from "./films.js";
+import { Further } from "./further.js";
 import { Lanes } from "./lanes.js";
 import { preferredLanguage, text, useLanguage } from "./language.js";
 import { Notice } from "./notice.js";
@@ -22,6 +23,7 @@ const stage = new Stage();
 const notice = new Notice();
 const results = new Results(stage, () => apiKey);
 const downloads = new Downloads();
+const further = new Further();
 const lanes = new Lanes((timeS) => sources.video.seek(timeS));
 const ui = {
   stage,
@@ -30,6 +32,7 @@ const ui = {
   lanes,
   key: () => apiKey,
   smoothing: () => byId("smoothing").checked,
+  attributes: () => further.asked,
   untilRetry,
   changed: () => { if (source) writeAround(); },
 };
@@ -90,6 +93,7 @@ function translate(language, options) {
   notice.translate();
   translateWaiting();
   results.translate();
+  further.translate();
   lanes.translate();
   source?.translate();
   if (source) writeAround();

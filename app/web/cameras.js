@@ -167,6 +167,7 @@ export class Cameras {
       signal,
       key: this.#ui.key,
       smoothing: this.#ui.smoothing,
+      attributes: this.#ui.attributes,
       scene: () => 0,
       onSession: ({ model }) => {
         waitNoMore();

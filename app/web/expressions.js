@@ -1,5 +1,5 @@
 // What every part of the page knows about a face.
-import { percent, text } from "./language.js";
+import { label, percent, text } from "./language.js";
 
 /** The five expressions, in the order of the server's labels. */
 export const EXPRESSIONS = ["angry", "happy", "sad", "surprise", "neutral"];
@@ -17,9 +17,18 @@ export function numbersOf(faces) {
  * announcements.
  */
 export function verdictOf(face) {
+  return [emotionOf(face), ...furtherOf(face)].join(" · ");
+}
+
+function emotionOf(face) {
   if (!face.unclear) return `${text(face.emotion)} ${percent(face.confidence)}`;
   const [one, other] = likeliestOf(face).map((expression) => text(expression).toLowerCase());
   return text("unclear", { one, other });
+}
+
+/** What else was asked of a face, in words: ["Female 97 %"]. */
+function furtherOf(face) {
+  return Object.values(face).filter((each) => each?.label).map((each) => `${label(each.label)} ${percent(each.confidence)}`);
 }
 
 /** The two likeliest expressions, the server's answer first. */

@@ -217,6 +217,7 @@ export class Films {
       signal,
       key: this.#ui.key,
       smoothing: this.#ui.smoothing,
+      attributes: this.#ui.attributes,
       scene: () => (frames instanceof Sweep ? 0 : this.#scene),
       onSession: ({ model }) => film.begin(model),
       onAnswer: ({ reply, frame, roundTripMs }) => {

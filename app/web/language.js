@@ -12,6 +12,11 @@ export function text(key, values = {}) {
   return TEXTS[current][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+/** A label of a network in words: as it is where the language has none. */
+export function label(name) {
+  return name in TEXTS[current] ? text(name) : name;
+}
+
 /** Whether the page is in the language of the server's own words. */
 export const isEnglish = () => current === "en";
 

@@ -3,13 +3,14 @@ import { backOffS, Failure, failureOf } from "./failure.js";
 import { Stream } from "./stream.js";
 
 /**
- * Run until the signal ends it or there are no more frames. A change of `smoothing` opens a new session; one of `scene`
- * resets the session: tracks and smoothing start anew.
+ * Run until the signal ends it or there are no more frames. A change of `smoothing` or `attributes` opens a new session;
+ * one of `scene` resets the session: tracks and smoothing start anew.
  *
  * @param {Frames | Sweep} frames Where the frames come from.
  * @param {object} options
  * @param {() => number} options.scene Another number where the frames are no continuation of those before.
  * @param {() => boolean} options.smoothing Whether the server should smooth.
+ * @param {() => string[]} options.attributes What to say of each face besides its emotion.
  * @param {() => string} options.key The API key, or an empty string.
  * @param {AbortSignal} options.signal
  * @param {(session: object) => void} options.onSession Called when a session begins or is reset.
@@ -17,16 +18,17 @@ import { Stream } from "./stream.js";
  *   frame is answered (frame.result) or dropped (frame.dropped).
  * @param {(failure: Failure, waitS: number) => Promise<void>} options.onFailure Shows it; resolves when to retry.
  */
-export async function runLive(frames, { smoothing, scene, key, signal, onSession, onAnswer, onFailure }) {
+export async function runLive(frames, { smoothing, attributes, scene, key, signal, onSession, onAnswer, onFailure }) {
   let failures = 0;
   while (!signal.aborted && !frames.isOver) {
     let answered = 0;
-    const chosen = smoothing();
+    const settings = () => ({ smoothing: smoothing(), attributes: attributes() });
+    const chosen = settings();
     try {
-      const stream = await Stream.open({ smoothing: chosen, key: key(), signal });
+      const stream = await Stream.open(chosen, { key: key(), signal });
       onSession(stream.session);
       await converse(stream, frames, {
-        isWanted: () => !signal.aborted && smoothing() === chosen,
+        isWanted: () => !signal.aborted && JSON.stringify(settings()) === JSON.stringify(chosen),
         scene,
         onScene: () => onSession(stream.session),
         onAnswer: (answer) => {

@@ -1,18 +1,28 @@
-// What GET /models says of the network that names expressions; asked once.
+// What GET /models says of the networks; asked once.
 import { Failure } from "./failure.js";
 
 let asked = null;
 
-/** The network's entry in the manifest. @throws {Failure} If the server cannot be reached. */
-export function emotionNetwork() {
+/** All entries of the manifest. @throws {Failure} If the server cannot be reached. */
+function networks() {
   asked ??= fetch("models")
     .then((response) => response.json())
-    .then(({ networks }) => Object.values(networks).find(({ attribute }) => attribute === "emotion"))
+    .then((answer) => Object.values(answer.networks))
     .catch(() => {
       asked = null;
       throw new Failure("lost");
     });
   return asked;
+}
+
+/** The entry of the network that names expressions. @throws {Failure} If the server cannot be reached. */
+export async function emotionNetwork() {
+  return (await networks()).find(({ attribute }) => attribute === "emotion");
+}
+
+/** What else the server can say of a face. @throws {Failure} If the server cannot be reached. */
+export async function furtherAttributes() {
+  return (await networks()).map(({ attribute }) => attribute).filter((each) => each && each !== "emotion");
 }
 
 /**

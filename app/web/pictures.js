@@ -102,6 +102,7 @@ export class Pictures {
     this.#isSending = true;
     await sendWaiting(this.#album, {
       key: this.#ui.key,
+      attributes: this.#ui.attributes,
       signal,
       onChange: (picture) => signal.aborted || this.#changed(picture),
       onFailure: async (failure, failures) => {

@@ -14,18 +14,19 @@ const MOST_TRIES = 3; // of a picture that the server has no room for while it t
  * @param {Album} album
  * @param {object} options
  * @param {() => string} options.key
+ * @param {() => string[]} options.attributes What to say of each face besides its emotion.
  * @param {AbortSignal} options.signal
  * @param {(picture: Picture) => void} options.onChange Told when a picture has another state.
  * @param {(failure: Failure, failures: number) => Promise<void>} options.onFailure Shows it; resolves when to retry.
  */
-export async function sendWaiting(album, { key, signal, onChange, onFailure }) {
+export async function sendWaiting(album, { key, attributes, signal, onChange, onFailure }) {
   let failures = 0;
   let most = PART_PICTURES;
   while (album.in("waiting").length && !signal.aborted) {
     const part = await nextPart(album, most, signal, onChange);
     if (signal.aborted) break;
     try {
-      await sendPart(album, part, { key: key(), signal });
+      await sendPart(album, part, { key: key(), attributes: attributes(), signal });
       failures = 0;
     } catch (failure) {
       for (const { picture } of part) picture.state = "waiting";
@@ -58,15 +59,15 @@ async function nextPart(album, most, signal, onChange) {
   return part;
 }
 
-async function sendPart(album, part, { key, signal }) {
+async function sendPart(album, part, options) {
   const startedAt = performance.now();
   const onSent = (share) => tellSent(album, part, share);
   onSent(0);
   const [{ payload }] = part;
   const named = part.map((each) => ({ payload: each.payload, name: each.picture.name }));
   const answers = part.length === 1
-    ? [await detect(payload, { key, signal, onSent })]
-    : await detectBatch(named, { key, signal, onSent });
+    ? [await detect(payload, { ...options, onSent })]
+    : await detectBatch(named, { ...options, onSent });
   const roundTripMs = (performance.now() - startedAt) / part.length;
   part.forEach(({ picture, image }, index) => {
     const answer = answers[index];

@@ -10,12 +10,13 @@ const CAN_BE_A_KEY = /^[\x21-\x7e]*$/; // a header takes no other characters
  * @param {object} options
  * @param {string} options.key The API key, or an empty string.
  * @param {AbortSignal} options.signal
+ * @param {string[]} options.attributes What to say of each face besides its emotion.
  * @param {(share: number) => void} options.onSent Told how much has left, 0 to 1.
  * @returns The server's answer: image, faces, timings_ms, model.
  * @throws {Failure} If the server cannot be reached or answers with a problem.
  */
 export function detect(picture, options) {
-  return send("detect", picture, { "Content-Type": picture.type || "application/octet-stream" }, options);
+  return send(`detect${asking(options)}`, picture, { "Content-Type": picture.type || "application/octet-stream" }, options);
 }
 
 /**
@@ -28,7 +29,7 @@ export function detect(picture, options) {
 export async function detectBatch(pictures, options) {
   const form = new FormData();
   for (const { payload, name } of pictures) form.append("files", payload, name);
-  return (await send("detect/batch", form, {}, options)).results;
+  return (await send(`detect/batch${asking(options)}`, form, {}, options)).results;
 }
 
 /**
@@ -60,6 +61,10 @@ export async function whyRefused({ key = "", signal } = {}) {
     if (error instanceof Failure && error.kind !== "badFile") return error;
   }
   return new Failure("lost");
+}
+
+function asking({ attributes = [] }) {
+  return attributes.length ? `?attributes=${attributes.map(encodeURIComponent).join(",")}` : "";
 }
 
 /** XMLHttpRequest, since fetch does not tell how much of a body has left. */

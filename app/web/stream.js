@@ -22,11 +22,12 @@ export class Stream {
   /**
    * Connect and wait for the session.
    *
-   * @param {{smoothing: boolean, key?: string, signal: AbortSignal}} options
+   * @param {{smoothing: boolean, attributes: string[]}} settings
+   * @param {{key?: string, signal: AbortSignal}} options
    * @returns {Promise<Stream>}
    * @throws {Failure} If the server cannot be reached, is busy, or refuses.
    */
-  static async open({ smoothing, key = "", signal }) {
+  static async open({ smoothing, attributes }, { key = "", signal }) {
     const stream = new Stream(new WebSocket(address(), key ? ["mien", `key.${base64url(key)}`] : []));
     signal.addEventListener("abort", () => stream.close());
     try {
@@ -35,7 +36,8 @@ export class Stream {
       const refused = error instanceof Failure && !error.closeCode && !signal.aborted;
       throw refused ? await whyRefused({ key, signal }) : error;
     }
-    if (!smoothing) await stream.#ask(JSON.stringify({ type: "session.update", smoothing }));
+    const changes = { ...(smoothing ? {} : { smoothing }), ...(attributes.length ? { attributes } : {}) };
+    if (Object.keys(changes).length) await stream.#ask(JSON.stringify({ type: "session.update", ...changes }));
     return stream;
   }
 

@@ -74,6 +74,10 @@ export default {
   sad: "Sad",
   surprise: "Surprise",
   neutral: "Neutral",
+  askGender: "Gender, as most people would describe the look",
+  askFurther: "Also say: {name}",
+  female: "Female",
+  male: "Male",
 
   lastMinute: "The last minute",
   wholeFilm: "The film",

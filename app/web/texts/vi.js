@@ -74,6 +74,10 @@ export default {
   sad: "Buồn bã",
   surprise: "Ngạc nhiên",
   neutral: "Bình thường",
+  askGender: "Giới tính, như đa số người sẽ mô tả vẻ ngoài",
+  askFurther: "Cho biết thêm: {name}",
+  female: "Nữ",
+  male: "Nam",
 
   lastMinute: "Một phút vừa qua",
   wholeFilm: "Toàn bộ video",
