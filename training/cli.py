@@ -9,6 +9,7 @@ from app.errors import MienError
 from training.commands.artifacts import graph, quantize
 from training.commands.compare import compare
 from training.commands.detector import app as detector_app
+from training.commands.draw import draw
 from training.commands.emotion import app as emotion_app
 from training.commands.search import search
 from training.commands.sets import app as sets_app
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train, measure and export Mien's two networks.",
 )
+emotion_app.command()(draw)
 emotion_app.command()(search)
 emotion_app.command()(compare)
 app.add_typer(emotion_app, name="emotion")

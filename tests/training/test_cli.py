@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.manifest import load_manifest
 from app.runtimes.torch.device import has_native_bf16
 from tests.training.commands import assert_one_error_line, run
 from tests.training.networks import without_graphs
@@ -79,6 +80,8 @@ def test_train_evaluate_export(
     told = capsys.readouterr().out
     assert "evaluate --final" in told
     assert "crop rule" not in told
+    assert "Took yolov8n-face along from" in told
+    assert set(load_manifest(weights_dir).networks) == {"yolov8n-face", "my_model"}
     assert [[crop.shape for crop in each] for each in given] == [[(1, 1, 48, 48)] * 10] * 2
 
     assert run("emotion", "evaluate", *common, "--final") == 0
@@ -90,7 +93,9 @@ def test_train_evaluate_export(
     }
     capsys.readouterr()
     assert run("emotion", "export", *common, "--weights-dir", weights_dir) == 0
-    assert "crop rule (margin 0.1, shift_y 0) is kept from" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "crop rule (margin 0.1, shift_y 0) is kept from" in told
+    assert "Took" not in told
     entry = json.loads((weights_dir / "manifest.json").read_text())["networks"]["my_model"]
     assert set(entry["metrics"]) == set(splits)
     assert entry["temperature"] == json.loads((folder / "evaluation.json").read_text())["temperature"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.manifest import ClassifierCard, CropRule
+from app.manifest import ClassifierCard, CropRule, load_manifest
 from app.runtimes.torch.my_model import MyModel
 from app.weights import sha256_of
 from tests.training.commands import assert_one_error_line, run, succeed
@@ -54,6 +54,7 @@ def test_a_run_becomes_a_served_network_with_its_card(gender: Path, tmp_path: Pa
     assert text.startswith("# Mine\n\n## Limits\n\n- Made of noise.\n\n## What it is")
     assert "### By label, utk" in text
     assert card.artifacts.openvino is not None
+    assert {"mine", "yolov8n-face", "my_model"} == set(load_manifest(tmp_path).networks)
 
 
 def test_figures_of_other_weights_are_not_exported(

@@ -20,6 +20,7 @@ from training.detector.recipe import DEFAULT_IOU_THRESHOLD, DEFAULT_SCORE_THRESH
 from training.errors import RunError
 from training.manifest_entry import CLASSIFY, FIND, known_entry, state_sha256
 from training.plots import plot_detector_history, plot_precision_recall
+from training.take_along import take_along
 
 
 class RecipeName(StrEnum):
@@ -160,7 +161,7 @@ def export(
     typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, manifest entry, card.")
     if card.artifacts.openvino_int8 is None:
         typer.echo(NO_INT8)
-    _tell_crop_rule(before, card.sha256, weights_dir)
+    _complete(before, card.sha256, weights_dir)
 
 
 @app.command("import")
@@ -188,11 +189,15 @@ def import_(
     before = known_entry(weights_dir, FIND)
     card = import_detector(checkpoint, picture_files(pictures), weights_dir, imgsz, score_threshold, iou_threshold)
     typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graph, manifest entry, card.")
-    _tell_crop_rule(before, card.sha256, weights_dir)
+    _complete(before, card.sha256, weights_dir)
 
 
-def _tell_crop_rule(before: Mapping[str, Any], sha256: str, weights_dir: Path) -> None:
-    """Say that the manifest's crop rule, which depends on how the detector draws its boxes, is of another detector."""
+def _complete(before: Mapping[str, Any], sha256: str, weights_dir: Path) -> None:
+    """Take the other networks along, and say that the manifest's crop rule is of another detector.
+
+    The rule depends on how a detector draws its boxes.
+    """
+    take_along(weights_dir, typer.echo)
     if known_entry(weights_dir, CLASSIFY, EMOTION) and state_sha256(before) != sha256:
         typer.echo("Note: the manifest's crop rule was not measured with this detector; see `emotion framing`.")
 

@@ -31,6 +31,7 @@ from training.errors import RunError
 from training.files import write_json
 from training.manifest_entry import crop_rule, kept_from_manifest, measured_rule
 from training.plots import plot_confusion, plot_emotion_history, plot_reliability
+from training.take_along import known_weights, take_along
 
 FRAMING = "framing.json"
 CPU = torch.device("cpu")
@@ -190,12 +191,13 @@ def export(
 ) -> None:
     """Write state, graphs, manifest entry and card; first measure on PublicTest if that has not been done."""
     candidate = candidate_of_run(run)
-    measured = measured_rule(run / FRAMING, candidate.sha256, weights_dir)
-    crop = crop_rule(weights_dir, margin, shift_y, measured)
+    known_dir = known_weights(weights_dir)
+    measured = measured_rule(run / FRAMING, candidate.sha256, known_dir)
+    crop = crop_rule(known_dir, margin, shift_y, measured)
     if kept := kept_from_manifest(margin, shift_y, measured):
         values = ", ".join(f"{name} {getattr(crop, name):g}" for name in kept)
         typer.echo(
-            f"Note: the crop rule ({values}) is kept from {weights_dir / MANIFEST}: it was not measured with these "
+            f"Note: the crop rule ({values}) is kept from {known_dir / MANIFEST}: it was not measured with these "
             "weights, and for which it was is not recorded; see `emotion framing`."
         )
     known = read_evaluation(run, candidate.sha256, limit)
@@ -211,6 +213,7 @@ def export(
     typer.echo(f"Wrote {NAME} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, manifest entry, card.")
     if card.artifacts.openvino_int8 is None:
         typer.echo(NO_INT8)
+    take_along(weights_dir, typer.echo)
 
 
 def _tell_kept(trainer: Trainer, title: str) -> None:

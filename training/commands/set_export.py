@@ -20,6 +20,7 @@ from training.sets.pictures import read_textures
 from training.sets.plan import DEFAULT_SETS, read_plan
 from training.sets.recipe import WIDE
 from training.sets.start import make_mixture
+from training.take_along import known_weights, take_along
 
 EVALUATION, FRAMING = "evaluation-by-set.json", "framing.json"
 
@@ -49,12 +50,14 @@ def export(
     known = (evaluation.get("weights_sha256"), evaluation.get("limit"))
     if known != (sha256, limit) or "clear" not in evaluation:
         raise RunError(f"{run / EVALUATION} does not hold the figures of {weights}: run `sets evaluate --out {run}`.")
-    crop = crop_rule(weights_dir, margin, shift_y, measured_rule(run / FRAMING, sha256, weights_dir))
+    known_dir = known_weights(weights_dir)
+    crop = crop_rule(known_dir, margin, shift_y, measured_rule(run / FRAMING, sha256, known_dir))
     parts = load_parts(plan, data, "train", limit), load_parts(plan, data, "val", limit)
     card = export_sets(weights, about_run(run), plan, evaluation, crop, parts, weights_dir)
     typer.echo(f"Wrote {plan.network} (sha256 {card.sha256[:12]}...) into {weights_dir}: state, graphs, entry, card.")
     if card.artifacts.openvino_int8 is None:
         typer.echo(NO_INT8)
+    take_along(weights_dir, typer.echo)
 
 
 def blend(
