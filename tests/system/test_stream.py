@@ -83,7 +83,7 @@ def test_the_client_of_the_documentation(server, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     pictures = [photo_path("zidane"), tmp_path / "broken.jpg"]
     done = subprocess.run(
-        [sys.executable, ROOT / "docs" / "client.py", server.stream_address, *map(str, pictures)],
+        [sys.executable, ROOT / "docs" / "clients" / "stream.py", server.stream_address, *map(str, pictures)],
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

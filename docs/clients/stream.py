@@ -1,4 +1,4 @@
-"""Streams pictures to Mien: python client.py ws://127.0.0.1:8000/detect/stream a.jpg b.jpg (needs `websockets`)."""
+"""Streams pictures to Mien: python stream.py ws://127.0.0.1:8000/detect/stream a.jpg b.jpg (needs `websockets`)."""
 
 import asyncio
 import json
