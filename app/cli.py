@@ -186,12 +186,16 @@ def batch(
     second_looks: SecondLooks = True,
     attributes: AttributeList = None,
     device: Device = None,
+    ray: Annotated[
+        str | None, typer.Option(help="Ray cluster that looks at them: HOST:PORT, auto (this machine's) or local.")
+    ] = None,
 ) -> None:
     """Look at any number of pictures: one row a face. The same command goes on where it was broken off."""
+    from app.batch.here import Limits
+    from app.batch.looking import looking_of
     from app.batch.progress import progress_bar
-    from app.batch.run import Batch, Limits
+    from app.batch.run import Batch
     from app.faces.types import DetectOptions
-    from app.main import load_pipeline
 
     settings = _settings(device=device, attributes=attributes or "")
     further = _further(settings)
@@ -204,7 +208,7 @@ def batch(
             sources, out, options, limits, sys.stdin.buffer, further=further, report=report, with_pictures=with_pictures
         )
         with progress_bar(to_stderr) as tell:
-            summary = run.run(lambda: load_pipeline(settings), fresh, tell)
+            summary = run.run(looking_of(ray, settings, options, limits), fresh, tell)
     except OSError as error:
         raise _fail(f"{error.filename or out}: {error.strerror or error}. {GO_ON}") from error
     except MienError as error:

@@ -71,3 +71,13 @@ def emptied_keys(environment: Mapping[str, str]) -> list[str]:
     """
     names = {f"{Settings.model_config['env_prefix']}{name}".upper() for name in ("api_keys", "api_keys_file")}
     return sorted(name for name, value in environment.items() if name.upper() in names and not value)
+
+
+def with_threads(settings: Settings, cpus: float) -> Settings:
+    """Give the networks their share of a machine, where the settings do not say how many threads they have.
+
+    Args:
+        settings: Of one pipeline.
+        cpus: What is reserved for it.
+    """
+    return settings if settings.threads else settings.model_copy(update={"threads": max(1, round(cpus))})

@@ -16,7 +16,8 @@ from typing import Annotated
 import psutil
 import typer
 
-from app.batch.run import Batch, Limits
+from app.batch.here import Here, Limits
+from app.batch.run import Batch
 from app.config import Settings
 from app.counts import Counts
 from app.faces.types import DetectOptions
@@ -77,7 +78,8 @@ def batch(folder: Path, out: Path, meter: Meter) -> None:
         meter.tell(counts.pictures, names)
 
     limits = Limits(SETTINGS.max_image_bytes, SETTINGS.max_pixels, SETTINGS.max_pixels_held, SETTINGS.decode_threads)
-    Batch([str(folder)], out, OPTIONS, limits, io.BytesIO()).run(lambda: load_pipeline(SETTINGS), False, tell)
+    here = Here(lambda: load_pipeline(SETTINGS), OPTIONS, limits)
+    Batch([str(folder)], out, OPTIONS, limits, io.BytesIO()).run(here, False, tell)
 
 
 def main(

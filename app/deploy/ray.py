@@ -15,10 +15,9 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
-from app.config import Settings
 from app.deploy.ray_metrics import MetricsOfReplica
 from app.deploy.silence import Silence
-from app.environment import check_keys_are_not_emptied, read_settings
+from app.environment import check_keys_are_not_emptied, read_settings, with_threads
 from app.errors import NotReady
 from app.logs import configure_logging
 from app.main import create_app, make_engine
@@ -66,16 +65,6 @@ class Replica:
         self._told.tell()
         if not self._engine.alive:
             raise NotReady("The networks are dead: this replica must be replaced.")
-
-
-def with_threads(settings: Settings, cpus: float) -> Settings:
-    """Give the networks the replica's share of the machine, where the settings do not say how many threads they have.
-
-    Args:
-        settings: The replica's.
-        cpus: What Ray has reserved for it.
-    """
-    return settings if settings.threads else settings.model_copy(update={"threads": max(1, round(cpus))})
 
 
 def build(_: Mapping[str, Any] | None = None) -> Application:

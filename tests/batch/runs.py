@@ -2,7 +2,8 @@
 
 import io
 
-from app.batch.run import Batch, Limits
+from app.batch.here import Here, Limits
+from app.batch.run import Batch
 from app.faces.types import DetectOptions
 from tests.support.pipeline import FakePipeline
 
@@ -17,4 +18,4 @@ def batch(
     labels = pipeline.manifest.further if pipeline else {}
     further = {each: labels[each] for each in options.attributes}
     run = Batch(sources, out, options, limits, io.BytesIO(stdin), PART, further, **report)
-    return run.run(lambda: pipeline or FakePipeline(), fresh, tell)
+    return run.run(Here(lambda: pipeline or FakePipeline(), options, limits), fresh, tell)

@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from ray.serve.schema import ServeDeploySchema
 
 from app.config import Settings
-from app.deploy.ray import SILENT_S, build, with_threads
+from app.deploy.ray import SILENT_S, build
 from app.deploy.ray_metrics import MetricsOfReplica
+from app.environment import with_threads
 from app.errors import SettingsError
 from tests.support.server_process import ROOT
 
