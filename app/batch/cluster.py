@@ -109,11 +109,12 @@ class OnCluster:
     def start(self) -> Networks:
         """See `app.batch.here.Looking`; one machine is asked what it has, and all must have the same."""
         asked = self._ray.remote(**self._share)(_networks).remote(self._here)
-        found, fault = self._ray.get(asked)
+        told: tuple[Networks | None, str] = self._ray.get(asked)
+        found, fault = told
         if found is None:
             raise RuntimeUnavailable(fault)
-        self._wanted: Networks = found
-        return self._wanted
+        self._wanted = found
+        return found
 
     def answered(self, names: Iterator[Name], part_names: int) -> Generator[list[Answered], None, None]:
         """See `app.batch.here.Looking`; a part at a time."""
