@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Remakes the README's pictures with this checkout's weights: docs/result.jpg and docs/page.png.
+"""Remakes the README's pictures with this checkout's weights: docs/moving.webp, docs/result.jpg and docs/page.png.
 
-    .venv/bin/python scripts/readme_pictures.py
+    .venv/bin/python scripts/readme_pictures.py [moving|result|page]...
 
-Needs the extra `dev` and Chromium; nothing else should be running, as the page shows its speed.
+Without a name: all. Needs the extra `dev` and, for the page, Chromium and a machine that does nothing else, as the page
+shows its speed.
 """
 
 import io
+import math
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import av
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -25,6 +28,12 @@ from tests.support.server_process import running_server  # noqa: E402
 
 PHOTOS = ("grace_hopper", "astronaut")
 HEIGHT_PX, GAP_PX = 480, 8
+FILM_FPS, FILM_S, FILM_PX = 12, 6, (576, 360)
+"""Of the moving picture."""
+
+STOPS = ((0.27, 0.34, 0.5), (0.5, 0.5, 1.0), (0.72, 0.3, 0.55), (0.5, 0.5, 1.0))
+"""Where its camera looks: centre across and down, and width, as shares of both photos side by side; then again."""
+
 FRAMES = 400
 """Number of answers to wait for, so that the page's timeline has something to show."""
 
@@ -53,6 +62,38 @@ def make_result(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "app", "detect", *files, "--annotate", folder], check=True, cwd=ROOT)  # noqa: S603
     annotated = [Image.open(folder / f"{file.stem}.annotated.png") for file in files]
     side_by_side(annotated, GAP_PX).save(ROOT / "docs" / "result.jpg", quality=88)
+
+
+def view(both: Image.Image, time: float) -> Image.Image:
+    """Return what the camera sees at a time, 0 to 1 over the film; it rests at each stop and glides between them."""
+    at, part = divmod(time * len(STOPS), 1)
+    eased = (1 - math.cos(math.pi * min(max(part - 0.25, 0) / 0.75, 1))) / 2
+    here, there = STOPS[int(at) % len(STOPS)], STOPS[(int(at) + 1) % len(STOPS)]
+    x, y, width = (a + (b - a) * eased for a, b in zip(here, there, strict=True))
+    wide = width * min(both.width, both.height * FILM_PX[0] / FILM_PX[1])
+    high = wide * FILM_PX[1] / FILM_PX[0]
+    left = min(max(x * both.width - wide / 2, 0), both.width - wide)
+    top = min(max(y * both.height - high / 2, 0), both.height - high)
+    return both.resize(FILM_PX, Image.Resampling.LANCZOS, (left, top, left + wide, top + high))
+
+
+def make_moving(folder: Path) -> None:
+    """Film both photos, let `mien watch` draw what it sees, and keep that as a moving picture."""
+    both, film, drawn = side_by_side([photo(name) for name in PHOTOS], 0), folder / "film.mp4", folder / "drawn.mp4"
+    with av.open(film, "w") as container:
+        stream = container.add_stream("mpeg4", rate=FILM_FPS, width=FILM_PX[0], height=FILM_PX[1], bit_rate=8_000_000)
+        for number in range(FILM_FPS * FILM_S):
+            frame = av.VideoFrame.from_image(view(both, number / (FILM_FPS * FILM_S)))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    command = [sys.executable, "-m", "app", "watch", film, "--out", folder / "faces.csv", "--annotate", drawn]
+    subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603
+    with av.open(drawn) as container:
+        frames = [frame.to_image() for frame in container.decode(video=0)]
+    frames[0].save(
+        ROOT / "docs" / "moving.webp", save_all=True, append_images=frames[1:], duration=1000 // FILM_FPS, loop=0,
+        quality=50, method=6,
+    )  # fmt: skip
 
 
 def make_camera(path: Path) -> None:
@@ -84,6 +125,8 @@ def make_page(folder: Path) -> None:
         browser.close()
 
 
-with tempfile.TemporaryDirectory() as name:
-    make_result(Path(name))
-    make_page(Path(name))
+PICTURES = {"moving": make_moving, "result": make_result, "page": make_page}
+
+for wanted in sys.argv[1:] or PICTURES:
+    with tempfile.TemporaryDirectory() as name:
+        PICTURES[wanted](Path(name))
