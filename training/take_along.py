@@ -21,7 +21,7 @@ def known_weights(weights_dir: Path) -> Path:
 def take_along(weights_dir: Path, tell: Callable[[str], None]) -> None:
     """After an export: copy what a folder lacks to be served from the weights that come with this installation.
 
-    A folder that can be served is left as it is.
+    A folder that can be served is left as it is, and so is that of the installation itself.
 
     Args:
         weights_dir: Folder of manifest.json.
@@ -30,9 +30,9 @@ def take_along(weights_dir: Path, tell: Callable[[str], None]) -> None:
     Raises:
         WeightsError: If a file of the deployed weights is missing or altered.
     """
-    if all(known_entry(weights_dir, *purpose) for purpose in NEEDED):
+    deployed, taken = default_weights_dir(), list[str]()
+    if deployed.resolve() == weights_dir.resolve() or all(known_entry(weights_dir, *purpose) for purpose in NEEDED):
         return
-    deployed, taken = default_weights_dir(), []
     for name, card in load_manifest(deployed).networks.items():
         attribute = card.attribute if isinstance(card, ClassifierCard) else None
         if known_entry(weights_dir, card.task, attribute):

@@ -36,6 +36,15 @@ def test_a_folder_that_can_be_served_stays_as_it_is(tmp_path: Path) -> None:
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"manifest.json": before}
 
 
+def test_the_weights_of_the_installation_itself_may_be_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.take_along.default_weights_dir", lambda: tmp_path)
+    write_entry(tmp_path, "mine", make_manifest().emotion)
+    take_along(tmp_path, pytest.fail)
+    assert list(json.loads((tmp_path / "manifest.json").read_text())["networks"]) == ["mine"]
+
+
 def test_altered_weights_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     altered = tmp_path / "altered"
     altered.mkdir()
