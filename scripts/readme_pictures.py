@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Remakes the README's pictures with this checkout's weights: docs/moving.webp, docs/result.jpg and docs/page.png.
+"""Remakes the README's pictures with this checkout's weights: docs/moving.webp and docs/page.png.
 
-    .venv/bin/python scripts/readme_pictures.py [moving|result|page]...
+    .venv/bin/python scripts/readme_pictures.py [moving|page]...
 
 Without a name: all. Needs the extra `dev` and, for the page, Chromium and a machine that does nothing else, as the page
 shows its speed.
@@ -27,7 +27,7 @@ from tests.support.photos import photo_path  # noqa: E402
 from tests.support.server_process import running_server  # noqa: E402
 
 PHOTOS = ("grace_hopper", "astronaut")
-HEIGHT_PX, GAP_PX = 480, 8
+HEIGHT_PX = 480
 FILM_FPS, FILM_S, FILM_PX = 12, 6, (576, 360)
 """Of the moving picture."""
 
@@ -44,24 +44,14 @@ def photo(name: str) -> Image.Image:
     return found.resize((found.width * HEIGHT_PX // found.height, HEIGHT_PX))
 
 
-def side_by_side(pictures: list[Image.Image], gap_px: int) -> Image.Image:
+def side_by_side(pictures: list[Image.Image]) -> Image.Image:
     """Join pictures of the same height."""
-    joined = Image.new("RGB", (sum(each.width + gap_px for each in pictures) - gap_px, HEIGHT_PX), "white")
+    joined = Image.new("RGB", (sum(each.width for each in pictures), HEIGHT_PX))
     left = 0
     for each in pictures:
         joined.paste(each, (left, 0))
-        left += each.width + gap_px
+        left += each.width
     return joined
-
-
-def make_result(folder: Path) -> None:
-    """Draw what `mien detect` finds in the photos."""
-    files = [folder / f"{name}.png" for name in PHOTOS]
-    for name, file in zip(PHOTOS, files, strict=True):
-        photo(name).save(file)
-    subprocess.run([sys.executable, "-m", "app", "detect", *files, "--annotate", folder], check=True, cwd=ROOT)  # noqa: S603
-    annotated = [Image.open(folder / f"{file.stem}.annotated.png") for file in files]
-    side_by_side(annotated, GAP_PX).save(ROOT / "docs" / "result.jpg", quality=88)
 
 
 def view(both: Image.Image, time: float) -> Image.Image:
@@ -79,7 +69,7 @@ def view(both: Image.Image, time: float) -> Image.Image:
 
 def make_moving(folder: Path) -> None:
     """Film both photos, let `mien watch` draw what it sees, and keep that as a moving picture."""
-    both, film, drawn = side_by_side([photo(name) for name in PHOTOS], 0), folder / "film.mp4", folder / "drawn.mp4"
+    both, film, drawn = side_by_side([photo(name) for name in PHOTOS]), folder / "film.mp4", folder / "drawn.mp4"
     with av.open(film, "w") as container:
         stream = container.add_stream("mpeg4", rate=FILM_FPS, width=FILM_PX[0], height=FILM_PX[1], bit_rate=8_000_000)
         for number in range(FILM_FPS * FILM_S):
@@ -98,7 +88,7 @@ def make_moving(folder: Path) -> None:
 
 def make_camera(path: Path) -> None:
     """Film both photos, moving slowly to and fro."""
-    both = side_by_side([photo(name) for name in PHOTOS], 0)
+    both = side_by_side([photo(name) for name in PHOTOS])
     width, frames = both.width - 48, io.BytesIO()
     for shift in [*range(0, 48, 2), *range(48, 0, -2)]:
         both.crop((shift, 0, shift + width, HEIGHT_PX)).resize((848, 480)).save(frames, "JPEG", quality=92)
@@ -125,7 +115,7 @@ def make_page(folder: Path) -> None:
         browser.close()
 
 
-PICTURES = {"moving": make_moving, "result": make_result, "page": make_page}
+PICTURES = {"moving": make_moving, "page": make_page}
 
 for wanted in sys.argv[1:] or PICTURES:
     with tempfile.TemporaryDirectory() as name:
