@@ -1,7 +1,10 @@
 """Damaged pictures end in an answer or in one of three errors, never in another exception, a hang or a huge picture."""
 
+import base64
+import json
 import random
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,6 +87,24 @@ def test_heic_without_a_picture_is_refused(client):
 @pytest.mark.filterwarnings("ignore")
 def test_ten_thousand_mutated_pictures():
     run_mutations(10_000, seed=2)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_ten_thousand_requests_leave_the_memory_flat(client):
+    """Every third one is JSON with a damaged picture in it, or is damaged itself."""
+    generator, statuses, resident = random.Random(4), set(), []  # noqa: S311 - repeatable, not secret
+    for number in range(10_000):
+        payload, headers = mutate(SEEDS[number % len(SEEDS)][1], generator), {}
+        if number % 3 == 0:
+            payload = json.dumps({"image": base64.b64encode(payload).decode()}).encode()
+            payload = mutate(payload, generator) if number % 2 else payload
+            headers = {"Content-Type": "application/json"}
+        statuses.add(client.post("/detect", content=payload, headers=headers).status_code)
+        if number % 1000 == 999:
+            resident.append(psutil.Process().memory_info().rss / 1e6)
+    assert {200, 400, 422} <= statuses <= {200, 400, 413, 415, 422}
+    assert resident[-1] < resident[1] + 50, resident
 
 
 @pytest.mark.parametrize(("fmt", "payload"), SEEDS, ids=[f"{fmt}{number}" for number, (fmt, _) in enumerate(SEEDS)])
