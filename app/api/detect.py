@@ -122,13 +122,13 @@ async def detect_batch(
     body = await read_many(request, services.body_limits, MAX_BATCH_FILES, OptionFields.model_fields, turns)
     options = _merge(OptionFields, query, body.options, services).to_options()
     names = model_names(services.engine.manifest, options.attributes)
-    deadline = services.engine.deadline()
+    deadline, allowance = services.engine.deadline(), services.engine.allowance()
     client = client_of(request.scope)
 
     async def answer(upload: Upload) -> DetectEntry:
         payload = upload.usable(services.body_limits)
-        found = detect_out(await services.engine.detect(payload, options, deadline, client), names)
-        return DetectEntry(**found.model_dump(), file=upload.file)
+        found = await services.engine.detect(payload, options, deadline, client, allowance=allowance)
+        return DetectEntry(**detect_out(found, names).model_dump(), file=upload.file)
 
     results = await _each(body.uploads, answer, request, services)
     return _table(results, options.attributes, services) if media_type == CSV else DetectBatchOut(results=results)

@@ -12,6 +12,7 @@ from app.pictures.open import decode_parts, decode_picture
 from app.pictures.types import Image, Picture, Rectangle
 from app.pictures.workers import Workers
 from app.serving.admission import LOCAL, Admission
+from app.serving.allowance import Allowance
 from app.serving.budget import Hold
 from app.serving.tidy import Tidier
 
@@ -57,6 +58,7 @@ class Decoder:
         long_side_px: int | None = None,
         client: str = LOCAL,
         max_pixels: int | None = None,
+        allowance: Allowance | None = None,
     ) -> Picture:
         """Decode one picture on one of the threads.
 
@@ -66,14 +68,22 @@ class Decoder:
             long_side_px: As in `decode_picture`.
             client: Whose picture it is.
             max_pixels: A smaller limit for this picture.
+            allowance: Of the request that it belongs to, if that has several.
 
         Raises:
-            MienError: As `decode_picture`; Overloaded if there is no room in time; NotReady once stopped.
+            MienError: As `decode_picture`; PayloadTooLarge also beyond the allowance; Overloaded if there is no room in
+                time; NotReady once stopped.
         """
         most = min(self._max_pixels, max_pixels or self._max_pixels)
+        allow = allowance.for_one() if allowance else None
 
         def decode(admit: Admit) -> tuple[Picture, Sequence[Image]]:
-            picture = decode_picture(payload, most, admit, long_side_px, self._workers)
+            def allow_and_admit(weight: int) -> None:
+                if allow is not None:
+                    allow(weight)
+                admit(weight)
+
+            picture = decode_picture(payload, most, allow_and_admit, long_side_px, self._workers)
             return picture, [picture.image]
 
         return await self._admitted(decode, client, deadline)

@@ -13,12 +13,15 @@ from app.faces.types import Attributes, DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.types import Image, Picture
 from app.serving.admission import LOCAL, Admission
+from app.serving.allowance import Allowance
 from app.serving.decoder import Decoder
 from app.serving.inference import Inference, VisionPipeline
 from app.serving.jobs import Answers
-from app.serving.limits import EngineLimits
+from app.serving.limits import REQUEST_TIMES, EngineLimits
 from app.serving.networks import Networks
 from app.serving.observer import EngineObserver, SilentObserver
+
+Look = Callable[[Image], None]
 
 BATCHES_AT_ONCE = 2
 """While one is in the networks the next is decoded. Further pictures wait as payloads, so that turns stay fair."""
@@ -105,13 +108,18 @@ class Engine:
         """When a request that begins now must be answered, in the event loop's time."""
         return asyncio.get_running_loop().time() + self.limits.deadline_s
 
+    def allowance(self) -> Allowance:
+        """What all pictures of a request that begins now may take together."""
+        return Allowance(REQUEST_TIMES * self.admission.pixels.capacity)
+
     async def detect(
         self,
         payload: bytes,
         options: DetectOptions,
         deadline: float | None = None,
         client: str = LOCAL,
-        look: Callable[[Image], None] | None = None,
+        look: Look | None = None,
+        allowance: Allowance | None = None,
     ) -> ImageFaces:
         """Decode a picture, find its faces and classify them.
 
@@ -124,6 +132,7 @@ class Engine:
             deadline: In the event loop's time; pictures of one request share one. Default: `deadline()`.
             client: Whose picture it is; clients get fair shares of the work.
             look: Called on the event loop with the picture that is searched.
+            allowance: Of its request, if that has several pictures.
 
         Returns:
             Faces in pixels of the original. `timings_ms` has `detail` if any were cropped at full size.
@@ -133,7 +142,7 @@ class Engine:
                 DeadlineExceeded or InferenceFailed.
         """
         async with self._place(deadline, client) as until:
-            found, small = await self._search(payload, options, until, client, look or (lambda _: None))
+            found, small = await self._search(payload, options, until, client, look or (lambda _: None), allowance)
             return await self._sharpen(payload, found, small, until, client, options.attributes) if small else found
 
     async def detect_and_keep(
@@ -168,13 +177,14 @@ class Engine:
             return await self._networks.classify(crops, [None] * len(crops), client)
 
     async def _search(
-        self, payload: bytes, options: DetectOptions, until: float, client: str, look: Callable[[Image], None]
+        self, payload: bytes, options: DetectOptions, until: float, client: str, look: Look, allowance: Allowance | None
     ) -> tuple[ImageFaces, list[int]]:
         """Find the faces, and return which of them to classify again, from the full-size picture.
 
         Nothing here outlives the call: nobody may hold reduced pixels while waiting for the full-size picture.
         """
-        picture, decode_s = await self._decode(payload, until, client, least_long_side_px(self.manifest))
+        long_side_px = least_long_side_px(self.manifest)
+        picture, decode_s = await self._decode(payload, until, client, long_side_px, allowance=allowance)
         look(picture.image)
         found = await self._find(picture, options_in(picture, options), decode_s, client)
         small = short_of_detail(found, picture, self.manifest.crop_rules(options.attributes))
@@ -225,10 +235,16 @@ class Engine:
             raise DeadlineExceeded(f"No answer within {self.limits.deadline_s:g} s.") from error
 
     async def _decode(
-        self, payload: bytes, until: float, client: str, long_side_px: int | None = None, most: int | None = None
+        self,
+        payload: bytes,
+        until: float,
+        client: str,
+        long_side_px: int | None = None,
+        most: int | None = None,
+        allowance: Allowance | None = None,
     ) -> tuple[Picture, float]:
         """Decode a picture, and return how many seconds that took."""
         started = time.perf_counter()
-        picture = await self._decoder.decode(payload, until, long_side_px, client, most)
+        picture = await self._decoder.decode(payload, until, long_side_px, client, most, allowance)
         self._observer.decoded(decode_s := time.perf_counter() - started)
         return picture, decode_s

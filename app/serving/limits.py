@@ -10,6 +10,11 @@ FACES_WITH_A_SEARCH, FACES_A_TURN = 32, 16
 that others wait 50 ms for them."""
 
 
+REQUEST_TIMES = 10
+"""The pictures of a batch may take so many times `max_pixels_held`, one after the other: by default 32 iPhone photos
+pass, and six transparent WebPs of 50 megapixels. Those for /classify cannot: `max_face_pixels` bounds them."""
+
+
 @dataclass(frozen=True)
 class EngineLimits:
     """Bounds of the engine.

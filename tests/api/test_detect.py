@@ -178,6 +178,21 @@ def test_batch_limits(client):
     check_problem(client.post("/detect/batch", content=b"raw"), 415, "unsupported_media")
 
 
+def test_the_pictures_of_a_batch_are_bounded_together(fake_pipeline):
+    """By what decoding them takes, 10,496 pixels of 3 bytes each: two are within ten times 64 x 48."""
+    limits = EngineLimits(max_pixels=64 * 48, max_pixels_held=64 * 48, decode_threads=1)
+    engine = Engine(lambda: fake_pipeline, limits)
+    with TestClient(create_app(engine=engine)) as small:
+        answer = small.post("/detect/batch", files=[("files", encode(gradient(seed=i))) for i in range(6)])
+        again = small.post("/detect/batch", files=[("files", encode(gradient(seed=i))) for i in range(2)])
+    first, second, *others = answer.json()["results"]
+    assert "faces" in first
+    assert "faces" in second
+    assert {entry["error"]["code"] for entry in others} == {"payload_too_large"}
+    assert "together" in others[0]["error"]["detail"]
+    assert all("faces" in entry for entry in again.json()["results"])
+
+
 def test_classify(client):
     images = [gradient(48, 48, seed=i) for i in range(64)]
     files = [("files", encode(image)) for image in images]
