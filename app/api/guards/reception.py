@@ -51,6 +51,8 @@ class Reception:
             self._received_bytes += size_bytes
             self._patience_s = min(self._most_patience_s, self._patience_s + size_bytes / LEAST_BYTES_PER_S)
             self.complete = not message.get("more_body", False)
+            if self._makes_room and not self.complete:  # what came arrived in the moment in which it was told
+                raise self._too_late()
         return message
 
     @property
@@ -80,13 +82,16 @@ class Reception:
             async with asyncio.timeout_at(end) as self._waiting:
                 return await self._receive()
         except TimeoutError as error:
-            self.timed_out = True
-            raise UploadTimeout(self._why()) from error
+            raise self._too_late() from error
         finally:
             waited_s = self._waits_s()
             self._waiting = None
             self._waited_s += waited_s
             self._patience_s -= waited_s
+
+    def _too_late(self) -> UploadTimeout:
+        self.timed_out = True
+        return UploadTimeout(self._why())
 
     def _why(self) -> str:
         if self._makes_room:
