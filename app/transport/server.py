@@ -20,11 +20,12 @@ from app.api.stream.session import SEND_TIMEOUT_S
 from app.api.stream.sessions import Streams
 from app.config import Settings
 from app.serving.engine import Engine
+from app.transport.buckets import LeakyBuckets
 from app.transport.connections import Connections
 from app.transport.descriptors import connections_that_fit
-from app.transport.frame_counts import FrameCounts
 from app.transport.hosts import allowed_hosts
 from app.transport.http import ImpatientProtocol
+from app.transport.openings import StreamRates, openings_of
 from app.transport.proxies import Proxies
 from app.transport.unsent import bound_unsent
 from app.transport.websocket import MAX_FRAMES_PER_S, ImpatientWebSocketProtocol
@@ -179,7 +180,10 @@ def make_server(settings: Settings, api: FastAPI, engine: Engine) -> DrainingSer
         turns=engine.admission.turns,
         body_bytes=engine.admission.body_bytes,
         message_timeout_s=settings.upload_timeout_s,
-        frame_counts=FrameCounts(max(MAX_FRAMES_PER_S, 2 * usual_frames_per_s)),
+        rates=StreamRates(
+            frames=LeakyBuckets(max(MAX_FRAMES_PER_S, 2 * usual_frames_per_s)),
+            openings=openings_of(settings.stream_max_sessions),
+        ),
     )
     config = uvicorn.Config(
         api,

@@ -15,9 +15,9 @@ from app.serving.budget import Budget, Hold
 from app.serving.turns import Turns
 from app.transport.connections import Connections
 from app.transport.departed import unless_departed
-from app.transport.frame_counts import FrameCounts
 from app.transport.frames import FrameHead, FrameWalk
 from app.transport.http import MAX_AHEAD_BYTES
+from app.transport.openings import StreamRates, at_a_pace
 from app.transport.refusal import refusal
 
 MAX_FRAMES_PER_S = 1000
@@ -49,7 +49,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         turns: In which the frames of clients are parsed.
         body_bytes: Counts what has arrived and was not taken by the application.
         message_timeout_s: Longest time from the first byte of a message to its last.
-        frame_counts: Counts the frames of each client over its connections.
+        rates: Count the frames and the streams of each client over its connections.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         turns: Turns,
         body_bytes: Budget,
         message_timeout_s: float,
-        frame_counts: FrameCounts,
+        rates: StreamRates,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.app = unless_departed(self.app, self)
+        self.app = unless_departed(at_a_pace(self.app, self, connections, rates.openings), self)
         self._all, self._turns = connections, turns
-        self._body_bytes, self._message_timeout_s, self._frame_counts = body_bytes, message_timeout_s, frame_counts
+        self._body_bytes, self._message_timeout_s, self._frame_counts = body_bytes, message_timeout_s, rates.frames
         self._walk, self._unparsed = FrameWalk(), b""
         self._counting_since, self._frames, self._control_frames = self.loop.time(), 0, 0
         self._bytes_to_take = self._bytes_after_close = 0

@@ -5,7 +5,7 @@ import random
 import pytest
 from websockets.frames import Frame, Opcode
 
-from app.transport.frame_counts import FrameCounts
+from app.transport.buckets import LeakyBuckets
 from app.transport.frames import FrameWalk
 
 LENGTHS = (0, 1, 125, 126, 127, 65_535, 65_536, 100_000)
@@ -52,7 +52,7 @@ def test_a_frame_of_single_bytes_ends_where_its_last_one_is():
 
 def test_a_client_is_counted_over_its_connections_and_gets_its_rate_back():
     now = [0.0]
-    counts = FrameCounts(100, lambda: now[0])
+    counts = LeakyBuckets(100, clock=lambda: now[0])
     assert sum(counts.admits("a") for _ in range(200)) in (99, 100)  # sums of hundredths may miss by one
     assert counts.admits("b")
     now[0] = 0.5
@@ -61,7 +61,7 @@ def test_a_client_is_counted_over_its_connections_and_gets_its_rate_back():
 
 def test_clients_that_send_no_more_are_forgotten():
     now = [0.0]
-    counts = FrameCounts(100, lambda: now[0])
+    counts = LeakyBuckets(100, clock=lambda: now[0])
     for number in range(1000):
         now[0] += 0.01
         counts.admits(f"client {number}")
