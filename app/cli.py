@@ -17,7 +17,7 @@ from app import __version__
 from app.config import Settings
 from app.environment import check_keys_are_not_emptied, read_settings
 from app.errors import MienError, SettingsError
-from app.logs import configure_logging, is_json
+from app.logs import configure_logging, is_json, written_on_a_thread
 from app.terminal import written_out
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -82,7 +82,8 @@ def serve(
         raise _fail(str(error)) from error
     server = make_server(settings, api, engine)
     shorten_pauses()
-    server.run()
+    with written_on_a_thread():
+        server.run()
     if server.failed:
         raise typer.Exit(1)
     if server.stopped_by is not None:

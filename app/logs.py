@@ -9,7 +9,11 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -20,6 +24,9 @@ NO_ID = "-"
 UNCAUGHT = logging.getLogger("app.uncaught")
 ACCESS_FIELDS = ("method", "route", "status", "duration_ms", "code")
 """The fields that an access line adds to the common ones, passed as `extra`."""
+
+MOST_LINES = 10_000
+"""So many wait to be written; beyond it lines are dropped, and counted."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,7 +54,8 @@ def _is_no_stream_access(record: logging.LogRecord) -> bool:
 
 
 def _add_request_id(record: logging.LogRecord) -> bool:
-    record.request_id = request_id.get() or NO_ID
+    if not hasattr(record, "request_id"):  # else it was added where it was logged
+        record.request_id = request_id.get() or NO_ID
     return True
 
 
@@ -84,6 +92,50 @@ def configure_logging(level: str, log_format: str) -> None:
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda it: _log_uncaught(it.exc_type, it.exc_value, it.exc_traceback)
     sys.unraisablehook = lambda it: _log_uncaught(it.exc_type, it.exc_value, it.exc_traceback)
+
+
+@contextmanager
+def written_on_a_thread() -> Iterator[None]:
+    """Have what is logged meanwhile written by a thread: whoever reads standard error slowly then holds nobody up.
+
+    At the end all that waits is written.
+    """
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    to_queue = _LineQueue(SimpleQueue())
+    listener = QueueListener(to_queue.queue, *handlers)
+    root.handlers = [to_queue]
+    listener.start()
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        listener.stop()
+
+
+class _LineQueue(QueueHandler):
+    """Queues records as they are: what is formatted here is formatted once, by the thread."""
+
+    def __init__(self, lines: "SimpleQueue[logging.LogRecord]") -> None:
+        super().__init__(lines)
+        self.addFilter(_add_request_id)
+        self._lines, self._dropped = lines, 0
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return the record itself."""
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Queue a record, or drop it; once there is room, tell how many were dropped."""
+        if self._lines.qsize() >= MOST_LINES:
+            self._dropped += 1
+            return
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            told = logging.LogRecord(__name__, logging.WARNING, __file__, 0, "%d lines were dropped", (dropped,), None)
+            _add_request_id(told)
+            self._lines.put(told)
+        self._lines.put(record)
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
