@@ -49,6 +49,7 @@ def test_emptied_keys_stop_the_deployment(monkeypatch):
 def test_the_config_file_is_ray_s_and_names_the_deployment():
     config = ServeDeploySchema.model_validate(yaml.safe_load((ROOT / "deploy/ray/serve.yaml").read_text()))
     assert config.http_options.request_timeout_s is None  # it counts from a stream's beginning, and would cut it
+    assert config.logging_config.enable_access_log is False
     [application] = config.applications
     assert application.import_path == "app.deploy.ray:build"
     assert [each.name for each in application.deployments] == [build()._bound_deployment.name]
