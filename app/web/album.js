@@ -58,6 +58,11 @@ export class Album {
     return this.in("done").map(({ name, answer: { image, faces } }, frame) => ({ file: name, frame, time_s: 0, image, faces }));
   }
 
+  /** The files that were not read, for downloads. */
+  get failed() {
+    return this.in("failed").map(({ name, failure: { code, detail } }) => ({ file: name, error: code, detail }));
+  }
+
   /** All faces of all pictures. */
   get faces() {
     return this.in("done").flatMap(({ answer }) => answer.faces);

@@ -6,15 +6,18 @@ import { annotated } from "./stage.js";
 
 const byId = (id) => document.getElementById(id);
 
-/** The buttons under the rows. They save what a source has: its `stem`, `kind`, `model`, `frames` and `onShow`. */
+/** The buttons under the rows. They save what a source has: its `stem`, `kind`, `model`, `frames`, `failed` files and `onShow`. */
 export class Downloads {
   #source;
 
   constructor() {
-    byId("save-csv").addEventListener("click", () => this.#save("csv", csvOf(this.#source.frames), "text/csv"));
+    byId("save-csv").addEventListener("click", () => {
+      const { frames, failed = [] } = this.#source;
+      this.#save("csv", csvOf(frames, failed), "text/csv");
+    });
     byId("save-json").addEventListener("click", () => {
-      const { kind, model, frames } = this.#source;
-      this.#save("json", jsonOf({ source: kind, model, frames }), "application/json");
+      const { kind, model, frames, failed = [] } = this.#source;
+      this.#save("json", jsonOf({ source: kind, model, frames, failed }), "application/json");
     });
     byId("save-report").addEventListener("click", async () => {
       const source = this.#source;

@@ -61,9 +61,11 @@ export function countsOf(faces) {
     .sort((one, other) => other[1] - one[1]);
 }
 
-/** Those counts in words: "7 happy, 3 neutral". */
+/** Those counts in words: "7 happy, 3 neutral", and how many of them are unclear. */
 export function countsInWords(faces) {
-  return countsOf(faces).map(([expression, count]) => `${count} ${text(expression).toLowerCase()}`).join(", ");
+  const list = countsOf(faces).map(([expression, count]) => `${count} ${text(expression).toLowerCase()}`).join(", ");
+  const count = faces.filter(({ unclear }) => unclear).length;
+  return count ? text("sumUnclear", { list, count }) : list;
 }
 
 /** The expression with the highest probability among some. */

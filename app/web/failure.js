@@ -41,14 +41,15 @@ export class Failure extends Error {
   /**
    * @param {string} kind Key of its title in the texts.
    * @param {object} more
+   * @param {string} more.code The server's code; else the kind.
    * @param {string} more.detail The server's own words.
    * @param {boolean} more.isKnown Whether the texts say what the server's words say.
    * @param {number} more.retryAfterS When to retry.
    * @param {number} more.closeCode How a WebSocket was closed; 0: not at all, or without a code.
    */
-  constructor(kind, { detail = "", isKnown = false, retryAfterS = 0, closeCode = 0 } = {}) {
+  constructor(kind, { code = kind, detail = "", isKnown = false, retryAfterS = 0, closeCode = 0 } = {}) {
     super(detail || kind);
-    Object.assign(this, { kind, detail, isKnown, retryAfterS, closeCode });
+    Object.assign(this, { kind, code, detail, isKnown, retryAfterS, closeCode });
   }
 
   /** Whether waiting may help. */
@@ -72,5 +73,6 @@ export function failureOf(problem, { hadKey = false, retryAfterS = 0 } = {}) {
   const status = Number(problem.status);
   const known = BY_CODE[problem.code];
   const kind = status === 401 ? (hadKey ? "keyWrong" : "keyNeeded") : (known ?? BY_STATUS[status] ?? "refused");
-  return new Failure(kind, { detail: problem.detail ?? problem.title ?? "", isKnown: Boolean(known), retryAfterS });
+  const detail = problem.detail ?? problem.title ?? "";
+  return new Failure(kind, { code: problem.code, detail, isKnown: Boolean(known), retryAfterS });
 }

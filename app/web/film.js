@@ -11,6 +11,7 @@ const MOST_FACES = 200_000; // in crowds; more would not fit into one string for
 export class Film {
   tracks = new Tracks();
   model = null;
+  isWhole = false; // analysed to its end
   #numbering = new Numbering();
   #samples = []; // {timeS, image, faces}, by time
   #faces = 0;

@@ -205,6 +205,7 @@ export class Films {
     const step = sweepProgress(times, film.durationS);
     await this.#run(new Sweep(film.url, { times, signal }), signal, step);
     if (signal.aborted) return;
+    film.isWhole = true;
     announce(text("sweptAll", { faces: film.tracks.list.length }));
     this.#play();
   }
@@ -242,7 +243,7 @@ export class Films {
 
   #write() {
     whole.hidden = !this.#film?.durationS;
-    whole.textContent = text(this.#isSweeping ? "stopWhole" : "analyseWhole");
+    whole.textContent = text(this.#isSweeping ? "stopWhole" : this.#film?.isWhole ? "analysedWhole" : "analyseWhole");
     whole.setAttribute("aria-pressed", String(this.#isSweeping));
     this.#ui.changed();
   }

@@ -38,6 +38,10 @@ export class Pictures {
     return this.#album.frames;
   }
 
+  get failed() {
+    return this.#album.failed;
+  }
+
   get stem() {
     const { pictures } = this.#album;
     return pictures.length === 1 ? stemOf(pictures[0].name) : `mien-${pictures.length}-pictures`;

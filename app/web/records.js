@@ -3,31 +3,35 @@ import { EXPRESSIONS, numbersOf } from "./expressions.js";
 
 const COLUMNS = [
   "file", "frame", "time_s", "face", "emotion", "confidence", "margin", "unclear", ...EXPRESSIONS,
-  "x", "y", "width", "height", "detection_confidence", "image_width", "image_height", "truncated",
+  "x", "y", "width", "height", "detection_confidence", "image_width", "image_height", "truncated", "error", "detail",
 ];
+const NO_FACE = "no face"; // as the API's tables say
 
 /**
- * One row per face, and one without a face where none was found; shares with four decimals.
+ * One row per face, one where none was found, and one for each file that was not read; shares with four decimals.
  *
  * @param {{file: string, frame: number, time_s: number, image: object, faces: object[]}[]} frames
+ * @param {{file: string, error: string, detail: string}[]} failed
  */
-export function csvOf(frames) {
+export function csvOf(frames, failed) {
+  const blank = (count) => Array(count).fill("");
   const rows = frames.flatMap(({ file, frame, time_s, image, faces }) => {
     const numbers = numbersOf(faces);
-    const ends = [image.width, image.height, Boolean(image.truncated)];
-    if (!faces.length) return [[file, frame, time_s, ...COLUMNS.slice(3, -ends.length).map(() => ""), ...ends]];
+    const ends = [image.width, image.height, Boolean(image.truncated), "", ""];
+    if (!faces.length) return [[file, frame, time_s, 0, NO_FACE, ...blank(COLUMNS.length - 5 - ends.length), ...ends]];
     return faces.map((face, index) => [
       file, frame, time_s, numbers[index], face.emotion, share(face.confidence), share(face.margin), face.unclear,
       ...EXPRESSIONS.map((expression) => share(face.probabilities[expression])),
       face.box.x, face.box.y, face.box.width, face.box.height, share(face.detection_confidence), ...ends,
     ]);
   });
-  return [COLUMNS, ...rows].map((row) => `${row.map(field).join(",")}\r\n`).join("");
+  const unread = failed.map(({ file, error, detail }) => [file, ...blank(COLUMNS.length - 3), error, detail]);
+  return [COLUMNS, ...rows, ...unread].map((row) => `${row.map(field).join(",")}\r\n`).join("");
 }
 
 /** Everything that is known. */
-export function jsonOf({ source, model, frames }) {
-  return JSON.stringify({ source, model, frames }, null, 1);
+export function jsonOf({ source, model, frames, failed }) {
+  return JSON.stringify({ source, model, frames, failed }, null, 1);
 }
 
 /** Hand a file to the browser's downloads. */

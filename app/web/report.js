@@ -1,6 +1,6 @@
 // Writes the report of a source: one HTML file that needs nothing else, for reading, printing and passing on.
 import { clock } from "./dom.js";
-import { EXPRESSIONS, numbersOf, verdictOf } from "./expressions.js";
+import { countsInWords, EXPRESSIONS, numbersOf, verdictOf } from "./expressions.js";
 import { percent, text } from "./language.js";
 import { html, raw } from "./markup.js";
 import { STYLE, TONES } from "./reportstyle.js";
@@ -54,7 +54,10 @@ function modelInWords(model) {
 
 function sumOf({ kind, frames, film, tracks }, faces) {
   const found = text(faces.length === 1 ? "sumFace" : "sumFaces", { count: faces.length });
-  if (kind === "picture") return `${text("sumPictures", { count: frames.length })}, ${found}.`;
+  if (kind === "picture") {
+    const list = faces.length ? `: ${countsInWords(faces)}` : "";
+    return `${text("sumPictures", { count: frames.length })}, ${found}${list}.`;
+  }
   const people = (film?.tracks ?? tracks).list.length;
   const lengthS = film?.durationS ?? (frames.at(-1)?.time_s ?? 0) - (frames[0]?.time_s ?? 0);
   return text("reportTime", { length: clock(lengthS), frames: frames.length, faces: people });

@@ -126,7 +126,7 @@ export class Rows {
     root.dataset.emotion = face.emotion;
     root.classList.toggle("unclear", Boolean(face.unclear));
     name.textContent = text("face", { number });
-    verdict.textContent = verdict.title = verdictOf(face); // on narrow screens its end is cut off
+    verdict.textContent = verdictOf(face);
     fillBar(bar, sharesOf(face));
     if (!more || more.root.hidden) return;
     const likeliest = face.unclear ? likeliestOf(face) : [face.emotion];

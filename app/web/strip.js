@@ -104,7 +104,8 @@ function caption({ state, answer }) {
   if (state !== "done") return "…";
   const { faces } = answer;
   if (!faces.length) return text("stripNobody");
-  return faces.length === 1 ? text(faces[0].emotion) : text("stripFaces", { count: faces.length });
+  if (faces.length > 1) return text("stripFaces", { count: faces.length });
+  return text(faces[0].unclear ? "stripUnclear" : faces[0].emotion);
 }
 
 function described({ state, answer, failure }) {

@@ -17,7 +17,7 @@ export class Why {
   #map = element("canvas", "why-map", { width: SIDE_PX, height: SIDE_PX, hidden: true });
   #words = element("p", "why-words");
   #isBusy = false;
-  #told = null; // {key, emotion, worth}: what the words say
+  #told = null; // {key, emotion, isOther, worth}: what the words say
 
   /**
    * @param {HTMLElement} parent
@@ -51,7 +51,7 @@ export class Why {
       const { emotion, explanation } = await explainFace(png, { key });
       drawMap(this.#map, crop, explanation.drops);
       this.#map.hidden = false;
-      this.#told = { key: "whyWords", emotion, worth: worthOf(network, emotion) };
+      this.#told = { key: "whyWords", emotion, isOther: emotion !== face.emotion, worth: worthOf(network, emotion) };
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       this.#map.hidden = true;
@@ -63,11 +63,13 @@ export class Why {
   }
 }
 
-function wordsOf({ key, emotion, worth }) {
+/** The small copy of an unclear or smoothed face may be called otherwise than its row: then that comes first. */
+function wordsOf({ key, emotion, isOther, worth }) {
   if (!emotion) return text(key);
   const words = { emotion: text(emotion).toLowerCase() };
   const [low, high] = (worth ?? []).map(percent);
-  return `${text(key, words)} ${worth ? text("whyWorth", { ...words, low, high }) : ""}`.trim();
+  const parts = [isOther && "whyOther", key, worth && "whyWorth"].filter(Boolean);
+  return parts.map((part) => text(part, { ...words, low, high })).join(" ");
 }
 
 /** Cut out of a row's small picture what the classifier sees, upright. */

@@ -72,7 +72,9 @@ def test_five_pictures_to_one_table(visit, fake_server):
     seen = visit(fake_server)
     page = seen.open()
     page.set_input_files("#picture-file", five_files())
-    expect(page.locator("#summary")).to_have_text(re.compile(r"^5 pictures, 4 faces: \d .*Not read: 1\."))
+    expect(page.locator("#summary")).to_have_text(
+        re.compile(r"^5 pictures, 4 faces: \d .* \(4 unclear\)\. Not read: 1\.")
+    )
     expect(page.locator(".strip-item")).to_have_count(5)
     assert [each for each in seen.addresses if each.endswith("/detect/batch")]
     check_accessible(page)
@@ -80,7 +82,9 @@ def test_five_pictures_to_one_table(visit, fake_server):
         page.get_by_role("button", name="CSV").click()
     assert download.value.suggested_filename == "mien-5-pictures.csv"
     rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
-    assert [row["file"] for row in rows] == ["0, a.png", "1, a.png", "2, a.png", "3, a.png"]
+    assert [row["file"] for row in rows] == ["0, a.png", "1, a.png", "2, a.png", "3, a.png", "broken.jpg"]
+    assert [row["error"] for row in rows] == ["", "", "", "", "bad_payload"]
+    assert rows[-1]["detail"]
     seen.check()
 
 

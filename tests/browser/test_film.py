@@ -48,7 +48,7 @@ def film(tmp_path):
 def sweep(page) -> None:
     page.get_by_role("button", name="Analyse the whole film").click()
     expect(page.locator("#waiting-words")).to_contain_text("Analysing the film")
-    page.wait_for_function(SWEPT, timeout=60_000)
+    expect(page.get_by_role("button", name="The whole film is analysed")).to_be_visible(timeout=60_000)
 
 
 @pytest.mark.parametrize("size", SIZES)

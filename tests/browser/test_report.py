@@ -47,6 +47,8 @@ def test_report_of_pictures(visit, fake_server, tmp_path):
     assert "&lt;b&gt;.png" in words
     assert "<b>" not in words
     assert words.count("0, a.png") == 1
+    assert re.search(r"4 pictures, 4 faces: \d \w+.* \(4 unclear\)\.</p>", words)
+    assert words.count('class="bar unclear"') == 4
     words = save_report(page, path, with_pictures=True)
     assert words.count("data:image/jpeg") == 4
     other = page.context.new_page()

@@ -1,0 +1,64 @@
+"""What the answer for a face rests on, by a click."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from app.manifest import LABELS
+from tests.browser.test_page import check_accessible
+from tests.browser.test_picture import picture_file
+from tests.browser.visits import SCREENSHOTS
+from tests.support.photos import photo_path
+from tests.support.pictures import encode, gradient
+
+pytestmark = pytest.mark.slow
+
+ORANGE_ROWS = """map => {
+  const { data, width, height } = map.getContext("2d").getImageData(0, 0, map.width, map.height);
+  const redness = (row) => {
+    let sum = 0;
+    for (let at = row * width * 4; at < (row + 1) * width * 4; at += 4) sum += data[at] - data[at + 2];
+    return sum / width;
+  };
+  return [...Array(height).keys()].map(redness);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("locale", "why", "words"),
+    [("en-GB", "Why?", r"“happy”.*In test sets, \d+% to \d+%"), ("vi-VN", "Vì sao?", r"“vui vẻ”.*\d+% đến \d+%")],
+)
+def test_a_click_says_why(visit, real_server, locale, why, words):
+    seen = visit(real_server, locale=locale, viewport={"width": 390, "height": 844})
+    page = seen.open()
+    page.set_input_files("#picture-file", photo_path("astronaut"))
+    page.get_by_role("button", name=why).click()
+    expect(page.locator(".why-words")).to_have_text(re.compile(words))
+    rows = page.locator(".why-map").evaluate(ORANGE_ROWS)
+    assert max(range(len(rows)), key=rows.__getitem__) > len(rows) / 2  # the mouth
+    assert max(rows) > 20 > max(rows[: len(rows) // 4])
+    check_accessible(page)
+    page.locator(".card").screenshot(path=SCREENSHOTS / f"why-{locale}.png")
+    seen.check()
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+def test_a_second_answer_that_is_another_is_told(visit, fake_server, is_other):
+    page = visit(fake_server).open()
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    named = page.locator(".card").get_attribute("data-emotion")
+    other = next(each for each in LABELS if (each != named) is is_other)
+    answer = {"emotion": other, "explanation": {"rows": 5, "columns": 5, "drops": [[0.1] * 5] * 5}}
+    page.route("**/classify?*", lambda route: route.fulfill(json={"results": [answer]}))
+    page.get_by_role("button", name="Why?").click()
+    expect(page.locator(".why-words")).to_contain_text(f"Orange places speak for “{other}”")
+    assert ("Looked at once more" in page.locator(".why-words").inner_text()) is is_other
+
+
+def test_a_face_that_cannot_be_seen_is_not_explained(visit, fake_server):
+    page = visit(fake_server).open()
+    page.set_input_files("#picture-file", picture_file(encode(gradient(64, 48), "TIFF"), "a.tif", "image/tiff"))
+    page.get_by_role("button", name="Why?").click()
+    expect(page.locator(".why-words")).to_have_text(re.compile("^This browser cannot show"))
+    expect(page.locator(".why-map")).to_be_hidden()
