@@ -27,50 +27,72 @@ TURNS = {
 """What makes a picture of each EXIF orientation upright: CIPA DC-008, section 4.6.4 A."""
 QUARTER_TURNS = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
+FROM_THE_RIGHT, FROM_BELOW = (2, 3, 7, 8), (3, 4, 6, 7)
+"""Orientations whose stored columns run from right to left of the upright rows or columns, and rows from below."""
 
 
 class Upright:
-    """A decoded picture, turned upright.
+    """A decoded picture, turned upright as its parts are taken: a turned copy of all of it would double the memory.
 
     Args:
-        picture: Loaded; its pixels may be let go of.
+        picture: Loaded.
     """
 
     def __init__(self, picture: Pillow.Image) -> None:
-        depth, is_empty_bmp = Depth.of(picture), _is_empty_bmp(picture)
-        turn = TURNS.get(orientation(picture))
-        if turn is not None:
-            turned = picture.transpose(turn)
-            picture.close()  # its pixels are needed no more, but its caller still holds it
-            picture = turned
         self._picture = picture
+        self._orientation = orientation(picture)
         self._convert: list[Callable[[Pillow.Image], Pillow.Image]] = []
-        whole = (0, 0, *picture.size)
+        self._stored = (0, 0, *picture.size)
         if is_deep(picture):
-            parts = (picture.crop(band) for band in bands(whole))
-            self._convert.append(depth.to_8_bit(parts))
+            parts = (picture.crop(band) for band in bands(self._stored))
+            self._convert.append(Depth.of(picture).to_8_bit(parts))
         elif picture.info.get(SWAPPED):
             self._convert.append(_swapped)
-        elif picture.has_transparency_data and not is_empty_bmp:
+        elif picture.has_transparency_data and not _is_empty_bmp(picture):
             self._convert.append(_on_white)
-        self._whole = whole
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        return self._picture.size
+        width, height = self._picture.size
+        return (height, width) if self._orientation in QUARTER_TURNS else (width, height)
 
     def rgb(self, part: Rectangle | None = None) -> Image:
         """Return a part of the picture, or all of it, as RGB: uint8, shape (H, W, 3)."""
-        part = self._whole if part is None else part
+        part = (0, 0, *self.size) if part is None else part
         left, top, right, bottom = part
         image = np.empty((bottom - top, right - left, 3), dtype=np.uint8)
         for band in bands(part):
-            rows = self._picture if band == self._whole else self._picture.crop(band)  # which copies
+            rows = self._rows(band)
             for convert in self._convert:
                 rows = convert(rows)
             image[band[1] - top : band[3] - top] = np.asarray(rows if rows.mode == "RGB" else rows.convert("RGB"))
         return image
+
+    def _rows(self, band: Rectangle) -> Pillow.Image:
+        stored = as_stored(band, self._picture.size, self._orientation)
+        rows = self._picture if stored == self._stored else self._picture.crop(stored)  # which copies
+        turn = TURNS.get(self._orientation)
+        return rows if turn is None else rows.transpose(turn)
+
+
+def as_stored(part: Rectangle, size: tuple[int, int], turned: int) -> Rectangle:
+    """Return where a part of the upright picture lies in the picture as it is stored.
+
+    Args:
+        part: Left, top, right and bottom in the upright picture.
+        size: Width and height as stored.
+        turned: The EXIF orientation.
+    """
+    left, top, right, bottom = part
+    width, height = size
+    if turned in QUARTER_TURNS:
+        left, top, right, bottom = top, left, bottom, right
+    if turned in FROM_THE_RIGHT:
+        left, right = width - right, width - left
+    if turned in FROM_BELOW:
+        top, bottom = height - bottom, height - top
+    return left, top, right, bottom
 
 
 def orientation(picture: Pillow.Image) -> int:

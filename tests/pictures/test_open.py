@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
 from app.pictures.header import MAX_SIDE_PX
-from app.pictures.open import decode_image
+from app.pictures.open import decode_image, decode_parts
 from tests.support.pictures import encode, gradient
 
 LIMIT = 1_000_000
@@ -28,9 +28,10 @@ def test_lossy_formats_are_close(fmt):
     assert np.abs(decoded.astype(int) - image).mean() < 3
 
 
+@pytest.mark.parametrize("size", [(40, 20), (1300, 900)], ids=["in one piece", "in bands"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_applied(orientation):
-    upright = gradient(40, 20)
+def test_exif_orientation_is_applied(orientation, size):
+    upright = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     stored = {
         1: upright,
         2: upright[:, ::-1],
@@ -43,8 +44,10 @@ def test_exif_orientation_is_applied(orientation):
     }[orientation]
     exif = Pillow.Exif()
     exif[0x0112] = orientation
-    payload = encode(np.ascontiguousarray(stored), "PNG", exif=exif)
-    assert np.array_equal(decode_image(payload, LIMIT), upright)
+    payload = encode(np.ascontiguousarray(stored), "PNG", exif=exif, compress_level=0)
+    assert np.array_equal(decode_image(payload, 2 * LIMIT), upright)
+    [part] = decode_parts(payload, 2 * LIMIT, [(3, 5, 30, 18)])
+    assert np.array_equal(part, upright[5:18, 3:30])
 
 
 @pytest.mark.parametrize("fmt", ["GIF", "WEBP"])
