@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 
+import pillow_heif
 from PIL import Image as Pillow
 
 MOST_BYTES = 19_500_000
@@ -103,10 +104,17 @@ def large_png(width: int, height: int, colour_type: int) -> bytes:
     return PNG_HEAD + _header(width, height, colour_type) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
-def large(file_format: str, mode: str, **options: object) -> bytes:
-    """Return a picture of one colour and 50 megapixels."""
+def large(file_format: str, mode: str, size: tuple[int, int] = (WIDTH, HEIGHT), **options: object) -> bytes:
+    """Return a picture of one colour, of 50 megapixels unless told otherwise."""
     buffer = io.BytesIO()
-    Pillow.new(mode, (WIDTH, HEIGHT)).save(buffer, file_format, **options)
+    Pillow.new(mode, size).save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def large_heic() -> bytes:
+    """Return a HEIC of one colour and 50 megapixels."""
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Pillow.new("RGB", (WIDTH, HEIGHT))).save(buffer, quality=10)
     return buffer.getvalue()
 
 

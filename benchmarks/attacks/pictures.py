@@ -56,6 +56,13 @@ def classify_giants(target: Target) -> list[Client]:
 
 
 @attack(9)
+def classify_large_faces(target: Target) -> list[Client]:
+    """4 clients have 64 WebPs of 4 megapixels, the most that are read, and a few bytes classified, in each request."""
+    webp = files.large("WEBP", "RGBA", (2000, 2000), lossless=True, quality=0, method=0)
+    return flood(target, [post("/classify", files.form_of([webp] * CLASSIFIED), FORM)], 4)
+
+
+@attack(9)
 def batches_of_giants(target: Target) -> list[Client]:
     """4 clients have 32 WebPs of 50 megapixels searched, in each request."""
     webp = files.large("WEBP", "RGB", lossless=True, quality=0, method=0)
@@ -86,6 +93,18 @@ def heavy_formats(target: Target) -> list[Client]:
         files.large_png(49, 1_000_000, 0),
         files.large("JPEG", "CMYK"),
         files.large("TIFF", "I", compression="tiff_adobe_deflate"),
+    ]
+    return _posts(target, made, 16)
+
+
+@attack(12)
+def slow_formats(target: Target) -> list[Client]:
+    """16 clients send 50 megapixels as they take most time: HEIC, a transparent AVIF, a progressive JPEG, floats."""
+    made = [
+        files.large_heic(),
+        files.large("AVIF", "RGBA", speed=10),
+        files.large("JPEG", "RGB", progressive=True),
+        files.large("TIFF", "F", compression="tiff_adobe_deflate"),
     ]
     return _posts(target, made, 16)
 

@@ -11,6 +11,7 @@ from benchmarks.attacks.catalogue import Attack
 from benchmarks.attacks.honest import Watched
 from benchmarks.attacks.measure import Aim, Peak, Plan, assault, prepare
 from benchmarks.attacks.report import LONGEST_LIVEZ_MS, MOST_KEPT_MB
+from benchmarks.between import write_between
 from benchmarks.spread import steady
 
 BEGINNING, END = "<!-- attacks: written by python -m benchmarks.attacks --soak -->", "<!-- attacks: end -->"
@@ -115,11 +116,7 @@ def write_into(page: Path, text: str) -> None:
     Raises:
         ValueError: If it has none.
     """
-    before, beginning, rest = page.read_text().partition(BEGINNING)
-    _, end, after = rest.partition(END)
-    if not (beginning and end):
-        raise ValueError(f"{page} lacks the lines {BEGINNING!r} and {END!r}.")
-    page.write_text(f"{before}{BEGINNING}\n\n{text}\n\n{END}{after}")
+    write_between(page, BEGINNING, END, text)
 
 
 def _amiss(seen: Watched) -> int:
