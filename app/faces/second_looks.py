@@ -27,8 +27,9 @@ FAINT = 0.6
 SEEN, SEEN_CLOSE = 0.5, 0.6
 """Least score of a face on a reduced copy, and on one with wide borders, for which it is searched again in full."""
 
-LEAD = 0.05
-"""By so much a turned copy's score must be above the upright copy's. In full it must then be above the first look's."""
+LEAD, FAINT_LEAD = 0.05, 0.02
+"""By so much a turned copy's score must be above the upright copy's; by the second where the first look's is below
+`FAINT`. In full it must then be above the first look's."""
 
 COST = 2.5
 """Canvas pixels of all looks together, as a multiple of the first look's; of long pictures, of a 4:3 picture's."""
@@ -106,12 +107,13 @@ class SecondLooks:
         cut = [each for sheet in look.windows for each in whole_faces(sheet, next(answers), size)]
         if cut:
             look.first = self._merged([*look.first, *cut])
+        lead = LEAD if look.best >= FAINT else FAINT_LEAD
         for sheet in look.wheels:
-            quarters = best_turn(sheet.detections(next(answers), size), SEEN)
+            quarters = best_turn(sheet.detections(next(answers), size), SEEN, lead)
             if quarters:
                 guesses.append(turned(look.image, self._side_px, quarters))
         for sheet in look.close:
-            quarters = best_turn(sheet.detections(next(answers), size), SEEN_CLOSE)
+            quarters = best_turn(sheet.detections(next(answers), size), SEEN_CLOSE, lead)
             if quarters or (quarters == 0 and look.best < FAINT):  # a face that was found upright stays as it is
                 guesses.append(bordered(look.image, CLOSE_CANVAS_PX, CLOSE_BORDER, quarters))
         return guesses
@@ -148,19 +150,20 @@ class SecondLooks:
         return [both[each] for each in kept.tolist()]
 
 
-def best_turn(found: Sequence[Sequence[Detection]], least: float) -> int | None:
+def best_turn(found: Sequence[Sequence[Detection]], least: float, lead: float) -> int | None:
     """Return which of the four copies shows a face best; a turned one only if it is ahead of the upright one.
 
     Args:
         found: The faces on each copy, highest score first.
         least: Lowest score that counts.
+        lead: By so much a turned copy must be ahead.
 
     Returns:
         Quarter turns counter-clockwise, or None if no copy shows a face.
     """
     scores = [copy[0].score if copy else 0.0 for copy in found]
     best = max(QUARTERS, key=lambda each: scores[each])
-    if best and scores[best] < scores[0] + LEAD:
+    if best and scores[best] < scores[0] + lead:
         best = 0
     return best if scores[best] >= least else None
 

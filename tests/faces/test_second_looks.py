@@ -101,6 +101,14 @@ def test_an_upright_picture_keeps_its_answer(turned_score):
     assert detector.canvases
 
 
+def test_where_nothing_was_found_a_turn_may_win_by_less():
+    image = np.ascontiguousarray(np.rot90(picture(640, 480, BOX), 2))
+    [[face]] = SecondLooks(ArrowDetector(0.85, 0.82))([image], [[]])
+    assert face.rotation_deg == 180
+    [[as_it_is]] = SecondLooks(ArrowDetector(0.85, 0.84))([image], [[]])
+    assert as_it_is.rotation_deg == 0
+
+
 def test_a_turn_that_is_no_better_in_full_loses():
     image = np.ascontiguousarray(np.rot90(picture(640, 480, BOX), 2))
     first = [Detection((240.0, 260.0, 340.0, 360.0), 0.75)]
