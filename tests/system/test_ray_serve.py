@@ -96,7 +96,7 @@ def cluster():
 def right():
     pipeline = load_pipeline(Settings(threads=1))
     [found] = pipeline.detect([decode_image(PHOTO.read_bytes(), 50_000_000)], [DetectOptions()])
-    return answer_of(found, pipeline.manifest)["faces"]
+    return answer_of(found, pipeline.manifest, ())["faces"]
 
 
 def is_right(faces, right):
