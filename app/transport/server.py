@@ -25,6 +25,7 @@ from app.transport.connections import Connections
 from app.transport.descriptors import connections_that_fit
 from app.transport.hosts import allowed_hosts
 from app.transport.http import ImpatientProtocol
+from app.transport.listen import listen_often
 from app.transport.openings import StreamRates, openings_of
 from app.transport.proxies import Proxies
 from app.transport.unsent import bound_unsent
@@ -111,7 +112,15 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen; what connections inherit is set on what listens."""
         await super().startup(sockets)
-        bound_unsent(listener for server in self.servers for listener in server.sockets)
+        listeners = [listener for server in self.servers for listener in server.sockets]
+        bound_unsent(listeners)
+        for each in listeners:
+            self.servers += await listen_often(each, self._make_protocol, self.config.backlog)
+
+    def _make_protocol(self) -> Any:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]  # as Uvicorn's own
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer the streams, close with 1001, then stop as Uvicorn does; at the deadline cut the remaining streams."""
