@@ -148,7 +148,7 @@ def test_a_killed_replica_costs_its_requests_only_and_is_replaced(cluster, right
         time.sleep(0.1)
 
 
-def test_a_replica_that_is_no_longer_needed_closes_its_streams_with_1001(cluster, right):
+def test_replicas_that_a_new_deployment_replaces_close_their_streams_with_1001(cluster, right):
     async def follow(session, ready):
         number = 0
         await session.recv()
@@ -166,15 +166,16 @@ def test_a_replica_that_is_no_longer_needed_closes_its_streams_with_1001(cluster
         return 1000
 
     async def scale():
-        sessions = [await cluster.stream() for _ in range(8)]  # at random: all on one replica once in 128 times
-        one_left = asyncio.Event()
-        following = [asyncio.create_task(follow(session, one_left)) for session in sessions]
+        sessions = [await cluster.stream() for _ in range(8)]
+        deployed = asyncio.Event()
+        following = [asyncio.create_task(follow(session, deployed)) for session in sessions]
         await asyncio.to_thread(cluster.deploy, 1)
-        one_left.set()
+        deployed.set()
         return await asyncio.gather(*following)
 
     codes = asyncio.run(scale())
-    assert set(codes) == {1000, 1001}
+    assert 1001 in codes
+    assert set(codes) <= {1000, 1001}  # 1000: of one that was to go yet when the new one was there
     status, answer = cluster.detect(PHOTO.read_bytes())
     assert status == 200
     assert is_right(answer["faces"], right)
