@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -242,6 +242,9 @@ def watch(
     reconnect_s: Annotated[
         float, typer.Option(min=0, help="So long a network camera that broke off is asked again.")
     ] = 30.0,
+    search: Annotated[
+        Literal["guided", "whole"], typer.Option(help="Most frames around known faces alone, or all of each.")
+    ] = "guided",
     device: Device = None,
 ) -> None:
     """Follow the faces in a video: one row per face and frame. Ctrl-C ends it and keeps what was written."""
@@ -261,6 +264,7 @@ def watch(
             summary = watch_source(
                 source, annotate, out, lambda: load_pipeline(settings), options, settings.tracking,
                 settings.smoothing_s, stream, pixel_aspect, reconnect_s, report, with_pictures,
+                settings.stream_search_every_s if search == "guided" else 0.0,
             )  # fmt: skip
     except (MienError, OSError) as error:
         raise _fail(str(error)) from error

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         le=10,
         description="Time constant of a stream's smoothed probabilities; 0 or no tracking: none.",
     )
+    stream_search_every_s: float = Field(
+        default=0.5,
+        ge=0,
+        le=10,
+        description="How often at least all of a stream's frame is searched, else around known faces; 0: always.",
+    )
     stream_max_sessions: int = Field(
         default=60, ge=1, le=10_000, description="Most streams of one client at once; then close code 1013."
     )

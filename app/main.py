@@ -109,6 +109,7 @@ def make_streams(settings: Settings, admission: Admission) -> Streams:
         idle_timeout_s=settings.stream_idle_timeout_s,
         tracking=settings.tracking,
         smoothing_s=settings.smoothing_s,
+        search_every_s=settings.stream_search_every_s,
     )
     return Streams(limits, admission)
 

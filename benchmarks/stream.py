@@ -7,6 +7,7 @@ import asyncio
 import io
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -48,18 +49,23 @@ class Tally:
             self.late_drops += 1
 
 
-async def run_session(url: str, payload: bytes, fps: float, seconds: float, delay_s: float) -> Tally:
-    """Send a picture at a steady rate and take every reply."""
+async def run_session(
+    url: str, payloads: Sequence[bytes], fps: float, seconds: float, delay_s: float, **settings: object
+) -> Tally:
+    """Send pictures, again and again, at a steady rate and take every reply; settings are the session's."""
     tally, frames = Tally(), round(fps * seconds)
     await asyncio.sleep(delay_s)
     async with connect(url, max_size=None, compression=None) as session:
         await session.recv()
+        if settings:
+            await session.send(json.dumps({"type": "session.update", **settings}))
+            await session.recv()
         taking = asyncio.create_task(_take(session, tally, frames))
         began = time.perf_counter()
         for index in range(frames):
             await asyncio.sleep(max(0.0, began + index / fps - time.perf_counter()))
             tally.sent.append(time.perf_counter())
-            await session.send(payload)
+            await session.send(payloads[index % len(payloads)])
         await taking
     return tally
 
@@ -83,7 +89,7 @@ async def measure(
     """Run all sessions side by side, with their starts spread over the first second."""
     samples: list[tuple[float, float]] = []
     sampling = asyncio.create_task(sample_memory(pid, samples)) if pid else None
-    runs = [run_session(url, payload, fps, seconds, index / sessions) for index in range(sessions)]
+    runs = [run_session(url, [payload], fps, seconds, index / sessions) for index in range(sessions)]
     tallies = await asyncio.gather(*runs)
     if sampling:
         sampling.cancel()

@@ -93,12 +93,12 @@ def wheel(image: Image, source: Rectangle, side_px: int, gap: float) -> Sheet:
     left, top, right, bottom = source
     gap_px = round(gap * side_px)
     scale = (side_px - 3 * gap_px) / (right - left + bottom - top)
-    reduced = _resized(image[top:bottom, left:right], scale)
+    reduced = resized(image[top:bottom, left:right], scale)
     high, wide = reduced.shape[:2]
     far = side_px - gap_px
     corners = ((gap_px, gap_px), (far - high, gap_px), (far - wide, far - high), (gap_px, far - wide))
     canvas = np.full((side_px, side_px, 3), PADDING_VALUE, dtype=np.uint8)
-    copies = [_lay(canvas, reduced, x, y, source, each) for each, (x, y) in zip(QUARTERS, corners, strict=True)]
+    copies = [lay(canvas, reduced, x, y, source, each) for each, (x, y) in zip(QUARTERS, corners, strict=True)]
     return Sheet(canvas, tuple(copies))
 
 
@@ -112,11 +112,11 @@ def bordered(image: Image, side_px: int, border: float, quarters: int) -> Sheet:
         quarters: Quarter turns counter-clockwise.
     """
     height, width = image.shape[:2]
-    reduced = _resized(image, side_px * (1 - 2 * border) / max(height, width))
+    reduced = resized(image, side_px * (1 - 2 * border) / max(height, width))
     high, wide = reduced.shape[:2][:: -1 if quarters % 2 else 1]
     canvas = np.full((side_px, side_px, 3), PADDING_VALUE, dtype=np.uint8)
     x, y = (side_px - wide) // 2, (side_px - high) // 2
-    return Sheet(canvas, (_lay(canvas, reduced, x, y, (0, 0, width, height), quarters),))
+    return Sheet(canvas, (lay(canvas, reduced, x, y, (0, 0, width, height), quarters),))
 
 
 def turned(image: Image, side_px: int, quarters: int) -> Sheet:
@@ -130,18 +130,20 @@ def turned(image: Image, side_px: int, quarters: int) -> Sheet:
     return Sheet(np.ascontiguousarray(np.rot90(canvas, quarters)), (copy,))
 
 
-def _lay(canvas: Image, reduced: Image, x: int, y: int, source: Rectangle, quarters: int) -> Copy:
+def lay(canvas: Image, reduced: Image, x: int, y: int, source: Rectangle, quarters: int) -> Copy:
+    """Turn a reduced part of a picture and write it onto a canvas with its upper left corner at (x, y)."""
     pixels = np.rot90(reduced, quarters)
     right, bottom = x + pixels.shape[1], y + pixels.shape[0]
     canvas[y:bottom, x:right] = pixels
     return Copy((x, y, right, bottom), source, quarters)
 
 
-def _resized(image: Image, scale: float) -> Image:
+def resized(image: Image, scale: float) -> Image:
+    """Return the image at so many times its sides, of at least one pixel each."""
     height, width = image.shape[:2]
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
     how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     step = max(1, int(1 / (scale * PIXELS_TO_ONE)))
     read = np.ascontiguousarray(image[::step, ::step])
-    resized: Image = cv2.resize(read, size, interpolation=how).reshape(size[1], size[0], 3)
-    return resized
+    smaller: Image = cv2.resize(read, size, interpolation=how).reshape(size[1], size[0], 3)
+    return smaller

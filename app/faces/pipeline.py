@@ -12,9 +12,10 @@ from threadpoolctl import threadpool_limits
 from app.faces.classify import Classifier
 from app.faces.crop import Crops, crop_faces, crop_square, whole_picture
 from app.faces.find import FaceDetector
-from app.faces.second_looks import SecondLooks
+from app.faces.guided import GuidedSearch
+from app.faces.search import FaceSearch
 from app.faces.turn import cut_upright
-from app.faces.types import Answer, Attributes, Box, Detection, DetectOptions, Face, ImageFaces
+from app.faces.types import Answer, Attributes, Box, Detection, DetectOptions, Face, ImageFaces, Trace
 from app.manifest import EMOTION, INPUT_SIZE_PX, CropRule, Manifest, load_manifest
 from app.pictures.types import Image
 from app.runtimes.protocol import Runtime
@@ -49,7 +50,8 @@ class Pipeline:
         most_faces: int | None = None,
     ) -> None:
         self.detector, self.classifiers, self.manifest, self.runtime = detector, classifiers, manifest, runtime
-        self._look_again = SecondLooks(detector) if second_looks else None
+        self._guided = GuidedSearch(detector, manifest.emotion.crop)
+        self._search = FaceSearch(detector, self._guided, manifest.detector.score_threshold, second_looks)
         self._most_faces = math.inf if most_faces is None else most_faces
 
     @classmethod
@@ -117,52 +119,67 @@ class Pipeline:
             DeviceLost: If the device has failed.
         """
         started = time.perf_counter()
-        found = self._find(images, options)
+        found, guided = self._search(images, options)
         kept = [_select(detections, each) for detections, each in zip(found, options, strict=True)]
         detected = time.perf_counter()
-        answers = self._classify(images, kept, [each.attributes for each in options])
+        traces = [
+            [self._trace(image, each, asked) for each in detections]
+            for image, detections, asked in zip(images, kept, options, strict=True)
+        ]
+        known = [[before for _, before in each] for each in traces]
+        answers = self._classify(images, kept, known, [each.attributes for each in options])
         timings = {"detect": (detected - started) * 1e3, "classify": (time.perf_counter() - detected) * 1e3}
         return [
             ImageFaces(
                 width=image.shape[1],
                 height=image.shape[0],
                 faces=tuple(
-                    Face(each, row, crop_px=self._crop_px(each, wanted.attributes))
-                    for each, row in zip(detections, rows, strict=True)
+                    Face(each, row, crop_px=self._crop_px(each, wanted.attributes), trace=trace)
+                    for each, row, (trace, _) in zip(detections, rows, remembered, strict=True)
                 ),
                 timings_ms=timings,
+                search="guided" if is_guided else "whole",
             )
-            for image, detections, rows, wanted in zip(images, kept, answers, options, strict=True)
+            for image, detections, rows, remembered, is_guided, wanted in zip(
+                images, kept, answers, traces, guided, options, strict=True
+            )
         ]
 
+    def _trace(
+        self, image: Image, detection: Detection, options: DetectOptions
+    ) -> tuple[Trace | None, dict[str, Answer]]:
+        """Return what a stream is to remember of a face, and its answers if those of the frame before are kept."""
+        if options.guide is None:
+            return None, {}
+        return self._guided.trace(image, detection, options.guide)
+
     def _classify(
-        self, images: Sequence[Image], kept: Sequence[Sequence[Detection]], asked: Sequence[Attributes]
+        self,
+        images: Sequence[Image],
+        kept: Sequence[Sequence[Detection]],
+        known: Sequence[Sequence[dict[str, Answer]]],
+        asked: Sequence[Attributes],
     ) -> list[list[dict[str, Answer]]]:
-        """Answer for the faces of the pictures that have few, until they are too many; the others' rows are empty."""
+        """Answer for the faces without an answer of the pictures that have few, until they are too many.
+
+        The other pictures' rows stay as they are.
+        """
+        new = [
+            [each for each, before in zip(detections, rows, strict=True) if not before]
+            for detections, rows in zip(kept, known, strict=True)
+        ]
         chosen: set[int] = set()
-        work = [len(faces) * (1 + len(each)) for faces, each in zip(kept, asked, strict=True)]
-        for index in sorted(range(len(kept)), key=work.__getitem__):
+        work = [len(faces) * (1 + len(each)) for faces, each in zip(new, asked, strict=True)]
+        for index in sorted(range(len(new)), key=work.__getitem__):
             if sum(work[each] for each in chosen) + work[index] <= self._most_faces:
                 chosen.add(index)
-        faces = [(index, each) for index in sorted(chosen) for each in kept[index]]
+        faces = [(index, each) for index in sorted(chosen) for each in new[index]]
         cuts = [cut_upright(images[index], each) for index, each in faces]
         attributes = [asked[index] for index, _ in faces]
         answers = iter(self.classify([image for image, _ in cuts], [box for _, box in cuts], attributes))
-        return [[next(answers) if index in chosen else {} for _ in detections] for index, detections in enumerate(kept)]
-
-    def _find(self, images: Sequence[Image], options: Sequence[DetectOptions]) -> list[list[Detection]]:
-        """Search all pictures, then those without a sure face again; return what is above each caller's threshold."""
-        default = self.manifest.detector.score_threshold
-        thresholds = [default if each.score_threshold is None else each.score_threshold for each in options]
-        found = self.detector(images, [min(each, default) for each in thresholds])
-        again = [index for index, each in enumerate(options) if each.second_looks] if self._look_again else []
-        if self._look_again and again:
-            looks = self._look_again([images[index] for index in again], [found[index] for index in again])
-            for index, detections in zip(again, looks, strict=True):
-                found[index] = detections
         return [
-            [each for each in detections if each.score >= threshold]
-            for detections, threshold in zip(found, thresholds, strict=True)
+            [before or (next(answers) if index in chosen else {}) for before in rows]
+            for index, rows in enumerate(known)
         ]
 
     def _crop_px(self, detection: Detection, attributes: Attributes) -> float:

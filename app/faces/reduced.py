@@ -34,6 +34,8 @@ def options_in(picture: Picture, options: DetectOptions) -> DetectOptions:
 def short_of_detail(found: ImageFaces, picture: Picture, rules: Collection[CropRule]) -> list[int]:
     """Return which faces to crop from the original, because their crop is smaller than My_model's input.
 
+    Faces of a stream whose answers were kept are not among them: these came from the original already.
+
     Args:
         found: Faces in pixels of the picture's image.
         picture: Where they were found; at full size it has all the detail there is.
@@ -45,7 +47,7 @@ def short_of_detail(found: ImageFaces, picture: Picture, rules: Collection[CropR
     if not picture.reduced:
         return []
     sides = [min(crop_square(face.detection.xyxy, rule)[2] for rule in rules) for face in found.faces]
-    return [position for position, side in enumerate(sides) if side < INPUT_SIZE_PX]
+    return [at for at, side in enumerate(sides) if side < INPUT_SIZE_PX and not found.faces[at].is_kept]
 
 
 def part_around(face: Detection, found: ImageFaces, rules: Collection[CropRule]) -> tuple[Rectangle, Box]:

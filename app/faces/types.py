@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from app.faces.clear import is_clear, margin_of
 from app.manifest import ClearRule
@@ -11,6 +15,12 @@ Box = tuple[float, float, float, float]
 
 Attributes = tuple[str, ...]
 """What a caller asks of a face besides its emotion, such as `gender`."""
+
+Crop = npt.NDArray[np.float32]
+"""A face as classifiers see it: gray, 0..255, shape (48, 48)."""
+
+Search = Literal["whole", "guided"]
+"""How a frame was searched: all of it, or around the faces of the frame before."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,7 @@ class DetectOptions:
         score_threshold: Lowest detector score, 0..1; None for the manifest's default.
         second_looks: Whether to look again where nothing sure was found; see `app.faces.second_looks`.
         attributes: What is said of each face besides its emotion.
+        guide: What a stream knows of this frame before it is searched; None outside one.
     """
 
     max_faces: int | None = None
@@ -30,6 +41,7 @@ class DetectOptions:
     score_threshold: float | None = None
     second_looks: bool = True
     attributes: Attributes = ()
+    guide: "Guide | None" = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,57 @@ class Answer:
         return not is_clear(self.best[1], self.margin, self.clear)
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A face that a stream knows from the frame before, in pixels of this one.
+
+    Attributes:
+        detection: As it was last seen.
+        expected: Where it is expected now, xyxy.
+        answers: What was last said of it.
+        searched: Its crop when it was last searched for.
+        classified: Its crop when it was last classified.
+        fresh: Whether its answers are so new that they may be kept.
+    """
+
+    detection: Detection
+    expected: Box
+    answers: Mapping[str, Answer]
+    searched: Crop
+    classified: Crop
+    fresh: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """How a stream wants its next frame to be searched.
+
+    Attributes:
+        whole: Whether all of it is searched, or only around the faces known.
+        known: The faces of the frame before.
+        changed: Whether anything has changed since all of it was last searched.
+    """
+
+    whole: bool
+    known: tuple[Known, ...] = ()
+    changed: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a stream remembers of a face for its next frame.
+
+    Attributes:
+        crop: The face in this frame.
+        searched: Whether it was searched for; else its box is the one before, since its crop had hardly changed.
+        classified: Whether it was classified; else its answers are those before.
+    """
+
+    crop: Crop
+    searched: bool
+    classified: bool
+
+
 @dataclass(frozen=True)
 class Face:
     """A detection with its classifiers' answers.
@@ -122,12 +185,19 @@ class Face:
         answers: Attribute, such as `emotion` -> what its classifier says.
         track_id: Identifies the face across the frames of a stream; None outside one.
         crop_px: Side of the square that was cut out for the classifiers, in pixels of the original.
+        trace: For the next frame of a stream; None outside one.
     """
 
     detection: Detection
     answers: Mapping[str, Answer]
     track_id: int | None = None
     crop_px: float = 0.0
+    trace: Trace | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its answers are those of an earlier frame."""
+        return self.trace is not None and not self.trace.classified
 
 
 @dataclass(frozen=True)
@@ -141,6 +211,7 @@ class ImageFaces:
         timings_ms: Milliseconds per stage: `detect` and `classify` for the whole batch; from the engine, `decode` and
             `detail` for this picture.
         truncated: Whether the picture's file was cut off: what is missing was searched as gray.
+        search: How it was searched; outside of streams always whole.
     """
 
     width: int
@@ -148,6 +219,7 @@ class ImageFaces:
     faces: tuple[Face, ...]
     timings_ms: dict[str, float] = field(default_factory=dict)
     truncated: bool = False
+    search: Search = "whole"
 
     @property
     def is_answered(self) -> bool:

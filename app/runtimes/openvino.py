@@ -20,6 +20,9 @@ from app.weights import NetworkFiles
 LARGEST_PART = {"find": 1, "classify": 16}
 """Most rows of a part: more faces bring nothing, and canvases of many sizes would each keep code for each batch."""
 
+ON_ONE_THREAD = {"find": 320 * 160 * 3, "classify": 0}
+"""Values of the largest part for which several threads bring nothing but their waiting for each other."""
+
 KERNELS_KEPT = 300
 """Generated kernels that a stream of a network keeps, the latest used."""
 
@@ -84,7 +87,7 @@ class OpenVinoRuntime:
                 f"OpenVINO {version()} cannot read the graph of {network.name} ({_last_line(error)}): install the "
                 "version that made it, or make it again with the training package."
             ) from error
-        opened = OpenVinoNetwork(lone, many, LARGEST_PART[task])
+        opened = OpenVinoNetwork(lone, many, LARGEST_PART[task], ON_ONE_THREAD[task])
         run = _with_all_anchors(opened) if task == "find" else opened
         check_answer(run, network)
         self._opened[network.name] = wanted
@@ -109,19 +112,22 @@ class OpenVinoNetwork:
         lone: Compiled for the lowest latency of one part.
         many: Compiled for the highest throughput of parts.
         largest: Most rows of a part.
+        on_one_thread: Values of the largest part that always runs on one stream.
     """
 
-    def __init__(self, lone: openvino.CompiledModel, many: openvino.CompiledModel, largest: int) -> None:
+    def __init__(
+        self, lone: openvino.CompiledModel, many: openvino.CompiledModel, largest: int, on_one_thread: int = 0
+    ) -> None:
         self._lone = lone.create_infer_request()
         self._streams = [many.create_infer_request() for _ in range(many.get_property("NUM_STREAMS"))]
-        self._largest = largest
+        self._largest, self._on_one_thread = largest, on_one_thread
 
     def __call__(self, batch: Array) -> tuple[Array, ...]:
         """Run a batch of at least one row; see `Network`."""
         sizes = part_sizes(len(batch), self._largest)
         parts = np.split(np.ascontiguousarray(batch), np.cumsum(sizes)[:-1])
         whole = sizes.count(self._largest)
-        if whole % len(self._streams) == 1:
+        if whole % len(self._streams) == 1 and parts[0].size > self._on_one_thread:
             whole -= 1  # One part on all threads is faster than on one stream's.
         answers = self._side_by_side(parts[:whole])
         for part in parts[whole:]:

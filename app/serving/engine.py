@@ -18,10 +18,9 @@ from app.serving.decoder import Decoder
 from app.serving.inference import Inference, VisionPipeline
 from app.serving.jobs import Answers
 from app.serving.limits import REQUEST_TIMES, EngineLimits
+from app.serving.looks import Look, SeenOptions
 from app.serving.networks import Networks
 from app.serving.observer import EngineObserver, SilentObserver
-
-Look = Callable[[Image], None]
 
 BATCHES_AT_ONCE = 2
 """While one is in the networks the next is decoded. Further pictures wait as payloads, so that turns stay fair."""
@@ -131,7 +130,7 @@ class Engine:
             options: The caller's choice.
             deadline: In the event loop's time; pictures of one request share one. Default: `deadline()`.
             client: Whose picture it is; clients get fair shares of the work.
-            look: Called on the event loop with the picture that is searched.
+            look: Called on a decoding thread with the picture that will be searched; returns the options for it.
             allowance: Of its request, if that has several pictures.
 
         Returns:
@@ -142,31 +141,27 @@ class Engine:
                 DeadlineExceeded or InferenceFailed.
         """
         async with self._place(deadline, client) as until:
-            found, small = await self._search(payload, options, until, client, look or (lambda _: None), allowance)
+            found, small = await self._search(payload, options, until, client, look, allowance)
             return await self._sharpen(payload, found, small, until, client, options.attributes) if small else found
 
     async def detect_and_keep(
-        self, payload: bytes, options: DetectOptions, deadline: float | None = None, client: str = LOCAL
+        self,
+        payload: bytes,
+        options: DetectOptions,
+        deadline: float | None = None,
+        client: str = LOCAL,
+        look: Look | None = None,
     ) -> tuple[ImageFaces, Image]:
         """As `detect`, but search the picture in full, and return it too: to draw on it without decoding it again."""
         async with self._place(deadline, client) as until:
-            picture, decode_s = await self._decode(payload, until, client)
-            return await self._find(picture, options, decode_s, client), picture.image
+            seen = SeenOptions(options, look)
+            picture, decode_s = await self._decode(payload, until, client, look=seen)
+            return await self._find(picture, seen.options, decode_s, client), picture.image
 
     async def classify(
         self, payload: bytes, deadline: float | None = None, client: str = LOCAL, attributes: Attributes = ()
     ) -> tuple[Answers, Picture]:
-        """Decode a picture that is one face, classify it, and return it, too.
-
-        Args:
-            payload: As in `detect`.
-            deadline: As in `detect`.
-            client: As in `detect`.
-            attributes: What is asked besides the emotion.
-
-        Raises:
-            MienError: As `detect`.
-        """
+        """Decode a picture that is one face, classify it, also by `attributes`, and return it; the rest as `detect`."""
         async with self._place(deadline, client) as until:
             picture, _ = await self._decode(payload, until, client, most=self.limits.max_face_pixels)
             return (await self._networks.classify([picture.image], [None], client, attributes))[0], picture
@@ -177,16 +172,21 @@ class Engine:
             return await self._networks.classify(crops, [None] * len(crops), client)
 
     async def _search(
-        self, payload: bytes, options: DetectOptions, until: float, client: str, look: Look, allowance: Allowance | None
+        self,
+        payload: bytes,
+        options: DetectOptions,
+        until: float,
+        client: str,
+        look: Look | None,
+        allowance: Allowance | None,
     ) -> tuple[ImageFaces, list[int]]:
         """Find the faces, and return which of them to classify again, from the full-size picture.
 
         Nothing here outlives the call: nobody may hold reduced pixels while waiting for the full-size picture.
         """
-        long_side_px = least_long_side_px(self.manifest)
-        picture, decode_s = await self._decode(payload, until, client, long_side_px, allowance=allowance)
-        look(picture.image)
-        found = await self._find(picture, options_in(picture, options), decode_s, client)
+        seen, long_side_px = SeenOptions(options, look), least_long_side_px(self.manifest)
+        picture, decode_s = await self._decode(payload, until, client, long_side_px, allowance=allowance, look=seen)
+        found = await self._find(picture, options_in(picture, seen.options), decode_s, client)
         small = short_of_detail(found, picture, self.manifest.crop_rules(options.attributes))
         return in_original_pixels(found, picture), small
 
@@ -242,9 +242,10 @@ class Engine:
         long_side_px: int | None = None,
         most: int | None = None,
         allowance: Allowance | None = None,
+        look: Callable[[Image], None] = lambda _: None,
     ) -> tuple[Picture, float]:
         """Decode a picture, and return how many seconds that took."""
         started = time.perf_counter()
-        picture = await self._decoder.decode(payload, until, long_side_px, client, most, allowance)
+        picture = await self._decoder.decode(payload, until, long_side_px, client, most, allowance, look)
         self._observer.decoded(decode_s := time.perf_counter() - started)
         return picture, decode_s

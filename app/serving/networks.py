@@ -12,7 +12,7 @@ from app.pictures.types import Image
 from app.serving.batcher import MicroBatcher
 from app.serving.inference import Inference
 from app.serving.jobs import Answers, ClassifyJob, DetectJob, Job, Result
-from app.serving.limits import FACES_A_TURN, SEARCH_WEIGHT, EngineLimits
+from app.serving.limits import FACES_A_TURN, GUIDED_WEIGHT, SEARCH_WEIGHT, EngineLimits
 from app.serving.observer import EngineObserver
 
 
@@ -67,7 +67,11 @@ class Networks:
         Raises:
             MienError: As `MicroBatcher.submit`.
         """
-        found = await self._submit(DetectJob(image, options), client, SEARCH_WEIGHT)
+        guide = options.guide
+        if guide is not None and not guide.whole and not guide.known:  # a stream that shows no face, as before
+            return ImageFaces(image.shape[1], image.shape[0], (), search="guided")
+        weight = SEARCH_WEIGHT if guide is None or guide.whole else GUIDED_WEIGHT
+        found = await self._submit(DetectJob(image, options), client, weight)
         if not isinstance(found, ImageFaces):
             raise TypeError("A detection was answered by something else.")
         if found.is_answered:

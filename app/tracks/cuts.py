@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.faces.overlap import as_boxes, overlaps
 from app.faces.types import ImageFaces
 from app.pictures.types import Image
 
@@ -62,32 +63,48 @@ class CutDetector:
 
     def __init__(self) -> None:
         self._before: Gray | None = None
-        self._boxes = np.zeros((0, 4))
+        self._boxes = as_boxes([])
         self._usual: deque[float] = deque(maxlen=REMEMBERED)
+        self._next: Gray | None = None
+        self._difference: float | None = None
 
-    def is_cut(self, small: Gray, found: ImageFaces) -> bool:
-        """Take the next frame.
+    def compare(self, small: Gray) -> bool:
+        """Look at the next frame before its faces are known.
 
         Args:
             small: From `small_gray`.
+
+        Returns:
+            Whether it may begin a new shot.
+        """
+        is_empty = small.std() < LEAST_CONTRAST
+        self._next = None if is_empty else small
+        self._difference = None if is_empty or self._before is None else _difference(self._before, small)
+        return self._difference is not None and self._difference > self._limit()
+
+    def is_cut(self, found: ImageFaces) -> bool:
+        """Take the frame that was compared last.
+
+        Args:
             found: The faces in it.
         """
-        boxes = _boxes(found)
-        if small.std() < LEAST_CONTRAST:
+        if self._next is None:
             return False
-        before, self._before = self._before, small
-        boxes_before, self._boxes = self._boxes, boxes
-        if before is None:
+        self._before, self._next = self._next, None
+        boxes_before, self._boxes = self._boxes, _boxes(found)
+        difference = self._difference
+        if difference is None:
             return False
-        difference = _difference(before, small)
-        usual = median(self._usual) if self._usual else 0.0
-        cut = difference > max(DIFFERENT, STANDS_OUT * usual)
-        cut = cut and not (difference < VERY_DIFFERENT and _go_on(boxes_before, boxes))
+        cut = difference > self._limit()
+        cut = cut and not (difference < VERY_DIFFERENT and _go_on(boxes_before, self._boxes))
         if cut:
             self._usual.clear()
         else:
             self._usual.append(difference)
         return cut
+
+    def _limit(self) -> float:
+        return max(DIFFERENT, STANDS_OUT * (median(self._usual) if self._usual else 0.0))
 
 
 def _difference(one: Gray, other: Gray) -> float:
@@ -104,15 +121,11 @@ def _difference(one: Gray, other: Gray) -> float:
 def _boxes(found: ImageFaces) -> npt.NDArray[np.float64]:
     """Return left, top, right and bottom (N, 4) in shares of the picture's sides."""
     size = np.array([found.width, found.height] * 2, np.float64)
-    return np.array([face.detection.xyxy for face in found.faces], np.float64).reshape(-1, 4) / size
+    return as_boxes([face.detection.xyxy for face in found.faces]) / size
 
 
 def _go_on(before: npt.NDArray[np.float64], now: npt.NDArray[np.float64]) -> bool:
     """Whether at least half of the faces are where one was before; without any face nothing goes on."""
     if not len(before) or not len(now):
         return False
-    sides = np.minimum(before[:, None, 2:], now[:, 2:]) - np.maximum(before[:, None, :2], now[:, :2])
-    shared = np.maximum(sides, 0).prod(axis=2)
-    areas, other_areas = ((each[:, 2:] - each[:, :2]).prod(axis=1) for each in (before, now))
-    overlap = shared / np.maximum(areas[:, None] + other_areas - shared, np.finfo(np.float64).tiny)
-    return bool((overlap.max(axis=0) >= SAME_PLACE).mean() >= 0.5)
+    return bool((overlaps(before, now).max(axis=0) >= SAME_PLACE).mean() >= 0.5)

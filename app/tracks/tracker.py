@@ -6,6 +6,7 @@ import lap
 import numpy as np
 import numpy.typing as npt
 
+from app.faces.overlap import overlaps
 from app.faces.types import Detection
 from app.tracks.motion import Floats, Tracks, Whole
 
@@ -43,6 +44,12 @@ class FaceTracker:
     def forget(self) -> None:
         """Take all faces that come for new ones."""
         self._tracks = Tracks.begin(np.zeros(0, np.int64), np.zeros((0, 4)))
+
+    def expected(self, at_s: float) -> dict[int, tuple[float, float]]:
+        """Return where the middle of each face of the last frame is expected at a time, (x, y) by its id."""
+        known = self._tracks[~self._tracks.hidden]
+        known = known.later(max(0.0, at_s - self._at_s) if self._at_s is not None else 0.0)
+        return {int(each): (float(x), float(y)) for each, (x, y) in zip(known.ids, known.centres, strict=True)}
 
     def track(self, detections: Sequence[Detection], at_s: float) -> list[int]:
         """Take the next frame.
@@ -89,16 +96,9 @@ def _edges(boxes: Floats) -> npt.NDArray[np.float32]:
 
 def _overlap(known: Tracks, boxes: Floats) -> npt.NDArray[np.float32]:
     """Return the IoU (T, N) of each known face, where it is expected, with each box."""
-    one, other = _edges(np.concatenate([known.centres, known.boxes[:, 2:]], axis=1)), _edges(boxes)
-    wide, tall = (
-        np.minimum(one[:, None, axis + 2], other[:, axis + 2]) - np.maximum(one[:, None, axis], other[:, axis])
-        for axis in (0, 1)
-    )
-    shared = np.maximum(wide, 0) * np.maximum(tall, 0)
-    areas, other_areas = ((each[:, 2:] - each[:, :2]).prod(axis=1) for each in (one, other))
-    joined = np.maximum(areas[:, None] + other_areas - shared, np.finfo(np.float32).tiny)
-    overlap: npt.NDArray[np.float32] = shared / joined
-    return overlap
+    expected = np.concatenate([known.centres, known.boxes[:, 2:]], axis=1)
+    shares: npt.NDArray[np.float32] = overlaps(_edges(expected), _edges(boxes))
+    return shares
 
 
 def _reach(hidden: Tracks, boxes: Floats) -> npt.NDArray[np.float32]:

@@ -46,6 +46,7 @@ def watch_source(
     reconnect_s: float = 0,
     report: Path | None = None,
     with_pictures: bool = False,
+    search_every_s: float = 0.0,
 ) -> str:
     """Watch the source that the user typed until it ends or is interrupted.
 
@@ -62,6 +63,7 @@ def watch_source(
         reconnect_s: As in `open_source`.
         report: New HTML file for a report.
         with_pictures: Whether it may show the faces.
+        search_every_s: As in `LiveFaces`.
 
     Returns:
         A one-line summary; a table of the faces was printed before it.
@@ -80,7 +82,8 @@ def watch_source(
         detector = load()
         file = stack.enter_context(out.open("w", newline="", encoding="utf-8")) if out else sys.stdout
         further = {each: detector.manifest.further[each] for each in options.attributes}
-        rows, live = RowWriter(file, out is not None and is_csv(out), further), LiveFaces(tracking, smoothing_s)
+        rows = RowWriter(file, out is not None and is_csv(out), further)
+        live = LiveFaces(tracking, smoothing_s, search_every_s)
         tracks = stack.enter_context(_told_at_the_end(title_of(text), detector.manifest, report, with_pictures))
         video = stack.enter_context(VideoWriter(annotate)) if annotate else None
         progress = Progress()

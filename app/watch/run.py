@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from app.errors import VideoUnavailable
@@ -11,8 +11,7 @@ from app.faces.types import DetectOptions, ImageFaces
 from app.manifest import Manifest
 from app.pictures.types import Image
 from app.report.tracks import Tracks
-from app.serving.frames import SECOND_LOOKS_PER_S, FrameRate
-from app.tracks.cuts import small_gray
+from app.serving.looks import FrameLooks
 from app.tracks.follow import LiveFaces
 from app.watch.newest import newest_frames
 from app.watch.rows import RowWriter
@@ -70,12 +69,11 @@ def watch(
         progress: Kept up to date.
         tell: Called after each frame.
     """
-    looks = FrameRate(SECOND_LOOKS_PER_S)
+    looks = FrameLooks(live)
     with closing(newest_frames(source) if source.live else iter(source)) as frames:
         for frame in frames:
-            now = replace(options, second_looks=options.second_looks and looks.admits(frame.time_s))
-            [found] = detector.detect([frame.image], [now])
-            found = live.follow(found, frame.time_s, small_gray(frame.image))
+            [found] = detector.detect([frame.image], [looks(frame.image, options, frame.time_s)])
+            found = live.follow(found, frame.time_s)
             rows.write(progress.frames, frame, found.faces)
             tracks.add(frame.time_s, found.faces, frame.image)
             if video is not None and not progress.video_error:

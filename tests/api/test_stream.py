@@ -28,7 +28,7 @@ def test_session_created():
         },
         "settings": {
             "smoothing": True, "annotate": False, "max_faces": None, "min_face_px": 0.0, "score_threshold": None,
-            "second_looks": True,
+            "second_looks": True, "search": "guided",
         },
         "model": {"detector": "detector@000000000000", "emotion": "emotion@000000000000"},
     }  # fmt: skip
@@ -47,7 +47,7 @@ def test_a_result_has_the_fields_of_detect_beside_those_of_a_stream():
         session.send_bytes(picture())
         result = session.receive_json()
         answer = client.post("/detect", content=picture()).json()
-    assert set(result) == {"type", "seq", "image", "faces", "timings_ms", "model", "annotated"}
+    assert set(result) == {"type", "seq", "image", "faces", "timings_ms", "model", "annotated", "search"}
     assert (result["type"], result["seq"], result["annotated"]) == ("frame.result", 0, False)
     assert (result["image"], result["model"]) == (answer["image"], answer["model"])
     assert set(result["timings_ms"]) == set(answer["timings_ms"])

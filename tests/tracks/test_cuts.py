@@ -33,7 +33,12 @@ def one_face(left=200.0):
 def cuts_in(frames, found=None):
     """Return the places of the frames that begin a shot; without faces no box helps."""
     detector, none = CutDetector(), ImageFaces(WIDTH, HEIGHT, (), {})
-    return [place for place, each in enumerate(frames) if detector.is_cut(small_gray(each), found or none)]
+    places = []
+    for place, each in enumerate(frames):
+        detector.compare(small_gray(each))
+        if detector.is_cut(found or none):
+            places.append(place)
+    return places
 
 
 def view(photo, left, top, width, height):
@@ -52,16 +57,19 @@ def test_no_id_of_a_film_of_ten_stills_is_in_two_shots():
     for number, shot in enumerate(shots):
         for frame in range(8):
             grainy = (shot + noise.normal(0, 6, shot.shape)).clip(0, 255).astype(np.uint8)
-            followed = live.follow(one_face(), (8 * number + frame) / 25, small_gray(grainy))
+            live.plan(grainy, (8 * number + frame) / 25)
+            followed = live.follow(one_face(), (8 * number + frame) / 25)
             ids.append((number, followed.faces[0].track_id))
     assert len(set(ids)) == len({track for _, track in ids}) == len(shots)
 
 
 def test_smoothing_begins_anew_at_a_cut():
     live = LiveFaces(tracking=True, smoothing_s=10.0)
-    live.follow(one_face(), 0.0, small_gray(still("zidane")))
+    live.plan(still("zidane"), 0.0)
+    live.follow(one_face(), 0.0)
     other = ImageFaces(WIDTH, HEIGHT, (Face(one_face().faces[0].detection, emotion((1.0, 0, 0, 0, 0))),), {})
-    [face] = live.follow(other, 0.04, small_gray(still("bus"))).faces
+    live.plan(still("bus"), 0.04)
+    [face] = live.follow(other, 0.04).faces
     assert next(iter(face.answers.values())).probabilities == (1.0, 0, 0, 0, 0)
 
 

@@ -8,7 +8,7 @@ from app.api.wire.attributes import Share
 from app.api.wire.problems import first_fault
 from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, OptionFields, face_out, image_out
 from app.errors import InvalidRequest, MienError
-from app.faces.types import Face, ImageFaces
+from app.faces.types import Face, ImageFaces, Search
 from app.manifest import EMOTION
 
 MAX_TEXT_CHARACTERS = 4096
@@ -19,6 +19,10 @@ class StreamSettings(OptionFields):
 
     smoothing: bool = Field(default=True, description="Smooth the probabilities of a followed face over time.")
     annotate: bool = Field(default=False, description="Send each picture back with boxes and labels.")
+    search: Search = Field(
+        default="guided",
+        description="guided: most frames are searched only around the faces of the frame before; whole: all of each.",
+    )
 
 
 class SessionUpdate(StreamSettings):
@@ -109,6 +113,7 @@ class FrameResult(BaseModel):
     type: Literal["frame.result"] = "frame.result"
     seq: int
     image: ImageOut
+    search: Search = Field(description="Whether all of the frame was searched, or only around known faces.")
     faces: list[StreamFace]
     timings_ms: dict[str, float]
     model: ModelNames
@@ -145,6 +150,7 @@ def frame_result(seq: int, found: ImageFaces, names: ModelNames, annotated: bool
     return FrameResult(
         seq=seq,
         image=image_out(found),
+        search=found.search,
         faces=[stream_face(face) for face in found.faces],
         timings_ms={stage: round(value, 2) for stage, value in found.timings_ms.items()},
         model=names,

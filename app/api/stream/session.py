@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
@@ -30,8 +30,8 @@ from app.errors import MienError
 from app.faces.annotate import draw_jpeg
 from app.faces.types import ImageFaces
 from app.pictures.types import Image
-from app.serving.frames import SECOND_LOOKS_PER_S, Dropped, Frame, FrameQueue, FrameRate
-from app.tracks.cuts import Gray, small_gray
+from app.serving.frames import Dropped, Frame, FrameQueue
+from app.serving.looks import FrameLooks
 from app.tracks.follow import LiveFaces
 
 SEND_TIMEOUT_S = 30.0
@@ -39,6 +39,9 @@ SEND_TIMEOUT_S = 30.0
 
 JPEG_QUALITY = 85
 """Of annotated frames."""
+
+FACES_AT_ONCE = 32
+"""Faces that are followed on the event loop; a larger crowd takes milliseconds, and goes to a thread."""
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -80,12 +83,11 @@ class StreamSession:
 
     def __init__(self, websocket: WebSocket, services: Services) -> None:
         self.session_id, self.client = uuid.uuid4().hex, client_of(websocket.scope)
-        self._websocket, self._engine, self._limits = websocket, services.engine, services.streams.limits
-        self._metrics = services.metrics
+        self._websocket, self._engine, self._streams = websocket, services.engine, services.streams
+        self._limits, self._metrics = services.streams.limits, services.metrics
         self._queue: FrameQueue[BaseModel] = FrameQueue()
         self._intake = Intake(websocket, services, self._queue)
-        self._looks = FrameRate(SECOND_LOOKS_PER_S)
-        self._live: LiveFaces | None = None
+        self._live: tuple[LiveFaces, FrameLooks] | None = None
         self._reader: asyncio.Task[Ending | None] | None = None
         self._stopping = False
 
@@ -138,23 +140,25 @@ class StreamSession:
                 await self._send(FrameDropped(seq=item.seq, reason=item.reason))
             else:
                 if isinstance(item, SessionWasReset) and self._live is not None:
-                    self._live.forget()
+                    self._live[0].forget()
                 await self._send(item)
             await self._engine.admission.turns.wait(self.client)  # many in a row must not hold up others
 
     async def _answer(self, frame: Frame) -> None:
         try:
             options = self._intake.settings.to_options()
-            options = replace(options, second_looks=options.second_looks and self._looks.admits(frame.at_s))
-            asked = (frame.payload, options, self._engine.deadline(), self.client)
+            live, looks = self._live_and_looks()
+            look = partial(looks, options=options, at_s=frame.at_s)
+            asked = (frame.payload, options, self._engine.deadline(), self.client, look)
             image: Image | None = None
-            seen: list[Gray] = []
             if self._intake.settings.annotate:
                 found, image = await self._engine.detect_and_keep(*asked)
             else:
-                found = await self._engine.detect(*asked, look=lambda searched: seen.append(small_gray(searched)))
-            small = seen[0] if image is None else small_gray(image)
-            found = await asyncio.to_thread(self._follow, frame, found, small)
+                found = await self._engine.detect(*asked)
+            if len(found.faces) > FACES_AT_ONCE:
+                found = await asyncio.to_thread(live.follow, found, frame.at_s)
+            else:
+                found = live.follow(found, frame.at_s)
             drawn = None if image is None else await self._draw(image, found)
             image = None  # the client may take its time to read, and the picture's memory is counted
             names = model_names(self._engine.manifest, options.attributes)
@@ -177,12 +181,15 @@ class StreamSession:
         self._metrics.rejected(error.code)
         await self._send(FrameError(seq=frame.seq, **problem_fields(error)))
 
-    def _follow(self, frame: Frame, found: ImageFaces, small: Gray) -> ImageFaces:
-        """Follow the faces; on a thread, since crowds take milliseconds."""
+    def _live_and_looks(self) -> tuple[LiveFaces, FrameLooks]:
+        """Return what is remembered of the frames so far; the settings are final once the first one came."""
         if self._live is None:
-            smoothing_s = self._limits.smoothing_s if self._intake.settings.smoothing else 0.0
-            self._live = LiveFaces(self._limits.tracking, smoothing_s)
-        return self._live.follow(found, frame.at_s, small)
+            settings, limits = self._intake.settings, self._limits
+            smoothing_s = limits.smoothing_s if settings.smoothing else 0.0
+            every_s = limits.search_every_s if settings.search == "guided" else 0.0
+            live = LiveFaces(limits.tracking, smoothing_s, every_s, self._streams.next_phase())
+            self._live = live, FrameLooks(live)
+        return self._live
 
     async def _draw(self, image: Image, found: ImageFaces) -> "_Drawn":
         """Draw the faces on a decoding thread, and count the result until the client has taken it.

@@ -23,6 +23,8 @@ class Ending:
     reason: str
 
 
+GOLDEN_RATIO = 0.6180339887
+
 GOING_AWAY = Ending(1001, "The server stops; connect again shortly.")
 TOO_MANY = Ending(1013, "All streams are taken; try again later.")
 
@@ -37,6 +39,7 @@ class StreamLimits:
         idle_timeout_s: Longest time without a frame.
         tracking: Whether faces get ids.
         smoothing_s: Time constant of the smoothing; 0 for none.
+        search_every_s: How often at least a whole frame is searched; 0 for always.
     """
 
     max_frames_per_second: float = 30.0
@@ -44,6 +47,7 @@ class StreamLimits:
     idle_timeout_s: float = 60.0
     tracking: bool = True
     smoothing_s: float = 0.35
+    search_every_s: float = 0.5
 
 
 class Stoppable(Protocol):
@@ -65,11 +69,20 @@ class Streams:
         self.limits, self._admission = limits, admission
         self._open: dict[Stoppable, asyncio.Task[object]] = {}
         self._closing = False
+        self._phases = 0
 
     @property
     def open(self) -> int:
         """Currently open sessions."""
         return len(self._open)
+
+    def next_phase(self) -> float:
+        """Return when the next session searches whole frames, 0..1 of the time between two such searches.
+
+        Any number of sessions in a row are spread evenly: multiples of the golden ratio leave no large gap.
+        """
+        self._phases += 1
+        return self._phases * GOLDEN_RATIO % 1
 
     @contextmanager
     def place(self, session: Stoppable, client: str) -> Iterator[Ending | None]:

@@ -1,0 +1,65 @@
+"""How many cameras a server carries: sessions that send a film at a steady rate, more and more of them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from PIL import Image as Pillow
+
+from benchmarks.cameras.films import LOOP_S, seated
+from benchmarks.pictures import jpeg
+from benchmarks.server import MIEN, RunningServer, running
+from benchmarks.spread import spread
+from benchmarks.stream import Tally, run_session
+
+MOST_P95_MS = 150.0
+MOST_SESSIONS = 60
+
+
+def film_bytes(faces: int, fps: float) -> list[bytes]:
+    """Return the frames of a film of people who sit, 1280 x 720, as JPEG."""
+    return [jpeg(Pillow.fromarray(shot.image)) for shot in seated(faces).shots(fps, LOOP_S)]
+
+
+def carried(faces: int, fps: float, search: str, precision: str, seconds: float) -> dict[str, object]:
+    """Return how many sessions a new server carries: all answered in time, no frame dropped for want of time.
+
+    Args:
+        faces: In the film.
+        fps: Frames a second of each session.
+        search: The sessions' setting.
+        precision: The server's setting.
+        seconds: Length of each try.
+    """
+    frames = film_bytes(faces, fps)
+    with running(MIEN, {"MIEN_PRECISION": precision}) as server:
+        _try(server, frames, fps, search, 1, seconds)  # sets up the shapes
+        good, bad, best = 0, MOST_SESSIONS + 1, 0.0
+        while bad - good > 1:
+            sessions = min(2 * good or 1, (good + bad) // 2)
+            p95_ms, late = _try(server, frames, fps, search, sessions, seconds)
+            if late == 0 and p95_ms < MOST_P95_MS:
+                good, best = sessions, p95_ms
+            else:
+                bad = sessions
+    kind = {"faces": faces, "fps": fps, "search": search, "precision": precision}
+    return {**kind, "sessions": good, "p95_ms": round(best, 1)}
+
+
+def _try(
+    server: RunningServer, frames: Sequence[bytes], fps: float, search: str, sessions: int, seconds: float
+) -> tuple[float, int]:
+    """Return the p95 of the round trips, and how many frames were late, after the first second."""
+    tallies = asyncio.run(_run(server.port, frames, fps, search, sessions, seconds))
+    round_trips = spread([each for tally in tallies for each in tally.round_trips_ms])
+    failed = sum(tally.replies.get("frame.error", 0) for tally in tallies)
+    return round_trips.p95_ms, failed + sum(tally.late_drops for tally in tallies)
+
+
+async def _run(
+    port: int, frames: Sequence[bytes], fps: float, search: str, sessions: int, seconds: float
+) -> list[Tally]:
+    url = f"ws://127.0.0.1:{port}/detect/stream"
+    starts = [(index / sessions, frames[index * 7 % len(frames) :]) for index in range(sessions)]
+    return await asyncio.gather(
+        *(run_session(url, [*first, *frames], fps, seconds, delay_s, search=search) for delay_s, first in starts)
+    )
