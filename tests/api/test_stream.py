@@ -252,3 +252,36 @@ def test_a_stream_looks_again_once_a_second_at_most(wanted):
     assert len(looks) == 4
     assert looks[0] == wanted
     assert sum(looks) <= (1 + seconds if wanted else 0)
+
+
+class EmptyRoom(FakePipeline):
+    """Finds nobody."""
+
+    def detect(self, images, options):
+        return [replace(each, faces=()) for each in super().detect(images, options)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "update", "asked"),
+    [
+        ({}, {}, ["whole", "guided", "guided"]),
+        ({}, {"search": "whole"}, ["whole"] * 3),
+        ({"stream_search_every_s": 0}, {}, ["whole"] * 3),
+        ({"tracking": False}, {}, ["whole"] * 3),
+    ],
+)
+def test_where_nothing_happens_the_networks_are_not_asked_unless_all_of_each_frame_is_wanted(settings, update, asked):
+    pipeline = EmptyRoom()
+    with (
+        serve(pipeline, **{"stream_search_every_s": 10, **settings}) as client,
+        client.websocket_connect(URL) as session,
+    ):
+        session.receive_json()
+        session.send_json({"type": "session.update", **update})
+        assert session.receive_json()["settings"]["search"] == update.get("search", "guided")
+        searches = []
+        for _ in asked:
+            session.send_bytes(picture())
+            searches.append(session.receive_json()["search"])
+    assert searches == asked
+    assert len(pipeline.options) == asked.count("whole")

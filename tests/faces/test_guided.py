@@ -5,34 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.faces.find import FaceDetector
 from app.faces.guided import GuidedSearch, is_still
 from app.faces.search import FaceSearch
 from app.faces.types import Detection, DetectOptions, Guide, Known
-from tests.support.manifest import make_manifest
+from tests.support.bright import MANIFEST, Bright
 from tests.support.pipeline import emotion
 
-MANIFEST = make_manifest()
 ANSWERS = emotion((0.1, 0.6, 0.1, 0.1, 0.1))
-
-
-class Bright(FaceDetector):
-    """Finds the bright rectangles of a canvas; remembers the canvases."""
-
-    def __init__(self):
-        super().__init__(lambda _: (), MANIFEST.detector)
-        self.canvases = []
-
-    def search(self, canvases, score_thresholds):
-        self.canvases += canvases
-        return [self._boxes_of(canvas) for canvas in canvases]
-
-    def _boxes_of(self, canvas):
-        import cv2
-
-        count, _, stats, _ = cv2.connectedComponentsWithStats((canvas[:, :, 0] > 150).astype(np.uint8))
-        boxes = [(x, y, x + w, y + h) for x, y, w, h, _ in stats[1:count].tolist()]
-        return np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32)
 
 
 def frame(*faces):
