@@ -55,5 +55,5 @@ def test_what_stops_the_start_is_json_too(environment):
     done = subprocess.run([*MIEN, "serve"], env=settings, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     [line] = [json.loads(each) for each in done.stderr.splitlines()]
-    assert (line["level"], line["logger"]) == ("error", "app.cli")
+    assert (line["level"], line["logger"]) == ("error", "app.commands.start")
     assert not line["message"].startswith("mien: ")

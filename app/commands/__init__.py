@@ -1,0 +1,1 @@
+"""The commands of `mien`, one file each: words in, words out."""
