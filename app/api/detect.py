@@ -32,21 +32,23 @@ from app.api.wire.explained import (
     explained_out,
     explanation_out,
 )
-from app.api.wire.problems import first_fault, log_failure, problem_of, request_id_of
-from app.api.wire.schemas import (
+from app.api.wire.options import (
     AttributesField,
-    ClassifyBatchOut,
-    ClassifyEntry,
     ClassifyFields,
     ClassifyQuery,
-    DetectBatchOut,
-    DetectEntry,
     DetectFields,
-    DetectOut,
     DetectQuery,
-    ErrorOut,
     OptionFields,
     QueryOptions,
+)
+from app.api.wire.problems import first_fault, log_failure, problem_of, request_id_of
+from app.api.wire.schemas import (
+    ClassifyBatchOut,
+    ClassifyEntry,
+    DetectBatchOut,
+    DetectEntry,
+    DetectOut,
+    ErrorOut,
     answer_fields,
     detect_out,
     model_names,

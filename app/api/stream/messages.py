@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.api.wire.attributes import Share
+from app.api.wire.options import OptionFields
 from app.api.wire.problems import first_fault
-from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, OptionFields, face_out, image_out
+from app.api.wire.schemas import FaceOut, ImageOut, ModelNames, face_out, image_out
 from app.errors import InvalidRequest, MienError
 from app.faces.types import Face, ImageFaces, Search
 from app.manifest import EMOTION
