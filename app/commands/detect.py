@@ -54,8 +54,6 @@ def detect(
     from app.report.gallery import gallery_report
 
     settings = settings_of(device=device, attributes=attributes or "")
-    further = further_of(settings)
-    options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks, tuple(further))
     gone, files = missing(paths), list(pictures_of(paths, recursive))
     for path in gone:
         typer.echo(f"mien: {path}: no such file or folder.", err=True)
@@ -69,6 +67,8 @@ def detect(
         for folder in (annotate, explain):
             if folder is not None:
                 prepare_folder(folder)
+        further = further_of(settings)
+        options = DetectOptions(max_faces, min_face_px, score_threshold, second_looks, tuple(further))
         pipeline = load_pipeline(settings)
         with ExitStack() as stack:
             workers = stack.enter_context(Workers())
