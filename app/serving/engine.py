@@ -197,13 +197,7 @@ class Engine:
         return replace(found, timings_ms=timings, truncated=picture.truncated)
 
     async def _sharpen(
-        self,
-        payload: bytes,
-        found: ImageFaces,
-        small: list[int],
-        until: float,
-        client: str,
-        attributes: Attributes,
+        self, payload: bytes, found: ImageFaces, small: list[int], until: float, client: str, attributes: Attributes
     ) -> ImageFaces:
         """Classify some faces again, cropped from the full-size picture."""
         started = time.perf_counter()

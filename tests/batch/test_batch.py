@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from app.batch.looks import groups
 from app.batch.parts import MANIFEST
 from app.errors import DeviceLost, InvalidRequest
 from app.faces.types import DetectOptions
-from tests.batch.runs import LIMITS, PART, batch
+from tests.batch.runs import LIMITS, PART, batch, write_album
 from tests.support.pictures import encode, gradient
 from tests.support.pipeline import FakePipeline
 from tests.support.server_process import ROOT
@@ -32,13 +31,7 @@ GENDER = {"gender": ("female", "male")}
 def album(tmp_path_factory):
     """90 pictures, each of its own size; every tenth is none, and every eleventh is in an archive."""
     folder = tmp_path_factory.mktemp("album")
-    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
-        for number in range(90):
-            payload = b"no picture" if number % 10 == 9 else encode(gradient(40 + number, 30))
-            if number % 11 == 10:
-                archive.writestr(f"{number:03}.png", payload)
-            else:
-                (folder / f"{number:03}.png").write_bytes(payload)
+    write_album(folder, 90, archived_every=11)
     return folder
 
 

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import zipfile
 from collections import Counter
 
 import pytest
@@ -13,7 +12,7 @@ from app.batch.parts import NAMES
 from app.errors import InvalidRequest
 from app.manifest import LABELS
 from app.report.summary import FAILED, LEAST_SURE, SUREST, Summary
-from tests.batch.runs import batch
+from tests.batch.runs import batch, write_album
 from tests.batch.test_batch import killed, rows
 from tests.support.pictures import encode, gradient
 
@@ -24,13 +23,7 @@ HOSTILE = "<img src=x>.png"
 def pictures(tmp_path_factory):
     """60 pictures of their own sizes, some none, some in an archive, one with a hostile name."""
     folder = tmp_path_factory.mktemp("pictures")
-    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
-        for number in range(60):
-            payload = b"no picture" if number % 10 == 9 else encode(gradient(40 + number, 30))
-            if number % 7 == 6:
-                archive.writestr(f"{number:03}.png", payload)
-            else:
-                (folder / f"{number:03}.png").write_bytes(payload)
+    write_album(folder, 60, archived_every=7)
     (folder / HOSTILE).write_bytes(b"")
     return [folder, folder / "more.zip"]
 
