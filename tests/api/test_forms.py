@@ -193,10 +193,10 @@ def test_of_a_file_that_is_too_large_nothing_is_kept():
 def test_megabytes_of_almost_boundaries_cost_no_time():
     reader = FormReader("multipart/form-data; boundary=x", "file", 1, 1000)
     reader.feed(b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n')
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(BadPayload, match="again and again"):
         reader.feed(b"\r\n--xA" * 1_000_000)
-    assert time.process_time() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_others_have_their_turn_while_a_large_form_is_read():

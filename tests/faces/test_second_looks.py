@@ -155,9 +155,9 @@ def test_a_small_face_in_a_long_picture_is_found_once(along, upright):
 def test_the_largest_pictures_are_not_read_pixel_by_pixel(size):
     """That took 1 to 9 s, in which nobody else's picture was searched."""
     image = np.zeros((*size, 3), np.uint8)
-    began = time.process_time()
+    began = time.thread_time()
     SecondLooks(ArrowDetector())([image], [[]])
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_a_turned_face_is_found_in_a_large_picture():

@@ -58,10 +58,10 @@ CRUMBS = {
 
 @pytest.mark.parametrize("name", CRUMBS)
 def test_crumbs_are_refused_at_once(name):
-    payload, began = CRUMBS[name](), time.process_time()
+    payload, began = CRUMBS[name](), time.thread_time()
     with pytest.raises(BadPayload, match=r"parts|between"):
         decode_image(payload, LIMIT)
-    assert time.process_time() - began < QUICK_S
+    assert time.thread_time() - began < QUICK_S
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,9 @@ def test_a_tag_of_countless_values_costs_nothing(fmt, tag):
     else:
         payload = encode(gradient(), fmt, exif=exif)
     assert len(payload) > FRACTIONS
-    began = time.process_time()
+    began = time.thread_time()
     image = decode_image(payload, LIMIT)
-    assert time.process_time() - began < QUICK_S
+    assert time.thread_time() - began < QUICK_S
     assert image.shape == gradient().shape
 
 

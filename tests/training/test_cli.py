@@ -80,8 +80,8 @@ def test_train_evaluate_export(
     told = capsys.readouterr().out
     assert "evaluate --final" in told
     assert "crop rule" not in told
-    assert "Took yolov8n-face along from" in told
-    assert set(load_manifest(weights_dir).networks) == {"yolov8n-face", "my_model"}
+    assert "Took yolov8n-face, my_model-gender along from" in told
+    assert set(load_manifest(weights_dir).networks) == {"yolov8n-face", "my_model", "my_model-gender"}
     assert [[crop.shape for crop in each] for each in given] == [[(1, 1, 48, 48)] * 10] * 2
 
     assert run("emotion", "evaluate", *common, "--final") == 0

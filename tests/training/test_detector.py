@@ -257,7 +257,7 @@ def test_train_evaluate_export(
     notes = ("--data-note", "Drawn squares", "--data-note", "CC0")
     succeed("detector", "export", *common, "--weights-dir", weights_dir, *notes)
     assert torch.get_num_threads() == three_threads  # after an evaluation and the graphs, too
-    assert "Took my_model along from" in capsys.readouterr().out
+    assert "Took my_model, my_model-gender along from" in capsys.readouterr().out
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert (evaluation["pictures"], evaluation["faces"], evaluation["imgsz"]) == (4, 4, 64)
     assert (folder / "precision-recall.png").stat().st_size > 0
