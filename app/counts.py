@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from app.api.wire.table import FAULTS
 from app.manifest import LABELS
+from app.plural import counted
 
 
 class Counts(BaseModel):
@@ -62,8 +63,8 @@ class Counts(BaseModel):
             rate: Pictures a second.
         """
         lines = [
-            f"{self.pictures} pictures, {self.faces} faces, {self.without} without a face, {self.failed} failed, "
-            f"{rate:.1f} pictures a second"
+            f"{counted(self.pictures, 'picture')}, {counted(self.faces, 'face')}, {self.without:,} without a face, "
+            f"{self.failed:,} failed, {rate:.1f} pictures a second"
         ]
         if self.faces:
             shares = ", ".join(f"{label} {count / self.faces:.1%}" for label, count in self.expressions.most_common())

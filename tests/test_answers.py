@@ -68,7 +68,7 @@ def test_lines_are_those_of_before_and_the_last_lines_count(album):
     writer, text = answers(album, as_csv=False)
     assert [json.loads(line)["file"] for line in text.splitlines()] == ["a.JPG", "gone.png", "empty.png"]
     counted, shares, failures = writer.summary().splitlines()
-    assert counted.startswith("3 pictures, 1 faces, 1 without a face, 1 failed, ")
+    assert counted.startswith("3 pictures, 1 face, 1 without a face, 1 failed, ")
     assert shares == f"faces: {json.loads(text.splitlines()[0])['faces'][0]['emotion']} 100.0%; unclear 100.0%"
     assert failures == "failed: file_error 1"
 

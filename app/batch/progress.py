@@ -9,6 +9,7 @@ from rich.text import Text
 
 from app.batch.run import Tell
 from app.counts import Counts
+from app.plural import counted
 
 
 class RateColumn(ProgressColumn):
@@ -30,7 +31,7 @@ def progress_bar(console: Console) -> Iterator[Tell]:
         task = bar.add_task("finding the pictures", total=None)
 
         def tell(counts: Counts, names: int) -> None:
-            said = f"{counts.faces} faces, {counts.failed} failed"
+            said = f"{counted(counts.faces, 'face')}, {counts.failed:,} failed"
             bar.update(task, completed=counts.pictures, total=names, description=said)
 
         yield tell

@@ -10,8 +10,9 @@ import numpy as np
 
 from app.api.wire.schemas import ModelNames
 from app.manifest import LABELS
+from app.plural import counted
 from app.report.look import tones
-from app.report.markup import bar, clock, counted, legend, new_report, table_head, write_foot, write_head
+from app.report.markup import bar, clock, legend, new_report, table_head, write_foot, write_head
 from app.report.tracks import Track, Tracks, shares_of
 from app.tracks.tracker import LOST_S
 

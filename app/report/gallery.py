@@ -20,7 +20,8 @@ from app.faces.annotate import CUT_OFF, draw_jpeg
 from app.faces.types import ImageFaces
 from app.manifest import LABELS, Manifest
 from app.pictures.types import Image
-from app.report.markup import bar, counted, escaped, new_report, now, table_head, write_foot, write_head
+from app.plural import counted
+from app.report.markup import bar, escaped, new_report, now, table_head, write_foot, write_head
 from app.report.words import said_of, write_counts
 
 PICTURE_PX, PICTURE_QUALITY = 900, 85

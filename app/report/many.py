@@ -7,7 +7,8 @@ from typing import IO
 
 from app.api.wire.schemas import ModelNames
 from app.manifest import LABELS
-from app.report.markup import bar, counted, escaped, write_foot, write_head
+from app.plural import counted
+from app.report.markup import bar, escaped, write_foot, write_head
 from app.report.summary import Example, Summary
 from app.report.words import said_of, write_counts
 

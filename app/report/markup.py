@@ -40,11 +40,6 @@ def clock(time_s: float) -> str:
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
 
 
-def counted(count: int, what: str) -> str:
-    """Write `1 face` or `2 faces`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def bar(shares: Mapping[str, float], unclear: bool = False) -> str:
     """Draw shares, 0..1, side by side, with their words below; hatched where they are an unclear answer."""
     parts = "".join(

@@ -5,7 +5,8 @@ from typing import IO, Any
 
 from app.counts import Counts
 from app.faces.annotate import verdict
-from app.report.markup import bar, counted, legend
+from app.plural import counted
+from app.report.markup import bar, legend
 
 
 def said_of(face: Mapping[str, Any]) -> str:

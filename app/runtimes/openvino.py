@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from app.errors import RuntimeUnavailable, WeightsError
+from app.plural import counted
 from app.runtimes import openvino_door as openvino
 from app.runtimes.precision import Precision
 from app.runtimes.processor import lacks_avx2
@@ -67,7 +68,7 @@ class OpenVinoRuntime:
     def description(self) -> str:
         """Library with version, precision and place."""
         formats = ", ".join(f"{name} in {each}" for name, each in self._opened.items())
-        return f"OpenVINO {version()}, {formats or 'no network'}, cpu, {self._threads} threads"
+        return f"OpenVINO {version()}, {formats or 'no network'}, cpu, {counted(self._threads, 'thread')}"
 
     def open(self, network: NetworkFiles) -> Network:
         """Read, check and compile a network's graph; see `Runtime`.

@@ -26,6 +26,7 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from app.errors import InferenceFailed, NotReady, Overloaded
+from app.plural import counted
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -116,7 +117,7 @@ class MicroBatcher(Generic[Item, Result]):
             if not self.alive:
                 raise NotReady("The networks are stopped.")
             if self.waiting >= self._queue_size:
-                raise Overloaded(f"{self._queue_size} pictures are waiting already; try again shortly.")
+                raise Overloaded(f"{counted(self._queue_size, 'picture')} waiting already; try again shortly.")
             self._waiting.setdefault(client, deque()).append(entry)
             self._changed.notify()
         try:

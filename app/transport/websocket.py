@@ -181,7 +181,7 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._frames > MAX_FRAMES_PER_S:
             return f"More than {MAX_FRAMES_PER_S:,} frames in a second."
         if not self._frame_counts.admits(self._client()):
-            return f"More than {self._frame_counts.per_second:,.0f} frames in a second over all your streams."
+            return f"More frames than {self._frame_counts.per_second:,.0f} in a second over all your streams."
         return None
 
     def _count_bytes(self) -> None:

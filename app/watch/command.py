@@ -14,6 +14,7 @@ from app.errors import VideoUnavailable
 from app.faces.types import DetectOptions
 from app.manifest import Manifest
 from app.outputs import TABLES, check_output, check_report, is_csv
+from app.plural import counted
 from app.report.film import table_of, write_film_report
 from app.report.markup import now
 from app.report.tracks import Tracks
@@ -131,8 +132,9 @@ def _sum_up(watching: Callable[[], None], source: Source, progress: Progress) ->
 
 
 def _written(source: Source, progress: Progress) -> str:
-    damaged = f", {source.damaged} damaged frames left out" if source.damaged else ""
-    return f"{progress.frames} frames in {progress.time_s:.1f} s of video, {progress.faces} rows{damaged}"
+    damaged = f", {counted(source.damaged, 'damaged frame')} left out" if source.damaged else ""
+    frames, rows = counted(progress.frames, "frame"), counted(progress.faces, "row")
+    return f"{frames} in {progress.time_s:.1f} s of video, {rows}{damaged}"
 
 
 def _short_of(source: Source, progress: Progress) -> str:
@@ -161,7 +163,7 @@ def _progress_bar(source: Source, progress: Progress) -> Iterator[Callable[[], N
             for notice in source.notices[told:]:
                 bar.console.print(f"mien: {notice}", highlight=False, markup=False, soft_wrap=True)
                 told += 1
-            bar.update(task, completed=progress.time_s, description=f"{progress.frames} frames")
+            bar.update(task, completed=progress.time_s, description=counted(progress.frames, "frame"))
 
         try:
             yield show

@@ -1,5 +1,5 @@
 // The downloads of the source on show.
-import { decimal, text } from "./language.js";
+import { counted, text } from "./language.js";
 import { csvOf, jsonOf, save } from "./records.js";
 import { reportOf } from "./report.js";
 import { annotated } from "./stage.js";
@@ -35,9 +35,8 @@ export class Downloads {
     const { frames, onShow, kind } = source;
     for (const id of ["save-csv", "save-json", "save-report"]) byId(id).disabled = !frames.length;
     byId("save-png").disabled = !onShow;
-    const key = kind === "picture" ? "answered" : "recorded";
-    const words = frames.length ? text(`${key}${frames.length === 1 ? "One" : "Many"}`, { count: decimal(frames.length) }) : "";
-    byId("recorded").textContent = words;
+    const what = counted(kind === "picture" ? "pictures" : "frames", frames.length);
+    byId("recorded").textContent = frames.length ? text("kept", { what }) : "";
     byId("with-pictures-choice").hidden = !frames.length;
     byId("drop").hidden = !source.hasAnything;
   }

@@ -1,5 +1,5 @@
 // What every part of the page knows about a face.
-import { label, percent, text } from "./language.js";
+import { counted, label, percent, text } from "./language.js";
 
 /** The five expressions, in the order of the server's labels. */
 export const EXPRESSIONS = ["angry", "happy", "sad", "surprise", "neutral"];
@@ -51,7 +51,7 @@ export function summaryOf(faces) {
   const largest = faces.slice(0, MOST_READ_OUT);
   const list = largest.map((face) => verdictOf(face).toLowerCase()).join(", ")
     + (faces.length > MOST_READ_OUT ? " …" : "");
-  return text(faces.length === 1 ? "summaryOne" : "summaryMany", { count: faces.length, list });
+  return text("summaryList", { faces: counted("faces", faces.length), list });
 }
 
 /** How many faces show each expression, the most frequent first: [["happy", 7], ...]. */

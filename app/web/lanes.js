@@ -2,7 +2,7 @@
 import { clock, element } from "./dom.js";
 import { EXPRESSIONS } from "./expressions.js";
 import { handOnFocus } from "./focus.js";
-import { percent, text } from "./language.js";
+import { counted, percent, text } from "./language.js";
 import { mostly, runsOf } from "./tracks.js";
 
 const EVERY_MS = 200; // a redraw costs milliseconds
@@ -98,7 +98,7 @@ export class Lanes {
     const all = tracks.list;
     const shown = longest(all, MOST_LANES);
     const hidden = all.length - shown.length;
-    const words = hidden ? text("moreFaces", { count: hidden }) : all.length ? "" : text("timelineEmpty");
+    const words = hidden ? counted("moreFaces", hidden) : all.length ? "" : text("timelineEmpty");
     byId("lanes-note").textContent = words;
     for (const [number, lane] of this.#lanes) {
       if (!shown.some((track) => track.number === number && track === lane.track)) this.#remove(number);

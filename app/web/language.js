@@ -12,6 +12,12 @@ export function text(key, values = {}) {
   return TEXTS[current][key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+/** A count with its noun: the text of `keyOne` or `keyMany`, as the language has one form for it or the other. */
+export function counted(key, count, values = {}) {
+  const form = new Intl.PluralRules(current).select(count) === "one" ? "One" : "Many";
+  return text(`${key}${form}`, { ...values, count: decimal(count) });
+}
+
 /** A label of a network in words: as it is where the language has none. */
 export function label(name) {
   return name in TEXTS[current] ? text(name) : name;

@@ -3,7 +3,7 @@ import { Album } from "./album.js";
 import { countsInWords, countsOf } from "./expressions.js";
 import { backOffS, Failure } from "./failure.js";
 import { stackedBar } from "./dom.js";
-import { text } from "./language.js";
+import { counted, text } from "./language.js";
 import { stemOf } from "./records.js";
 import { announce } from "./results.js";
 import { sendWaiting } from "./sending.js";
@@ -182,10 +182,9 @@ export class Pictures {
   #inWords() {
     const { pictures, faces } = this.#album;
     const failed = this.#album.in("failed").length;
-    const found = text(faces.length === 1 ? "sumFace" : "sumFaces", { count: faces.length });
     const list = faces.length ? `: ${countsInWords(faces)}` : "";
     const bad = failed ? ` ${text("sumFailed", { count: failed })}` : "";
-    return `${text("sumPictures", { count: pictures.length })}, ${found}${list}.${bad}`;
+    return `${counted("pictures", pictures.length)}, ${counted("faces", faces.length)}${list}.${bad}`;
   }
 
   #write() {

@@ -1,7 +1,7 @@
 // Writes the report of a source: one HTML file that needs nothing else, for reading, printing and passing on.
 import { clock } from "./dom.js";
 import { countsInWords, EXPRESSIONS, numbersOf, verdictOf } from "./expressions.js";
-import { percent, text } from "./language.js";
+import { counted, percent, text } from "./language.js";
 import { html, raw } from "./markup.js";
 import { STYLE, TONES } from "./reportstyle.js";
 import { annotated } from "./stage.js";
@@ -44,7 +44,7 @@ ${raw(parts.join("\n"))}</main>
 function titleOf({ kind, film, frames }) {
   if (kind === "video") return film.name;
   if (kind === "camera") return text("camera");
-  return frames.length === 1 ? frames[0].file : text("sumPictures", { count: frames.length });
+  return frames.length === 1 ? frames[0].file : counted("pictures", frames.length);
 }
 
 /** The names of the networks with the first digits of their weights' sha256. */
@@ -53,14 +53,15 @@ function modelInWords(model) {
 }
 
 function sumOf({ kind, frames, film, tracks }, faces) {
-  const found = text(faces.length === 1 ? "sumFace" : "sumFaces", { count: faces.length });
   if (kind === "picture") {
     const list = faces.length ? `: ${countsInWords(faces)}` : "";
-    return `${text("sumPictures", { count: frames.length })}, ${found}${list}.`;
+    return `${counted("pictures", frames.length)}, ${counted("faces", faces.length)}${list}.`;
   }
   const people = (film?.tracks ?? tracks).list.length;
   const lengthS = film?.durationS ?? (frames.at(-1)?.time_s ?? 0) - (frames[0]?.time_s ?? 0);
-  return text("reportTime", { length: clock(lengthS), frames: frames.length, faces: people });
+  return text("reportTime", {
+    length: clock(lengthS), frames: counted("frames", frames.length), faces: counted("faces", people),
+  });
 }
 
 /** Every face of a film or camera over time, and what it shows in the mean. */

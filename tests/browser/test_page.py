@@ -63,6 +63,22 @@ def test_language_follows_the_browser_and_is_remembered(visit, fake_server):
     expect(page.get_by_role("button", name="Start the camera")).to_be_visible()
 
 
+COUNTED = """async () => {
+  const { counted, useLanguage } = await import("/web/language.js");
+  return ["en", "vi"].map((language) => {
+    useLanguage(language);
+    return [0, 1, 2, 1234].map((count) => counted("faces", count));
+  });
+}"""
+
+
+def test_counts_have_their_nouns_form(visit, fake_server):
+    assert visit(fake_server).open().evaluate(COUNTED) == [
+        ["0 faces", "1 face", "2 faces", "1,234 faces"],
+        ["0 khuôn mặt", "1 khuôn mặt", "2 khuôn mặt", "1.234 khuôn mặt"],
+    ]
+
+
 def test_both_languages_have_every_text(visit, fake_server):
     page = visit(fake_server).open()
     texts = {
@@ -72,6 +88,8 @@ def test_both_languages_have_every_text(visit, fake_server):
     assert texts["en"].keys() == texts["vi"].keys()
     for key, english in texts["en"].items():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", texts["vi"][key])), key
+    for key in (key for key in texts["en"] if key.endswith("One")):
+        assert key.removesuffix("One") + "Many" in texts["en"]
     used = page.evaluate(
         "[...document.querySelectorAll('[data-text], [data-label]')].map(e => e.dataset.text ?? e.dataset.label)"
     )

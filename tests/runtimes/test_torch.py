@@ -71,7 +71,7 @@ def test_state_must_fit_the_network():
     state = MyModel().state_dict()
     fill(MyModel(), state, "whole")
     fill(MyModel(), {k: v for k, v in state.items() if "num_batches" not in k}, "without counters")
-    with pytest.raises(WeightsError, match="1 tensors missing"):
+    with pytest.raises(WeightsError, match="1 tensor missing"):
         fill(MyModel(), {k: v for k, v in state.items() if k != "classifier.bias"}, "partial")
     with pytest.raises(WeightsError, match="another shape"):
         fill(MyModel(num_classes=7), state, "other")

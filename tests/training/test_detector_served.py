@@ -87,7 +87,11 @@ def test_a_checkpoint_is_imported_with_its_float_graph(imported_detector: Path) 
     listed = artifacts_of(card)
     ours = {each.name for each in imported_detector.glob("yolov8n-face*")}
     assert ours == {"yolov8n-face.md", *(each.file for each in listed)}
-    assert set(load_manifest(imported_detector).networks) == {"yolov8n-face", "my_model", "my_model-gender"}  # it can be served
+    assert set(load_manifest(imported_detector).networks) == {
+        "yolov8n-face",
+        "my_model",
+        "my_model-gender",
+    }  # it can be served
     assert len(listed) == 3
     assert card.artifacts.openvino_int8 is None  # there are no labels to measure it with
     for each in listed:

@@ -16,6 +16,7 @@ from app.api.wire.mistakes import FETCHES_NOTHING
 from app.api.wire.names import HOW_TO_SEND, options_given, refuse_unknown, without_extras
 from app.api.wire.uploads import Body, BodyLimits, Upload
 from app.errors import BadPayload, ClientGone, InvalidRequest, PayloadTooLarge, UnsupportedMedia
+from app.plural import counted
 from app.serving.turns import Turns
 
 FORM, JSON = "multipart/form-data", "application/json"
@@ -142,7 +143,9 @@ def _texts(value: Mapping[str, Any], name: str, max_files: int) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InvalidRequest(f"A picture in JSON is a text: base64, or a data: address. {FETCHES_NOTHING}")
     if len(texts) > max_files:
-        raise PayloadTooLarge(f"At most {max_files} pictures are read in one request.")
+        raise PayloadTooLarge(
+            f"A request has at most {counted(max_files, 'picture')}: send the others in further ones."
+        )
     return texts
 
 

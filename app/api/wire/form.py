@@ -7,6 +7,7 @@ from app.api.wire.multipart import MultipartParser, Sink
 from app.api.wire.part_head import PartHead, options_of
 from app.api.wire.uploads import Body, Upload, too_large_file
 from app.errors import BadPayload, InvalidRequest, PayloadTooLarge, UnsupportedMedia
+from app.plural import counted
 
 CHARSETS = frozenset({b"utf-8", b"us-ascii", b"iso-8859-1"})
 """Of the texts in a form; Java's clients name the last. Others take minutes for a megabyte or make lone surrogates."""
@@ -89,9 +90,8 @@ class FormReader:
                 f"name them all {self._name!r}, or all {self._name + '[]'!r}, or all {self._name + '[0]'!r} and so on."
             )
         if len(self._files) == self._max_files:
-            most = "one file is" if self._max_files == 1 else f"{self._max_files} files are"
             several = " Several go to /detect/batch, in the field 'files'." if self._max_files == 1 else ""
-            raise PayloadTooLarge(f"At most {most} read in one request.{several}")
+            raise PayloadTooLarge(f"A request has at most {counted(self._max_files, 'file')}.{several}")
         file = _File(head, self._max_file_bytes)
         self._files.append(file)
         return file.add

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from app.errors import DeviceLost, DeviceUnavailable, OutOfMemory, RuntimeUnavailable
+from app.plural import counted
 from app.runtimes.processor import has_bf16, processor_flags
 
 
@@ -35,7 +36,7 @@ def resolve_device(name: str) -> torch.device:
         count = torch.cuda.device_count() if has_cuda() else 0
         if (device.index or 0) >= count:
             raise DeviceUnavailable(
-                f"Device {name!r} was asked for, but this machine has {count} usable CUDA devices. "
+                f"Device {name!r} was asked for, but this machine has {counted(count, 'usable CUDA device')}. "
                 "Set the device to auto or cpu, or mend the driver."
             )
     return device

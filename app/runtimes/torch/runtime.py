@@ -7,6 +7,7 @@ C channels of the distances, A anchors, N of them.
 import torch
 from torch import Tensor, nn
 
+from app.plural import counted
 from app.runtimes.protocol import MAX_CANDIDATES, Array, Network, check_answer
 from app.runtimes.torch.device import computes_bf16, device_errors, resolve_device
 from app.runtimes.torch.graphs import build_graph
@@ -41,7 +42,7 @@ class TorchRuntime:
     @property
     def description(self) -> str:
         """Library with version, precision and device."""
-        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        threads = f", {counted(torch.get_num_threads(), 'thread')}" if self.device.type == "cpu" else ""
         return f"PyTorch {torch.__version__}, {'bf16' if self._bf16 else 'fp32'}, {self.device}{threads}"
 
     def open(self, network: NetworkFiles) -> Network:

@@ -5,6 +5,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from app.errors import WeightsError
+from app.plural import counted
 
 
 def parse_state(payload: bytes, name: str) -> dict[str, Tensor]:
@@ -42,6 +43,5 @@ def fill(network: nn.Module, state: dict[str, Tensor], name: str) -> None:
         raise WeightsError(f"{name} does not fit its architecture: a tensor has another shape.") from error
     missing = [each for each in missing if not each.endswith("num_batches_tracked")]
     if missing or unexpected:
-        raise WeightsError(
-            f"{name} does not fit its architecture: {len(missing)} tensors missing, {len(unexpected)} unexpected."
-        )
+        lacks = f"{counted(len(missing), 'tensor')} missing, {len(unexpected)} unexpected"
+        raise WeightsError(f"{name} does not fit its architecture: {lacks}.")
