@@ -7,6 +7,7 @@ from dataclasses import replace
 from app.faces.crop import crop_square
 from app.faces.turn import clockwise, quarters_of, upright_box
 from app.faces.types import Box, Detection, DetectOptions, Face, ImageFaces
+from app.faces.windows import LONG_RATIO
 from app.manifest import INPUT_SIZE_PX, CropRule, Manifest
 from app.pictures.types import Picture, Rectangle
 
@@ -24,6 +25,26 @@ NEIGHBOURS_PX = 2
 def least_long_side_px(manifest: Manifest) -> int:
     """Return how many pixels a picture's longer side must keep for its faces to be found as in the original."""
     return DETECTOR_SIDES * manifest.detector.input_size_px
+
+
+def frame_long_side_px(found: ImageFaces, manifest: Manifest) -> int:
+    """Return how many pixels the longer side of a stream's next frame must keep, by the answer for the last one.
+
+    That is the detector's input, and what the crop of the smallest known face needs; but no more than of a photo.
+
+    Args:
+        found: In pixels of the original.
+        manifest: Of the networks that found it.
+
+    References:
+        docs/experiments/cameras.md, section "Smaller frames".
+    """
+    longer, shorter = max(found.width, found.height), min(found.width, found.height)
+    if longer > LONG_RATIO * shorter:
+        return least_long_side_px(manifest)  # searched in windows
+    smallest_px = min((face.crop_px for face in found.faces), default=float(longer))
+    for_crops = INPUT_SIZE_PX * longer / max(1.0, smallest_px)
+    return min(least_long_side_px(manifest), max(manifest.detector.input_size_px, math.ceil(for_crops)))
 
 
 def options_in(picture: Picture, options: DetectOptions) -> DetectOptions:

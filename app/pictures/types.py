@@ -28,6 +28,11 @@ class Picture:
     height: int
     truncated: bool = False
 
+    @classmethod
+    def in_full(cls, image: Image) -> "Picture":
+        """Return a picture at its own size."""
+        return cls(image, image.shape[1], image.shape[0])
+
     @property
     def reduced(self) -> bool:
         """Whether `image` is smaller than the original."""

@@ -59,7 +59,7 @@ class Decoder:
         client: str = LOCAL,
         max_pixels: int | None = None,
         allowance: Allowance | None = None,
-        look: Callable[[Image], None] = lambda _: None,
+        look: Callable[[Picture], None] = lambda _: None,
     ) -> Picture:
         """Decode one picture on one of the threads.
 
@@ -70,7 +70,7 @@ class Decoder:
             client: Whose picture it is.
             max_pixels: A smaller limit for this picture.
             allowance: Of the request that it belongs to, if that has several.
-            look: Called on the thread with the decoded image.
+            look: Called on the thread with the decoded picture.
 
         Raises:
             MienError: As `decode_picture`; PayloadTooLarge also beyond the allowance; Overloaded if there is no room in
@@ -86,7 +86,7 @@ class Decoder:
                 admit(weight)
 
             picture = decode_picture(payload, most, allow_and_admit, long_side_px, self._workers)
-            look(picture.image)
+            look(picture)
             return picture, [picture.image]
 
         return await self._admitted(decode, client, deadline)

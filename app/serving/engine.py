@@ -119,6 +119,7 @@ class Engine:
         client: str = LOCAL,
         look: Look | None = None,
         allowance: Allowance | None = None,
+        long_side_px: int | None = None,
     ) -> ImageFaces:
         """Decode a picture, find its faces and classify them.
 
@@ -132,6 +133,7 @@ class Engine:
             client: Whose picture it is; clients get fair shares of the work.
             look: Called on a decoding thread with the picture that will be searched; returns the options for it.
             allowance: Of its request, if that has several pictures.
+            long_side_px: Fewest pixels of a reduced JPEG's longer side. Default: as `least_long_side_px`.
 
         Returns:
             Faces in pixels of the original. `timings_ms` has `detail` if any were cropped at full size.
@@ -141,7 +143,7 @@ class Engine:
                 DeadlineExceeded or InferenceFailed.
         """
         async with self._place(deadline, client) as until:
-            found, small = await self._search(payload, options, until, client, look, allowance)
+            found, small = await self._search(payload, options, until, client, look, allowance, long_side_px)
             return await self._sharpen(payload, found, small, until, client, options.attributes) if small else found
 
     async def detect_and_keep(
@@ -179,12 +181,13 @@ class Engine:
         client: str,
         look: Look | None,
         allowance: Allowance | None,
+        long_side_px: int | None,
     ) -> tuple[ImageFaces, list[int]]:
         """Find the faces, and return which of them to classify again, from the full-size picture.
 
         Nothing here outlives the call: nobody may hold reduced pixels while waiting for the full-size picture.
         """
-        seen, long_side_px = SeenOptions(options, look), least_long_side_px(self.manifest)
+        seen, long_side_px = SeenOptions(options, look), long_side_px or least_long_side_px(self.manifest)
         picture, decode_s = await self._decode(payload, until, client, long_side_px, allowance=allowance, look=seen)
         found = await self._find(picture, options_in(picture, seen.options), decode_s, client)
         small = short_of_detail(found, picture, self.manifest.crop_rules(options.attributes))
@@ -236,7 +239,7 @@ class Engine:
         long_side_px: int | None = None,
         most: int | None = None,
         allowance: Allowance | None = None,
-        look: Callable[[Image], None] = lambda _: None,
+        look: Callable[[Picture], None] = lambda _: None,
     ) -> tuple[Picture, float]:
         """Decode a picture, and return how many seconds that took."""
         started = time.perf_counter()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from app.faces.types import Answer, Box, Crop, Detection, Face, Guide, ImageFaces, Known
-from app.pictures.types import Image
+from app.pictures.types import Picture
 from app.tracks.cuts import CutDetector, Gray, small_gray
 from app.tracks.guided import SearchPlan
 from app.tracks.smoothing import ProbabilitySmoother
@@ -63,24 +63,29 @@ class LiveFaces:
         if self._searches is not None:
             self._searches.forget()
 
-    def plan(self, image: Image, at_s: float) -> Guide | None:
+    @property
+    def is_guided(self) -> bool:
+        """Whether most frames are searched around known faces alone."""
+        return self._searches is not None
+
+    def plan(self, picture: Picture, at_s: float) -> Guide | None:
         """Look at the next frame before it is searched.
 
         Args:
-            image: The frame, RGB, uint8, shape (H, W, 3); it may be smaller than the original.
+            picture: The frame.
             at_s: When it was taken, in seconds.
 
         Returns:
             How to search it; None if all frames are searched as a whole.
         """
-        self._small, self._size = small_gray(image), image.shape[:2]
+        self._small, self._size = small_gray(picture.image), (picture.height, picture.width)
         may_be_cut = self._cuts.compare(self._small)
         if self._searches is None:
             return None
-        known = self._known(image, at_s)
+        known = self._known(picture, at_s)
         if known is None:
             return Guide(whole=True)
-        faces = [_in_shares(each.expected, image) for each in known]
+        faces = [_in_shares(each.expected, picture) for each in known]
         why = self._searches.why_whole(self._small, self._size, at_s, faces, may_be_cut)
         if why in ("begin", "size", "cut"):
             return Guide(whole=True)
@@ -115,16 +120,18 @@ class LiveFaces:
         faces = tuple(self._join(face, track, at_s) for face, track in zip(found.faces, ids, strict=True))
         return replace(found, faces=faces)
 
-    def _known(self, image: Image, at_s: float) -> list[Known] | None:
+    def _known(self, picture: Picture, at_s: float) -> list[Known] | None:
         """Return the faces of the last frame, and where they are expected in this one; None if one has no trace."""
-        scale = max(image.shape[:2]) / (self._side_px or 1)
+        high, wide = picture.image.shape[:2]
+        scale = max(picture.width, picture.height) / (self._side_px or 1)  # first to the original's pixels
+        across, down = scale * wide / picture.width, scale * high / picture.height
         known = []
         for track, (x, y) in self._tracker.expected(at_s).items() if self._tracker is not None else ():
             if (seen := self._seen.get(track)) is None:
                 return None
-            detection = seen.detection.scaled(scale, scale)
+            detection = seen.detection.scaled(across, down)
             fresh = 0 <= at_s - seen.classified_s <= KEPT_S
-            expected = _moved_to(detection, x * scale, y * scale)
+            expected = _moved_to(detection, x * across, y * down)
             known.append(Known(detection, expected, seen.answers, seen.searched, seen.classified, fresh))
         return known
 
@@ -166,7 +173,7 @@ def _moved_to(detection: Detection, x: float, y: float) -> Box:
     return x - across, y - down, x + across, y + down
 
 
-def _in_shares(box: Box, image: Image) -> Box:
-    height, width = image.shape[:2]
+def _in_shares(box: Box, picture: Picture) -> Box:
+    height, width = picture.image.shape[:2]
     left, top, right, bottom = box
     return left / width, top / height, right / width, bottom / height

@@ -9,7 +9,7 @@ from app.errors import VideoUnavailable
 from app.faces.annotate import annotate_image
 from app.faces.types import DetectOptions, ImageFaces
 from app.manifest import Manifest
-from app.pictures.types import Image
+from app.pictures.types import Image, Picture
 from app.report.tracks import Tracks
 from app.serving.looks import FrameLooks
 from app.tracks.follow import LiveFaces
@@ -72,7 +72,7 @@ def watch(
     looks = FrameLooks(live)
     with closing(newest_frames(source) if source.live else iter(source)) as frames:
         for frame in frames:
-            [found] = detector.detect([frame.image], [looks(frame.image, options, frame.time_s)])
+            [found] = detector.detect([frame.image], [looks(Picture.in_full(frame.image), options, frame.time_s)])
             found = live.follow(found, frame.time_s)
             rows.write(progress.frames, frame, found.faces)
             tracks.add(frame.time_s, found.faces, frame.image)

@@ -4,18 +4,21 @@
 `python -m benchmarks.cameras --faces 2 --fps 10` finds the most sessions, whole and guided. Both print JSON lines.
 """
 
+import asyncio
 import json
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from app.config import Settings
-from app.faces.pipeline import Pipeline
+from app.main import make_engine
+from app.metrics import Metrics
+from app.serving.engine import Engine
 from benchmarks.cameras.films import FILMS, Film
 from benchmarks.cameras.load import carried
 from benchmarks.cameras.quality import Quality, answers, compare
-from benchmarks.networks import load_pipeline
 
 
 def main(
@@ -35,22 +38,30 @@ def main(
             for search in ("whole", "guided"):
                 typer.echo(json.dumps(carried(count, fps, search, precision, seconds)))
         return
-    pipeline, together = load_pipeline(), Quality()
-    for name in film or list(FILMS):
-        one, cost = _compared(pipeline, FILMS[name], fps, min(seconds, FILMS[name].seconds), every_s)
+    asyncio.run(_quality(film or list(FILMS), fps, seconds, every_s))
+
+
+async def _quality(films: Sequence[str], fps: float, seconds: float, every_s: float) -> None:
+    engine, together = make_engine(Settings(), Metrics()), Quality()
+    await engine.start()
+    for name in films:
+        one, cost = await _compared(engine, FILMS[name], fps, min(seconds, FILMS[name].seconds), every_s)
         typer.echo(json.dumps({"film": name, **one.figures(), **cost}))
         together += one
     typer.echo(json.dumps({"film": "all", **together.figures()}))
+    await engine.stop()
 
 
-def _compared(
-    pipeline: Pipeline, film: Film, fps: float, seconds: float, every_s: float
+async def _compared(
+    engine: Engine, film: Film, fps: float, seconds: float, every_s: float
 ) -> tuple[Quality, dict[str, float]]:
     """Compare one film's answers, and say what a frame costs in milliseconds of processor time."""
     shots, found, cost = list(film.shots(fps, seconds)), [], {}
+    for shot in shots:
+        _ = shot.payload  # encoding is no part of the cost
     for name, every in (("whole", 0.0), ("guided", every_s)):
         began = time.process_time()
-        found.append(answers(pipeline, shots, every))
+        found.append(await answers(engine, shots, every))
         cost[f"processor ms a frame, {name}"] = round(1e3 * (time.process_time() - began) / len(shots), 1)
     return compare(shots, *found), cost
 

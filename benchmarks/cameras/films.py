@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
+from PIL import Image as Pillow
 
 from app.pictures.types import Image
 from benchmarks.cameras.drawing import (
@@ -19,6 +21,7 @@ from benchmarks.cameras.drawing import (
     seen_photo,
     with_people,
 )
+from benchmarks.pictures import jpeg
 
 GRAIN = 3.0
 """Standard deviation of the noise in each frame, in gray levels: a webcam's in a room."""
@@ -40,6 +43,11 @@ class Shot:
     image: Image
     at_s: float
     people: dict[str, Box]
+
+    @cached_property
+    def payload(self) -> bytes:
+        """The frame as JPEG."""
+        return jpeg(Pillow.fromarray(self.image))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from PIL import Image as Pillow
-
 from benchmarks.cameras.films import LOOP_S, seated
-from benchmarks.pictures import jpeg
 from benchmarks.server import MIEN, RunningServer, running
 from benchmarks.spread import spread
 from benchmarks.stream import Tally, run_session
@@ -17,7 +14,7 @@ MOST_SESSIONS = 60
 
 def film_bytes(faces: int, fps: float) -> list[bytes]:
     """Return the frames of a film of people who sit, 1280 x 720, as JPEG."""
-    return [jpeg(Pillow.fromarray(shot.image)) for shot in seated(faces).shots(fps, LOOP_S)]
+    return [shot.payload for shot in seated(faces).shots(fps, LOOP_S)]
 
 
 def carried(faces: int, fps: float, search: str, precision: str, seconds: float) -> dict[str, object]:

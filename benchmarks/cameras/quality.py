@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from app.faces.overlap import as_boxes, overlaps
-from app.faces.pipeline import Pipeline
 from app.faces.types import DetectOptions, ImageFaces
 from app.manifest import EMOTION
+from app.serving.engine import Engine
 from app.serving.looks import FrameLooks
 from app.tracks.follow import LiveFaces
 from benchmarks.cameras.films import Shot
@@ -78,19 +79,21 @@ class Quality:
         }
 
 
-def answers(pipeline: Pipeline, shots: Sequence[Shot], search_every_s: float) -> list[ImageFaces]:
+async def answers(engine: Engine, shots: Sequence[Shot], search_every_s: float) -> list[ImageFaces]:
     """Return what a stream would answer.
 
     Args:
-        pipeline: The networks.
+        engine: It has started.
         shots: The frames.
         search_every_s: As in `LiveFaces`; 0 for whole search.
     """
     live = LiveFaces(tracking=True, smoothing_s=SMOOTHING_S, search_every_s=search_every_s)
     looks, options, answered = FrameLooks(live), DetectOptions(second_looks=False), []
     for shot in shots:
-        [found] = pipeline.detect([shot.image], [looks(shot.image, options, shot.at_s)])
+        look = partial(looks, options=options, at_s=shot.at_s)
+        found = await engine.detect(shot.payload, options, look=look, long_side_px=looks.long_side_px)
         answered.append(live.follow(found, shot.at_s))
+        looks.answered(found, engine.manifest)
     return answered
 
 

@@ -6,7 +6,14 @@ from PIL import Image as Pillow
 
 from app.errors import BadPayload, PayloadTooLarge
 from app.faces.crop import crop_faces
-from app.faces.reduced import in_original_pixels, least_long_side_px, options_in, part_around, short_of_detail
+from app.faces.reduced import (
+    frame_long_side_px,
+    in_original_pixels,
+    least_long_side_px,
+    options_in,
+    part_around,
+    short_of_detail,
+)
 from app.faces.turn import clockwise, set_upright
 from app.faces.types import Detection, DetectOptions, Face, ImageFaces
 from app.manifest import CropRule
@@ -51,6 +58,24 @@ def test_reduction_leaves_the_longer_side_long_enough(size, expected):
 
 def test_served_pictures_stay_at_three_sides_of_the_detectors_input():
     assert least_long_side_px(make_manifest()) == 3 * 640
+
+
+@pytest.mark.parametrize(
+    ("size", "crops", "expected"),
+    [
+        ((1280, 720), (), 640),
+        ((720, 1280), (), 640),
+        ((1280, 720), (200.0, 96.0), 640),
+        ((1280, 720), (200.0, 95.0), 647),
+        ((3840, 2160), (96.0,), 1920),
+        ((3840, 2160), (20.0,), 1920),
+        ((3840, 1280), (), 640),
+        ((3841, 1280), (), 1920),
+    ],
+)
+def test_a_frame_keeps_what_the_detector_and_the_crop_of_its_smallest_face_need(size, crops, expected):
+    faces = tuple(Face(Detection((0.0, 0.0, each, each), 0.9), emotion((0.2,) * 5), crop_px=each) for each in crops)
+    assert frame_long_side_px(ImageFaces(*size, faces), make_manifest()) == expected
 
 
 @pytest.mark.parametrize("side", [2, 4])

@@ -1,11 +1,15 @@
 """Guided search beside whole search of every frame, with the weights that travel with the project, on made films."""
 
+import asyncio
+
 import pytest
 
 from app.config import Settings
 from app.main import load_pipeline
+from app.serving.engine import Engine, EngineLimits
 from benchmarks.cameras.films import FILMS, Shot
-from benchmarks.cameras.quality import Quality, answers, compare
+from benchmarks.cameras.quality import Quality, compare
+from benchmarks.cameras.quality import answers as stream_answers
 
 pytestmark = pytest.mark.slow
 
@@ -16,6 +20,17 @@ EVERY_S = Settings.model_fields["stream_search_every_s"].default
 @pytest.fixture(scope="module")
 def pipeline():
     return load_pipeline(Settings(device="cpu", second_looks=False))
+
+
+def answers(pipeline, shots, every_s):
+    async def steps():
+        engine = Engine(lambda: pipeline, EngineLimits())
+        await engine.start()
+        found = await stream_answers(engine, shots, every_s)
+        await engine.stop()
+        return found
+
+    return asyncio.run(steps())
 
 
 def test_guided_answers_are_those_of_whole_search(pipeline):

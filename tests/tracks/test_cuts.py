@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from app.faces.types import Detection, Face, ImageFaces
+from app.pictures.types import Picture
 from app.tracks.cuts import CutDetector, small_gray
 from app.tracks.follow import LiveFaces
 from tests.support.photos import photo_path
@@ -57,7 +58,7 @@ def test_no_id_of_a_film_of_ten_stills_is_in_two_shots():
     for number, shot in enumerate(shots):
         for frame in range(8):
             grainy = (shot + noise.normal(0, 6, shot.shape)).clip(0, 255).astype(np.uint8)
-            live.plan(grainy, (8 * number + frame) / 25)
+            live.plan(Picture.in_full(grainy), (8 * number + frame) / 25)
             followed = live.follow(one_face(), (8 * number + frame) / 25)
             ids.append((number, followed.faces[0].track_id))
     assert len(set(ids)) == len({track for _, track in ids}) == len(shots)
@@ -65,10 +66,10 @@ def test_no_id_of_a_film_of_ten_stills_is_in_two_shots():
 
 def test_smoothing_begins_anew_at_a_cut():
     live = LiveFaces(tracking=True, smoothing_s=10.0)
-    live.plan(still("zidane"), 0.0)
+    live.plan(Picture.in_full(still("zidane")), 0.0)
     live.follow(one_face(), 0.0)
     other = ImageFaces(WIDTH, HEIGHT, (Face(one_face().faces[0].detection, emotion((1.0, 0, 0, 0, 0))),), {})
-    live.plan(still("bus"), 0.04)
+    live.plan(Picture.in_full(still("bus")), 0.04)
     [face] = live.follow(other, 0.04).faces
     assert next(iter(face.answers.values())).probabilities == (1.0, 0, 0, 0, 0)
 

@@ -5,6 +5,7 @@ import pytest
 
 from app.faces.types import DetectOptions
 from app.manifest import EMOTION
+from app.pictures.types import Picture
 from app.serving.looks import FrameLooks
 from app.tracks.follow import LiveFaces
 from tests.support.bright import bright_pipeline
@@ -31,7 +32,7 @@ class Camera:
         self.looks = FrameLooks(self.live)
 
     def send(self, image, at_s):
-        options = self.looks(image, DetectOptions(second_looks=False), at_s)
+        options = self.looks(Picture.in_full(image), DetectOptions(second_looks=False), at_s)
         [found] = self.pipeline.detect([image], [options])
         return self.live.follow(found, at_s)
 
@@ -126,7 +127,7 @@ def test_a_frame_that_failed_leaves_no_trace():
     """It was planned and never followed: the next one is compared with the last that was."""
     camera = Camera()
     camera.send(frame((300, 200, 120)), 0.0)
-    camera.live.plan(np.zeros((720, 1280, 3), np.uint8), 0.1)
+    camera.live.plan(Picture.in_full(np.zeros((720, 1280, 3), np.uint8)), 0.1)
     found = camera.send(frame((306, 200, 120)), 0.2)
     assert (ids(found), found.search) == ([1], "guided")
 

@@ -154,11 +154,12 @@ class StreamSession:
             if self._intake.settings.annotate:
                 found, image = await self._engine.detect_and_keep(*asked)
             else:
-                found = await self._engine.detect(*asked)
+                found = await self._engine.detect(*asked, long_side_px=looks.long_side_px)
             if len(found.faces) > FACES_AT_ONCE:
                 found = await asyncio.to_thread(live.follow, found, frame.at_s)
             else:
                 found = live.follow(found, frame.at_s)
+            looks.answered(found, self._engine.manifest)
             drawn = None if image is None else await self._draw(image, found)
             image = None  # the client may take its time to read, and the picture's memory is counted
             names = model_names(self._engine.manifest, options.attributes)
