@@ -44,6 +44,7 @@ def detect(
 ) -> None:
     """Print one JSON line per picture; exit code 1 if any of them failed."""
     from app.answers import Answers
+    from app.api.wire.schemas import model_names
     from app.api.wire.table import columns_with
     from app.faces.types import DetectOptions
     from app.looking import Looker, open_answers, prepare_folder
@@ -72,7 +73,7 @@ def detect(
         pipeline = load_pipeline(settings)
         with ExitStack() as stack:
             workers = stack.enter_context(Workers())
-            shown = stack.enter_context(gallery_report(report, pipeline.manifest, with_pictures))
+            shown = stack.enter_context(gallery_report(report, model_names(pipeline.manifest, further), with_pictures))
             looker = Looker(
                 pipeline, options, settings.max_image_bytes, settings.max_pixels, annotate, workers, explain, shown
             )

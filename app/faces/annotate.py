@@ -1,7 +1,7 @@
 """Draws boxes and labels on a picture."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
@@ -34,7 +34,7 @@ DASH_LINES = 4
 
 
 def annotate_image(image: Image, found: ImageFaces) -> Pillow.Image:
-    """Draw every face's box with its most probable label, and its id where it has one; say if the file was cut off.
+    """Draw every face's box with its id, if it has one, and its `caption`; say if the file was cut off.
 
     Args:
         image: RGB, uint8, shape (H, W, 3).
@@ -82,15 +82,22 @@ def jpeg_of(picture: Pillow.Image, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def caption(answer: Answer) -> str:
-    """Return an answer in words: `happy 93%`, or `unclear: neutral or sad`."""
-    return verdict(answer.ranked, answer.unclear)
+def caption(answers: Mapping[str, Answer]) -> str:
+    """Return a face's answers in words: `happy 93%`, or `unclear: neutral or sad`, and ` · female 97%` if asked for."""
+    emotion = answers[EMOTION]
+    further = (shared(*answer.best) for attribute, answer in answers.items() if attribute != EMOTION)
+    return " · ".join((verdict(emotion.ranked, emotion.unclear), *further))
+
+
+def shared(label: str, probability: float) -> str:
+    """Return a label with its share: `happy 93%`."""
+    return f"{label} {probability:.0%}"
 
 
 def verdict(ranked: Sequence[tuple[str, float]], unclear: bool) -> str:
-    """Return the same of labels with their probabilities, the most probable first."""
+    """Return in words what emotions, the most probable first, say: `happy 93%`, or `unclear: neutral or sad`."""
     (label, probability), (second, _), *_ = ranked
-    return f"unclear: {label} or {second}" if unclear else f"{label} {probability:.0%}"
+    return f"unclear: {label} or {second}" if unclear else shared(label, probability)
 
 
 def _dashed(draw: ImageDraw.ImageDraw, box: Box, colour: str, line_px: int) -> None:
@@ -116,7 +123,7 @@ def _draw_face(draw: ImageDraw.ImageDraw, face: Face, size: tuple[int, int]) -> 
     else:
         draw.rectangle((left, top, right, bottom), outline=colour, width=line_px)
     number = "" if face.track_id is None else f"{face.track_id} · "
-    _write(draw, f"{number}{caption(answer)}", (left, top), size, colour, bottom)
+    _write(draw, f"{number}{caption(face.answers)}", (left, top), size, colour, bottom)
 
 
 def _write(

@@ -1,7 +1,7 @@
 """The report of a film or camera: one lane a face over time, and a table."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 
 from app.api.wire.schemas import ModelNames
+from app.faces.annotate import shared
 from app.manifest import LABELS
 from app.plural import counted
 from app.report.look import tones
@@ -60,6 +61,7 @@ def _write_lanes(file: IO[str], tracks: Tracks) -> None:
         image = f'<img src="data:image/jpeg;base64,{thumb}" alt="">' if thumb else ""
         seen = f"{clock(track.first_s)} to {clock(track.last_s)}, {counted(track.frames, 'frame')}"
         seen += f", unclear in {track.unclear / track.frames:.0%} of them" if track.unclear else ""
+        seen += "".join(f"; {shared(*said)} in the mean" for said in track.further.values())
         file.write(
             f"<article>{image}<div><h3>{name_of(track)}: mostly {label}, {count / track.frames:.0%} of its frames.</h3>"
             f"<p>{seen}</p>{lane_of(track, tracks.column_s, tracks.to_s)}\n{bar(track.shares)}</div></article>\n"
@@ -73,13 +75,21 @@ def _shares_of(track: Track) -> Iterator[float]:
     yield track.unclear / track.frames
 
 
+def _further_of(track: Track, attributes: Iterable[str]) -> Iterator[str]:
+    """Yield what else is said of a face, by attribute: `female 97%`, or nothing."""
+    for attribute in attributes:
+        yield shared(*track.further[attribute]) if attribute in track.further else ""
+
+
 def _write_table(file: IO[str], tracks: Tracks) -> None:
     heads = ("Face", "First", "Last", "Frames", *(label.capitalize() for label in LABELS), "Unclear")
+    heads = (*heads, *(attribute.capitalize() for attribute in tracks.attributes))
     file.write(f"<section><h2>Table</h2>{table_head(heads)}")
     for track in tracks.list:
         number = "all" if track.number is None else track.number
         shares = (f"{share:.0%}".replace("%", f"{SPACE}%") for share in _shares_of(track))
-        cells = (number, clock(track.first_s), clock(track.last_s), f"{track.frames:,}", *shares)
+        further = _further_of(track, tracks.attributes)
+        cells = (number, clock(track.first_s), clock(track.last_s), f"{track.frames:,}", *shares, *further)
         file.write(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n")
     file.write("</tbody></table></section>\n")
 
@@ -133,11 +143,12 @@ def table_of(tracks: Tracks, most: int) -> str:
     shown = sorted(tracks.list, key=lambda track: -track.frames)[:most]
     if not shown:
         return ""
-    lines = [("face", "first", "last", "frames", *LABELS, "unclear")]
+    lines = [("face", "first", "last", "frames", *LABELS, "unclear", *tracks.attributes)]
     for track in sorted(shown, key=lambda track: track.number or 0):
         number = "all" if track.number is None else str(track.number)
         shares = (f"{share:.0%}" for share in _shares_of(track))
-        lines.append((number, clock(track.first_s), clock(track.last_s), f"{track.frames:,}", *shares))
+        further = _further_of(track, tracks.attributes)
+        lines.append((number, clock(track.first_s), clock(track.last_s), f"{track.frames:,}", *shares, *further))
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     text = "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
     hidden = len(tracks.list) - len(shown) + tracks.left_out

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from app.api.wire.schemas import model_names
+from app.api.wire.schemas import ModelNames
 from app.api.wire.table import FAULTS
 from app.counts import Counts
 from app.faces.annotate import CUT_OFF, draw_jpeg
 from app.faces.types import ImageFaces
-from app.manifest import LABELS, Manifest
+from app.manifest import LABELS
 from app.pictures.types import Image
 from app.plural import counted
 from app.report.markup import bar, escaped, new_report, now, table_head, write_foot, write_head
@@ -33,12 +33,12 @@ class GalleryReport:
 
     Args:
         path: New HTML file.
-        manifest: Names the networks.
+        model: The networks.
         with_pictures: Whether pictures may be in it.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, with_pictures: bool) -> None:
-        self._path, self._manifest, self._with_pictures = path, manifest, with_pictures
+    def __init__(self, path: Path, model: ModelNames, with_pictures: bool) -> None:
+        self._path, self._model, self._with_pictures = path, model, with_pictures
         self._began = now()
         self._first = ""
         self._counts = Counts()
@@ -99,7 +99,7 @@ class GalleryReport:
         with new_report(self._path) as file:
             counts = self._counts
             title = self._first if counts.pictures == 1 else counted(counts.pictures, "picture")
-            write_head(file, title, self._began, model_names(self._manifest))
+            write_head(file, title, self._began, self._model)
             write_counts(file, counts)
             if self._with_pictures:
                 file.write('<section class="gallery">')
@@ -112,12 +112,12 @@ class GalleryReport:
 
 
 @contextmanager
-def gallery_report(path: Path | None, manifest: Manifest, with_pictures: bool) -> Iterator[GalleryReport | None]:
+def gallery_report(path: Path | None, model: ModelNames, with_pictures: bool) -> Iterator[GalleryReport | None]:
     """Return a report for the block, as `GalleryReport`; None: none."""
     if path is None:
         yield None
         return
-    with GalleryReport(path, manifest, with_pictures) as report:
+    with GalleryReport(path, model, with_pictures) as report:
         yield report
 
 

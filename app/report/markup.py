@@ -18,6 +18,8 @@ LIMITS = (
     "The percentages estimate how likely people are to describe each face that way."
 )
 """The page's report says the same."""
+FURTHER_LIMITS = "Labels besides expressions say how most people would describe the look of a face, not who someone is."
+"""Where such were asked for; the page's report says the same."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -94,8 +96,8 @@ def write_head(file: IO[str], title: str, began: datetime, model: ModelNames) ->
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>{escaped(title)}</title><style>{style()}</style></head><body>
 <header><h1>{escaped(title)}</h1><p>{escaped(when)}</p>
-<p>Mien {__version__}. Networks: {escaped(model.detector)}, {escaped(model.emotion)}</p></header>
-<main><p class="limits">{LIMITS}</p>
+<p>Mien {__version__}. Networks: {escaped(", ".join(model.model_dump().values()))}</p></header>
+<main><p class="limits">{LIMITS}{f" {FURTHER_LIMITS}" if model.model_extra else ""}</p>
 """
     )
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 from PIL import Image as Pillow
@@ -35,6 +36,7 @@ class Track:
         strongest: In how many frames each expression was the most probable one.
         unclear: In how many frames the answer was unclear.
         columns: Column of time -> number of frames and the sums of their probabilities.
+        sums: What else was asked, such as `gender` -> label -> the sum of its probabilities over the frames.
         thumb: A small picture (JPEG) if pictures are kept.
         area: Of the face in it, in square pixels.
     """
@@ -46,6 +48,7 @@ class Track:
     unclear: int = 0
     strongest: Counter[str] = field(default_factory=Counter)
     columns: dict[int, np.ndarray] = field(default_factory=dict)
+    sums: dict[str, dict[str, float]] = field(default_factory=dict)
     thumb: bytes = b""
     area: float = 0.0
 
@@ -53,6 +56,14 @@ class Track:
     def shares(self) -> dict[str, float]:
         """The mean share of each expression."""
         return shares_of(sum(self.columns.values(), np.zeros(1 + len(LABELS))))
+
+    @property
+    def further(self) -> dict[str, tuple[str, float]]:
+        """What else was asked, such as `gender` -> the label that is the likeliest in the mean, and its mean share."""
+        return {
+            attribute: max(((label, total / sum(sums.values())) for label, total in sums.items()), key=itemgetter(1))
+            for attribute, sums in self.sums.items()
+        }
 
 
 def shares_of(sums: np.ndarray) -> dict[str, float]:
@@ -79,6 +90,11 @@ class Tracks:
     def list(self) -> list[Track]:
         """Those that are kept, by number."""
         return sorted(self._tracks.values(), key=lambda track: track.number or 0)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What else was asked of the faces, such as `gender`."""
+        return tuple(dict.fromkeys(attribute for track in self.list for attribute in track.sums))
 
     @property
     def shares(self) -> dict[str, float]:
@@ -115,6 +131,13 @@ class Tracks:
         track.strongest[answer.best[0]] += 1
         track.unclear += answer.unclear
         self._sums += sums
+        if face.track_id is None:
+            return  # a label of several people together would say nothing
+        for attribute, said in face.answers.items():
+            if attribute != EMOTION:
+                totals = track.sums.setdefault(attribute, dict.fromkeys(said.labels, 0.0))
+                for label, share in zip(said.labels, said.probabilities, strict=True):
+                    totals[label] += share
 
     def _halve(self) -> None:
         self.column_s *= 2

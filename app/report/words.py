@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
+from app.api.wire.table import further_of
 from app.counts import Counts
-from app.faces.annotate import verdict
+from app.faces.annotate import shared, verdict
 from app.plural import counted
 from app.report.markup import bar, legend
 
 
 def said_of(face: Mapping[str, Any]) -> str:
-    """Return what a face, as the API writes it, shows: `Happy 93%`, or `Unclear: neutral or sad`."""
+    """Return what a face, as the API writes it, is said to be: `Happy 93%` or `Happy 93% · Male 97%`."""
     ranked = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
-    return verdict(ranked, face["unclear"]).capitalize()
+    further = (shared(label, confidence) for _, label, confidence, _ in further_of(face))
+    return " · ".join(words.capitalize() for words in (verdict(ranked, face["unclear"]), *further))
 
 
 def write_counts(file: IO[str], counts: Counts) -> None:

@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from app.api.wire.schemas import model_names
+from app.api.wire.schemas import ModelNames, model_names
 from app.errors import VideoUnavailable
 from app.faces.types import DetectOptions
-from app.manifest import Manifest
 from app.outputs import TABLES, check_output, check_report, is_csv
 from app.plural import counted
 from app.report.film import table_of, write_film_report
@@ -85,7 +84,9 @@ def watch_source(
         further = {each: detector.manifest.further[each] for each in options.attributes}
         rows = RowWriter(file, out is not None and is_csv(out), further)
         live = LiveFaces(tracking, smoothing_s, search_every_s)
-        tracks = stack.enter_context(_told_at_the_end(title_of(text), detector.manifest, report, with_pictures))
+        tracks = stack.enter_context(
+            _told_at_the_end(title_of(text), model_names(detector.manifest, further), report, with_pictures)
+        )
         video = stack.enter_context(VideoWriter(annotate)) if annotate else None
         progress = Progress()
         show = stack.enter_context(_progress_bar(source, progress))
@@ -101,7 +102,7 @@ def watch_source(
 
 
 @contextmanager
-def _told_at_the_end(title: str, manifest: Manifest, report: Path | None, with_pictures: bool) -> Iterator[Tracks]:
+def _told_at_the_end(title: str, model: ModelNames, report: Path | None, with_pictures: bool) -> Iterator[Tracks]:
     """Gather the faces; at the end, however it comes, print their table and write the report.
 
     Who left before the end, such as `head`, is told nothing.
@@ -111,7 +112,7 @@ def _told_at_the_end(title: str, manifest: Manifest, report: Path | None, with_p
         yield tracks
     finally:
         if report is not None and tracks.frames:
-            write_film_report(report, title, began, model_names(manifest), tracks)
+            write_film_report(report, title, began, model, tracks)
         if not isinstance(sys.exception(), BrokenPipeError) and (table := table_of(tracks, MOST_LINES)):
             sys.stderr.write(f"{table}\n")
 

@@ -76,7 +76,7 @@ export class Cameras {
   /** Forget everything. */
   drop() {
     this.#end();
-    Object.assign(this, { frames: [], onShow: null, tracks: new Tracks(), isSaved: true });
+    Object.assign(this, { frames: [], onShow: null, model: null, tracks: new Tracks(), isSaved: true });
     this.#startedAt = null;
     this.#faces = this.#count = 0;
     this.#numbering = new Numbering();
@@ -169,9 +169,8 @@ export class Cameras {
       smoothing: this.#ui.smoothing,
       attributes: this.#ui.attributes,
       scene: () => 0,
-      onSession: ({ model }) => {
+      onSession: () => {
         waitNoMore();
-        this.model = model;
         this.#numbering.begin();
         this.#ui.results.startAfresh();
       },
@@ -191,9 +190,10 @@ export class Cameras {
     });
   }
 
-  #take({ image, faces: sent }, picture, roundTripMs) {
+  #take({ image, faces: sent, model }, picture, roundTripMs) {
     const { stage, results, lanes } = this.#ui;
     this.#startedAt ??= performance.now();
+    this.model = { ...this.model, ...model };
     const faces = this.#numbering.number(sent);
     const timeS = Number(this.nowS.toFixed(3));
     this.#keep({ file: "camera", frame: this.#count++, time_s: timeS, image, faces });

@@ -28,7 +28,12 @@ function emotionOf(face) {
 
 /** What else was asked of a face, in words: ["Female 97 %"]. */
 function furtherOf(face) {
-  return Object.values(face).filter((each) => each?.label).map((each) => `${label(each.label)} ${percent(each.confidence)}`);
+  return Object.values(furtherIn(face)).map((each) => `${label(each.label)} ${percent(each.confidence)}`);
+}
+
+/** What else was asked of a face: {gender: {label, confidence, probabilities}}. */
+export function furtherIn(face) {
+  return Object.fromEntries(Object.entries(face).filter(([, said]) => said?.label));
 }
 
 /** The two likeliest expressions, the server's answer first. */

@@ -31,14 +31,14 @@ export class Film {
     return this.#faces >= MOST_FACES;
   }
 
-  /** A session of the server begins, with these weights. */
-  begin(model) {
-    this.model = model;
+  /** A session of the server begins. */
+  begin() {
     this.#numbering.begin();
   }
 
   /** Keep an answer; its faces get the film's numbers. `picture`: the canvas that was sent. */
-  add(timeS, { image, faces }, picture) {
+  add(timeS, { image, faces, model }, picture) {
+    this.model = { ...this.model, ...model }; // with the networks that were asked for only part of the film
     const place = this.#placeOf(timeS);
     if (this.#isAt(place, timeS) || this.#isAt(place - 1, timeS)) return;
     const numbered = this.#numbering.number(faces, this.#near(place, timeS));

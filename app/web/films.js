@@ -220,7 +220,7 @@ export class Films {
       smoothing: this.#ui.smoothing,
       attributes: this.#ui.attributes,
       scene: () => (frames instanceof Sweep ? 0 : this.#scene),
-      onSession: ({ model }) => film.begin(model),
+      onSession: () => film.begin(),
       onAnswer: ({ reply, frame, roundTripMs }) => {
         if (reply.type === "frame.dropped") return frames.renew();
         this.#ui.notice.settle();

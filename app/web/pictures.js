@@ -88,7 +88,7 @@ export class Pictures {
     this.#running = new AbortController();
     this.#isSending = this.#isHalted = false;
     this.#album.clear();
-    this.#chosen = this.#opened = null;
+    this.#chosen = this.#opened = this.model = null;
     this.isSaved = true;
     this.#strip.show([], null);
     this.#ui.results.clear();
@@ -127,7 +127,7 @@ export class Pictures {
   #changed(picture) {
     if (picture.state === "done") {
       this.isSaved = false;
-      this.model = picture.answer.model;
+      this.model = { ...this.model, ...picture.answer.model };
       this.#ui.results.meter.add(picture.roundTripMs);
       if (!this.#isHalted && this.#chosen.state !== "failed") this.#ui.notice.settle();
     }

@@ -1,5 +1,5 @@
 // Answers as files: CSV and JSON.
-import { EXPRESSIONS, numbersOf } from "./expressions.js";
+import { EXPRESSIONS, furtherIn, numbersOf } from "./expressions.js";
 
 const COLUMNS = [
   "file", "frame", "time_s", "face", "emotion", "confidence", "margin", "unclear", ...EXPRESSIONS,
@@ -8,13 +8,15 @@ const COLUMNS = [
 const NO_FACE = "no face"; // as the API's tables say
 
 /**
- * One row per face, one where none was found, and one for each file that was not read; shares with four decimals.
+ * One row per face, one where none was found, and one for each file that was not read; shares with four decimals. What
+ * else was asked of any face has its columns at the end.
  *
  * @param {{file: string, frame: number, time_s: number, image: object, faces: object[]}[]} frames
  * @param {{file: string, error: string, detail: string}[]} failed
  */
 export function csvOf(frames, failed) {
   const blank = (count) => Array(count).fill("");
+  const further = furtherColumns(frames);
   const rows = frames.flatMap(({ file, frame, time_s, image, faces }) => {
     const numbers = numbersOf(faces);
     const ends = [image.width, image.height, Boolean(image.truncated), "", ""];
@@ -23,10 +25,31 @@ export function csvOf(frames, failed) {
       file, frame, time_s, numbers[index], face.emotion, share(face.confidence), share(face.margin), face.unclear,
       ...EXPRESSIONS.map((expression) => share(face.probabilities[expression])),
       face.box.x, face.box.y, face.box.width, face.box.height, share(face.detection_confidence), ...ends,
+      ...further.map(([, valueOf]) => valueOf(face)),
     ]);
   });
   const unread = failed.map(({ file, error, detail }) => [file, ...blank(COLUMNS.length - 3), error, detail]);
-  return [COLUMNS, ...rows, ...unread].map((row) => `${row.map(field).join(",")}\r\n`).join("");
+  const columns = [...COLUMNS, ...further.map(([name]) => name)];
+  const whole = (row) => columns.map((_, index) => field(row[index] ?? ""));
+  return [columns, ...rows, ...unread].map((row) => `${whole(row).join(",")}\r\n`).join("");
+}
+
+/** The columns of what else was asked, by name as the command line's: [["gender", (face) => "female"], ...]. */
+function furtherColumns(frames) {
+  const found = new Map();
+  for (const { faces } of frames) {
+    for (const face of faces) {
+      for (const [name, { probabilities }] of Object.entries(furtherIn(face))) found.set(name, Object.keys(probabilities));
+    }
+  }
+  return [...found].flatMap(([name, labels]) => {
+    const shareOf = (choose) => (face) => (face[name] ? share(choose(face[name])) : "");
+    return [
+      [name, (face) => face[name]?.label ?? ""],
+      [`${name}_confidence`, shareOf(({ confidence }) => confidence)],
+      ...labels.map((each) => [`${name}_${each}`, shareOf(({ probabilities }) => probabilities[each])]),
+    ];
+  });
 }
 
 /** Everything that is known. */

@@ -1,11 +1,11 @@
 // Writes the report of a source: one HTML file that needs nothing else, for reading, printing and passing on.
 import { clock } from "./dom.js";
-import { countsInWords, EXPRESSIONS, numbersOf, verdictOf } from "./expressions.js";
-import { counted, percent, text } from "./language.js";
+import { countsInWords, EXPRESSIONS, furtherIn, numbersOf, verdictOf } from "./expressions.js";
+import { counted, label, percent, text } from "./language.js";
 import { html, raw } from "./markup.js";
 import { STYLE, TONES } from "./reportstyle.js";
 import { annotated } from "./stage.js";
-import { meanShares, mostly, pointOf, runsOf } from "./tracks.js";
+import { meanFurther, meanShares, mostly, pointOf, runsOf } from "./tracks.js";
 
 const COLUMNS = 240; // of a lane
 const GAP_S = 0.7;
@@ -33,7 +33,7 @@ export async function reportOf(source, { withPictures }) {
 <title>${title}</title><style>${raw(STYLE)}</style></head><body>
 <header><h1>${title}</h1><p>${new Date().toLocaleString(document.documentElement.lang)}</p>
 <p>${modelInWords(source.model)}</p></header>
-<main><p class="limits">${text("reportLimits")}</p>
+<main><p class="limits">${limitsOf(faces)}</p>
 <section><h2>${text("reportAll")}</h2><p>${sumOf(source, faces)}</p>
 ${raw(faces.length ? barOf(meanShares(points)) : "")}${raw(legend())}</section>
 ${raw(parts.join("\n"))}</main>
@@ -45,6 +45,11 @@ function titleOf({ kind, film, frames }) {
   if (kind === "video") return film.name;
   if (kind === "camera") return text("camera");
   return frames.length === 1 ? frames[0].file : counted("pictures", frames.length);
+}
+
+function limitsOf(faces) {
+  const isMore = faces.some((face) => Object.keys(furtherIn(face)).length);
+  return text("reportLimits") + (isMore ? ` ${text("reportFurther")}` : "");
 }
 
 /** The names of the networks with the first digits of their weights' sha256. */
@@ -75,8 +80,11 @@ function lanesOf(source, withPictures) {
     });
     const image = withPictures && thumb ? html`<img src="${thumb.toDataURL("image/jpeg", 0.85)}" alt="">` : "";
     const unclear = points.filter((each) => each.unclear).length / points.length;
-    const seen = `${clock(points[0].timeS)} – ${clock(points.at(-1).timeS)}`
-      + (unclear ? ` · ${text("reportUnclear", { share: percent(unclear) })}` : "");
+    const seen = [
+      `${clock(points[0].timeS)} – ${clock(points.at(-1).timeS)}`,
+      ...(unclear ? [text("reportUnclear", { share: percent(unclear) })] : []),
+      ...meanFurther(points).map(([each, share]) => text("reportMean", { said: `${label(each)} ${percent(share)}` })),
+    ].join(" · ");
     return html`<article>${raw(image)}<div><h3>${words}</h3><p>${seen}</p>${raw(laneOf(points, toS))}
 ${raw(sharesOf(meanShares(points)))}</div></article>`;
   });

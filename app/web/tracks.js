@@ -1,13 +1,13 @@
 // The faces of a source over time: for lanes and reports.
 import { drawThumb } from "./dom.js";
-import { EXPRESSIONS, numbersOf, strongest } from "./expressions.js";
+import { EXPRESSIONS, furtherIn, numbersOf, strongest } from "./expressions.js";
 
 const THUMB_PX = 96;
 const BETTER = 1.5; // a face so much larger than before gives a better small picture
 
 /** Points in time by face number. */
 export class Tracks {
-  #tracks = new Map(); // number -> {number, points: [{timeS, shares, unclear}], thumb, area}
+  #tracks = new Map(); // number -> {number, points: [{timeS, shares, unclear, further}], thumb, area}
 
   /** Add one answer's faces; `scale`: picture pixels per box pixel. */
   add(timeS, faces, picture, scale) {
@@ -47,8 +47,8 @@ export class Tracks {
 }
 
 /** What is kept of a face at one time. */
-export function pointOf(timeS, { probabilities, unclear }) {
-  return { timeS, shares: probabilities, unclear: Boolean(unclear) };
+export function pointOf(timeS, face) {
+  return { timeS, shares: face.probabilities, unclear: Boolean(face.unclear), further: furtherIn(face) };
 }
 
 /** The mean share of each expression over points: [["angry", 0.1], ...]. */
@@ -56,6 +56,22 @@ export function meanShares(points) {
   return EXPRESSIONS.map((expression) => [
     expression, points.reduce((sum, { shares }) => sum + shares[expression], 0) / (points.length || 1),
   ]);
+}
+
+/** What else was asked of a face, in the mean over the points that say it: [["female", 0.97], ...], each the likeliest label. */
+export function meanFurther(points) {
+  const sums = {}; // by attribute and label
+  for (const { further } of points) {
+    for (const [name, { probabilities }] of Object.entries(further)) {
+      const of = (sums[name] ??= {});
+      for (const [each, share] of Object.entries(probabilities)) of[each] = (of[each] ?? 0) + share;
+    }
+  }
+  return Object.values(sums).map((of) => {
+    const total = Object.values(of).reduce((sum, each) => sum + each, 0);
+    const [best, sum] = Object.entries(of).sort((one, other) => other[1] - one[1])[0];
+    return [best, sum / total];
+  });
 }
 
 /** The expression that is strongest most of the time, and its share of that time. */

@@ -10,11 +10,13 @@ from PIL import Image as Pillow
 
 from app.batch.parts import NAMES
 from app.errors import InvalidRequest
+from app.faces.types import DetectOptions
 from app.manifest import LABELS
 from app.report.summary import FAILED, LEAST_SURE, SUREST, Summary
 from tests.batch.runs import batch, write_album
 from tests.batch.test_batch import killed, rows
 from tests.support.pictures import encode, gradient
+from tests.support.pipeline import FakePipeline
 
 HOSTILE = "<img src=x>.png"
 
@@ -58,6 +60,14 @@ def test_faces_are_cut_out_of_their_pictures_only_if_asked_for(tmp_path, picture
     assert len(images) == words.count("<article>") - 2
     with Pillow.open(io.BytesIO(base64.b64decode(images[0]))) as thumb:
         assert thumb.size == (96, 96)
+
+
+def test_what_else_was_asked_is_told_of_each_face(tmp_path, pictures):
+    pipeline, options = FakePipeline({"gender": ("female", "male")}), DetectOptions(attributes=("gender",))
+    batch(pictures, tmp_path / "faces.csv", pipeline, options=options, report=tmp_path / "r.html")
+    words = (tmp_path / "r.html").read_text()
+    assert len(re.findall(r"<h3>[^<]+ · (?:Fem|M)ale \d+%</h3>", words)) == words.count("<article>") - 2
+    assert "emotion@000000000000, gender@000000000000" in words
 
 
 def test_killed_and_gone_on_with_it_is_the_same(tmp_path, pictures):

@@ -1,5 +1,6 @@
 """What else the server can say of a face is asked only where a user switches it on."""
 
+import csv
 import re
 
 import pytest
@@ -66,3 +67,43 @@ def test_a_stream_asks_from_then_on(visit, server):
     page.get_by_label(GENDER).uncheck()
     expect(verdicts(page).first).not_to_have_text(SAID)
     seen.check()
+
+
+def saved(page, button):
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button, exact=True).click()
+    return download.value.path().read_text()
+
+
+def test_downloads_say_it_of_the_faces_that_were_asked(visit, server):
+    page = visit(server).open()
+    page.set_input_files("#picture-file", photo_path("zidane"))
+    expect(verdicts(page)).to_have_count(1)
+    plain = saved(page, "CSV").splitlines()[0]
+    assert not re.search("gender|Female|Male|not who someone is", plain + saved(page, "Report"))
+
+    page.get_by_label(GENDER).check()
+    page.set_input_files("#picture-file", photo_path("astronaut"))
+    expect(verdicts(page)).to_have_text(SAID)
+    before, asked = csv.DictReader((words := saved(page, "CSV")).splitlines())
+    names = ("gender", "gender_confidence", "gender_female", "gender_male")
+    assert words.splitlines()[0] == ",".join((plain, *names))
+    assert [before[name] for name in names] == [""] * 4
+    assert asked["gender"] in ("female", "male")
+    assert asked["gender_confidence"] == asked[f"gender_{asked['gender']}"]
+    assert sum(float(asked[name]) for name in names[2:]) == pytest.approx(1, abs=1e-3)
+    report = saved(page, "Report")
+    assert len(re.findall(r"<td>[^<]+ · (?:Fem|M)ale \d+%</td>", report)) == 1
+    assert "not who someone is" in report
+    assert re.search(r"Networks: [^<]*gender@", report)
+
+
+def test_the_report_of_a_camera_gives_the_mean_of_each_face(visit, server):
+    page = visit(server, camera=True).open()
+    page.get_by_label(GENDER).check()
+    page.get_by_role("button", name="Start the camera").click()
+    expect(verdicts(page).first).to_have_text(SAID)
+    page.get_by_role("button", name="Stop").click()
+    report = saved(page, "Report")
+    assert re.search(r"<p>0:0\d [^<]* · (Female|Male) \d+% in the mean</p>", report)
+    assert re.search(r"Networks: [^<]*gender@", report)

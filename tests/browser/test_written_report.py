@@ -66,7 +66,7 @@ def test_report_of_a_film(visit, fake_server, tmp_path):
 
 def test_report_of_pictures(visit, fake_server, tmp_path):
     path, page = tmp_path / "pictures.html", visit(fake_server).page
-    with GalleryReport(path, make_manifest(), with_pictures=True) as report:
+    with GalleryReport(path, model_names(make_manifest()), with_pictures=True) as report:
         looker = Looker(FakePipeline(), DetectOptions(), 50_000_000, 50_000_000, None, report=report)
         for name in ("zidane", "astronaut", "coffee"):
             looker.look(photo_path(name))

@@ -41,8 +41,11 @@ def test_a_classifier_takes_the_bounds_of_its_entry():
 
 def test_a_picture_says_between_which_two_it_is_unclear():
     sure, unsure = (0.02, 0.9, 0.02, 0.03, 0.03), (0.05, 0.05, 0.38, 0.06, 0.46)
-    assert caption(Answer(LABELS, sure)) == "happy 90%"
-    assert caption(Answer(LABELS, unsure)) == "unclear: neutral or sad"
+    assert caption(emotion(sure)) == "happy 90%"
+    assert caption(emotion(unsure)) == "unclear: neutral or sad"
+    gender = {"gender": Answer(("female", "male"), (0.03, 0.97))}
+    assert caption({**emotion(sure), **gender}) == "happy 90% · male 97%"
+    assert caption({**emotion(unsure), **gender}) == "unclear: neutral or sad · male 97%"
     shares = []
     for probabilities in (sure, unsure):
         face = Face(Detection((20.0, 60.0, 180.0, 190.0), 0.9), emotion(probabilities))

@@ -9,13 +9,14 @@ from contextlib import suppress
 import pytest
 from PIL import Image as Pillow
 
+from app.api.wire.schemas import model_names
 from app.errors import InvalidRequest
 from app.faces.types import DetectOptions
 from app.looking import Looker
 from app.manifest import LABELS
 from app.report.gallery import PICTURE_PX, GalleryReport
 from app.report.look import style, tones
-from app.report.markup import LIMITS
+from app.report.markup import FURTHER_LIMITS, LIMITS
 from tests.support.manifest import make_manifest
 from tests.support.pictures import encode, gradient
 from tests.support.pipeline import FakePipeline
@@ -36,7 +37,7 @@ def album(tmp_path):
 
 def report_of(album, names, with_pictures=False):
     path = album / "report.html"
-    with GalleryReport(path, make_manifest(), with_pictures) as report:
+    with GalleryReport(path, model_names(make_manifest()), with_pictures) as report:
         looker = Looker(FakePipeline(), DetectOptions(), 100_000, 1_000_000, None, report=report)
         for name in names:
             looker.look(album / name)
@@ -67,13 +68,29 @@ def test_an_unclear_face_is_called_so_and_hatched(album):
         {"emotion": "sad", "unclear": True, "probabilities": dict(zip(LABELS, (0.0, 0.1, 0.5, 0.0, 0.4), strict=True))},
     ]
     fault = {"code": "internal_error", "detail": "a <b> odd"}
-    with GalleryReport(album / "r.html", make_manifest(), False) as report:
+    with GalleryReport(album / "r.html", model_names(make_manifest()), False) as report:
         report.add("a.png", {"faces": faces, "annotate_error": fault})
     words = (album / "r.html").read_text()
     assert ["<td>Sad 100%</td>" in words, "<td>Unclear: sad or neutral</td>" in words] == [True, True]
     assert words.count('class="bar unclear"') == 1
     assert "1 picture, 2 faces: 2 sad. Unclear: 1 of the faces. Failed: 1." in words
     assert "Not drawn: a &lt;b&gt; odd" in words
+
+
+def test_what_else_was_asked_is_told_and_drawn(album):
+    gender = {"gender": ("female", "male")}
+    drawn = []
+    for further in (gender, {}):
+        pipeline, path = FakePipeline(gender), album / f"{len(further)}.html"
+        with GalleryReport(path, model_names(pipeline.manifest, further), True) as report:
+            options = DetectOptions(attributes=tuple(further))
+            Looker(pipeline, options, 100_000, 1_000_000, None, report=report).look(album / "wide.png")
+        words, asked = path.read_text(), bool(further)
+        assert bool(re.search(r"<td>Unclear: \w+ or \w+ · (Fem|M)ale \d+%</td>", words)) is asked
+        assert "ale " in words if asked else not re.search("[Mm]ale", words)
+        assert ("emotion@000000000000, gender@000000000000" in words, FURTHER_LIMITS in words) == (asked, asked)
+        drawn.append(re.findall(r'src="([^"]+)"', words))
+    assert drawn[0] != drawn[1]
 
 
 def test_names_of_files_are_text(album):
@@ -92,14 +109,14 @@ def test_pictures_only_if_asked_for_and_reduced(album):
 
 
 def test_what_was_seen_is_told_also_if_it_breaks_off(album):
-    with suppress(KeyboardInterrupt), GalleryReport(album / "r.html", make_manifest(), False) as report:
+    with suppress(KeyboardInterrupt), GalleryReport(album / "r.html", model_names(make_manifest()), False) as report:
         report.add("a.png", {"faces": []})
         raise KeyboardInterrupt
     assert "<h1>a.png</h1>" in (album / "r.html").read_text()
 
 
 def test_a_report_that_cannot_be_written_is_one_clear_line(album):
-    report = GalleryReport(album / "r.html", make_manifest(), False)
+    report = GalleryReport(album / "r.html", model_names(make_manifest()), False)
     report.add("a.png", {"faces": []})
     (album / "r.html").touch()
     with pytest.raises(InvalidRequest, match=r"The report .*r\.html cannot be written: File exists\."):
@@ -107,7 +124,7 @@ def test_a_report_that_cannot_be_written_is_one_clear_line(album):
 
 
 def test_of_nothing_there_is_no_report(album):
-    with GalleryReport(album / "r.html", make_manifest(), False):
+    with GalleryReport(album / "r.html", model_names(make_manifest()), False):
         pass
     assert not (album / "r.html").exists()
 
@@ -118,3 +135,5 @@ def test_it_looks_and_warns_as_the_pages_own():
     assert tuple(tones()) == LABELS
     said = re.search(r"reportLimits:\s+(\".*\")", (ROOT / "app" / "web" / "texts" / "en.js").read_text())
     assert json.loads(said[1]) == LIMITS
+    said = re.search(r"reportFurther:\s+(\".*\")", (ROOT / "app" / "web" / "texts" / "en.js").read_text())
+    assert json.loads(said[1]) == FURTHER_LIMITS

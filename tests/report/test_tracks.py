@@ -1,13 +1,17 @@
 """What a report remembers of faces over time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from app.faces.types import Detection, Face
+from app.api.wire.schemas import model_names
+from app.faces.types import Answer, Detection, Face
 from app.manifest import LABELS
-from app.report.film import lane_of, table_of
-from app.report.markup import clock
+from app.report.film import lane_of, table_of, write_film_report
+from app.report.markup import FURTHER_LIMITS, clock, now
 from app.report.tracks import COLUMNS, MOST_FACES, Tracks
+from tests.support.manifest import make_manifest
 from tests.support.pipeline import emotion
 
 HAPPY, SAD = (0.0, 1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0, 0.0)
@@ -90,11 +94,34 @@ def test_the_table_of_a_terminal():
     assert table_of(Tracks(), 40) == ""
 
 
+def test_what_else_was_asked_has_its_column_and_is_a_mean_over_the_frames():
+    tracks = Tracks()
+    for share in (0.9, 0.5):
+        gender = {"gender": Answer(("female", "male"), (1 - share, share))}
+        tracks.add(0.0, [face(1), replace(face(2), answers={**emotion(SAD), **gender})], IMAGE)
+    first, second = tracks.list
+    assert (first.further, second.further["gender"][0]) == ({}, "male")
+    assert second.further["gender"][1] == pytest.approx(0.7)
+    head, one, two = table_of(tracks, 40).splitlines()
+    assert (head.split()[-2:], one.split()[-1], two.split()[-2:]) == (["unclear", "gender"], "0%", ["male", "70%"])
+
+
+def test_a_film_s_report_says_what_else_was_asked(tmp_path):
+    tracks, manifest = Tracks(), make_manifest({"gender": ("female", "male")})
+    gender = {"gender": Answer(("female", "male"), (0.96, 0.04))}
+    tracks.add(0.0, [replace(face(1), answers={**emotion(SAD), **gender})], IMAGE)
+    write_film_report(tmp_path / "r.html", "a.mp4", now(), model_names(manifest, ["gender"]), tracks)
+    words = (tmp_path / "r.html").read_text()
+    assert "<p>0:00.0 to 0:00.0, 1 frame; female 96% in the mean</p>" in words
+    assert ("<th>Gender</th>" in words, "<td>female 96%</td>" in words, FURTHER_LIMITS in words) == (True, True, True)
+
+
 def test_faces_that_are_not_followed_are_told_together():
     tracks = Tracks(with_pictures=True)
-    tracks.add(0.0, [face(None), face(None, SAD)], IMAGE)
+    gender = {"gender": Answer(("female", "male"), (0.96, 0.04))}
+    tracks.add(0.0, [face(None), replace(face(None), answers={**emotion(SAD), **gender})], IMAGE)
     [track] = tracks.list
-    assert (track.frames, track.thumb) == (2, b"")
+    assert (track.frames, track.thumb, track.further) == (2, b"", {})
     assert table_of(tracks, 40).splitlines()[1].split()[0] == "all"
 
 

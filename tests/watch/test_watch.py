@@ -57,6 +57,19 @@ def test_csv_and_video(make_video, tmp_path):
     assert annotated[-1].time_s == pytest.approx(1.9, abs=0.002)
 
 
+def test_what_else_was_asked_is_in_rows_table_and_report(make_video, tmp_path, capsys):
+    pipeline, options = FakePipeline({"gender": ("female", "male")}), DetectOptions(attributes=("gender",))
+    out, report = tmp_path / "out.csv", tmp_path / "r.html"
+    watch_source(str(make_video()), None, out, lambda: pipeline, options, True, 0.35, report=report)
+    with out.open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert first["gender"] in ("female", "male")
+    [head] = (line for line in capsys.readouterr().err.splitlines() if "unclear" in line)
+    assert head.split()[-2:] == ["unclear", "gender"]
+    assert "male" in report.read_text().split("<h2>Table</h2>")[1]
+    assert "gender@000000000000" in report.read_text()
+
+
 def test_json_lines(make_video, tmp_path):
     run(make_video(frames=3), out=tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]

@@ -121,8 +121,14 @@ def _face(face: Mapping[str, Any]) -> dict[str, Any]:
 def further_values(face: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said of a face besides its emotion, by the names of `columns_with`."""
     values: dict[str, Any] = {}
+    for name, label, confidence, probabilities in further_of(face):
+        values |= {name: label, f"{name}_confidence": confidence}
+        values |= {f"{name}_{each}": share for each, share in probabilities.items()}
+    return values
+
+
+def further_of(face: Mapping[str, Any]) -> Iterator[tuple[str, str, float, Mapping[str, float]]]:
+    """Yield each attribute besides emotion that a face, as the API writes it, has: label, confidence, probabilities."""
     for name, said in face.items():
         if isinstance(said, Mapping) and "label" in said:  # as `AttributeOut` is written
-            values |= {name: said["label"], f"{name}_confidence": said["confidence"]}
-            values |= {f"{name}_{label}": share for label, share in said["probabilities"].items()}
-    return values
+            yield name, said["label"], said["confidence"], said["probabilities"]

@@ -108,6 +108,9 @@ export default {
   reportUnclear: "unclear in {share} of its frames",
   reportLimits:
     "An expression is not a reading of what a person feels, so please decide nothing about people with this report. The percentages estimate how likely people are to describe each face that way.",
+  reportFurther:
+    "Labels besides expressions say how most people would describe the look of a face, not who someone is.",
+  reportMean: "{said} in the mean",
   reportFoot: "Written by Mien, free software under AGPL-3.0-or-later.",
   savePng: "Picture with boxes",
   kept: "{what}, kept in this tab only.",

@@ -108,6 +108,9 @@ export default {
   reportUnclear: "chưa rõ ở {share} số khung hình",
   reportLimits:
     "Nét mặt không cho biết một người thực sự cảm thấy gì, vì vậy xin đừng dựa vào báo cáo này để quyết định bất cứ điều gì về người khác. Các con số ước lượng khả năng người khác sẽ gọi nét mặt ấy như vậy.",
+  reportFurther:
+    "Các nhãn khác ngoài biểu cảm cho biết đa số mọi người sẽ mô tả vẻ ngoài của khuôn mặt ra sao, không phải người đó là ai.",
+  reportMean: "trung bình {said}",
   reportFoot: "Tạo bởi Mien, phần mềm tự do theo giấy phép AGPL-3.0-or-later.",
   savePng: "Ảnh kèm khung khuôn mặt",
   kept: "{what}, chỉ giữ trong thẻ này.",
