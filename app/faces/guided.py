@@ -9,6 +9,7 @@ from app.faces.canvas import MOST_WINDOWS, pack, unpack
 from app.faces.copies import Sheet
 from app.faces.crop import crop_faces
 from app.faces.find import FaceDetector
+from app.faces.moved import moved
 from app.faces.overlap import as_boxes, overlaps
 from app.faces.types import Answer, Crop, Detection, Guide, Known, Trace
 from app.manifest import CropRule
@@ -17,6 +18,12 @@ from app.pictures.types import Image
 STILL = 4.0
 """Crops that differ by less, in gray levels on average, show a face that has hardly changed: a camera's noise makes a
 smaller difference, a face that moves by 2 % of its side a larger one."""
+
+SAME_LOOK = 5.0
+"""The same for a face that has moved."""
+
+ALIKE = 12.0
+"""Crops that differ by less may show the same expression: their answers are kept for a fifth of a second at most."""
 
 FAINT = 0.6
 """A known face is still taken for one where its window shows it with this share of the least score: it was found with
@@ -53,10 +60,10 @@ class GuidedSearch:
         Returns:
             For each its faces; None if a known face is not where it was expected, so that all must be searched.
         """
-        still = [self._still(image, guide) for image, guide in zip(images, guides, strict=True)]
+        followed = [self._followed(image, guide) for image, guide in zip(images, guides, strict=True)]
         moving = [
-            [each for each in guide.known if each not in rest and not each.detection.rotation_deg]
-            for guide, rest in zip(guides, still, strict=True)
+            [each for each in guide.known if each not in those and not each.detection.rotation_deg]
+            for guide, those in zip(guides, followed, strict=True)
         ]
         sheets = [self._pack(image, faces) for image, faces in zip(images, moving, strict=True)]
         searched = [index for index, sheet in enumerate(sheets) if sheet is not None]
@@ -67,7 +74,7 @@ class GuidedSearch:
         answers = dict(zip(searched, found, strict=True))
         results: list[list[Detection] | None] = []
         for index, sheet in enumerate(sheets):
-            kept = [each.detection for each in still[index]]
+            kept = list(followed[index].values())
             if sheet is not None:
                 size = images[index].shape[:2]
                 seen = unpack(sheet, answers[index], size, self._detector.card.iou_threshold)
@@ -76,8 +83,21 @@ class GuidedSearch:
                 results.append(kept if len(moving[index]) <= MOST_WINDOWS else None)
         return results
 
-    def _still(self, image: Image, guide: Guide) -> list[Known]:
-        return [each for each in guide.known if is_still(self.crop(image, each.detection), each.searched)]
+    def _followed(self, image: Image, guide: Guide) -> dict[Known, Detection]:
+        """Return the faces that look as they did, with their boxes now."""
+        boxes = ((each, self._box_now(image, each)) for each in guide.known)
+        return {each: box for each, box in boxes if box is not None}
+
+    def _box_now(self, image: Image, known: Known) -> Detection | None:
+        """Return a face's box if it looks as when it was last searched for, where it was or near to there."""
+        if differs(self.crop(image, known.detection), known.searched) < STILL:
+            return replace(known.detection, searched=False)
+        if known.detection.rotation_deg:
+            return None
+        now = moved(image, known.detection, known.expected, known.searched, self._rule)
+        if now is None or differs(self.crop(image, now), known.searched) >= SAME_LOOK:
+            return None
+        return now
 
     def _pack(self, image: Image, faces: Sequence[Known]) -> Sheet | None:
         if not 0 < len(faces) <= MOST_WINDOWS:
@@ -93,15 +113,15 @@ class GuidedSearch:
         """Return what to remember of a face, and its answers if those of the frame before are kept."""
         crop = self.crop(image, detection)
         before = _before(detection, guide.known)
-        searched = all(detection is not each.detection for each in guide.known)
-        if before is not None and before.fresh and is_still(crop, before.classified):
+        searched = detection.searched
+        if before is not None and before.fresh and differs(crop, before.classified) < ALIKE:
             return Trace(crop, searched, classified=False), dict(before.answers)
         return Trace(crop, searched, classified=True), {}
 
 
-def is_still(crop: Crop, before: Crop) -> bool:
-    """Whether a face has hardly changed."""
-    return bool(np.abs(crop - before).mean() < STILL)
+def differs(crop: Crop, before: Crop) -> float:
+    """Return by how many gray levels on average a face has changed."""
+    return float(np.abs(crop - before).mean())
 
 
 def _joined(

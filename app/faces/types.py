@@ -52,11 +52,14 @@ class Detection:
         xyxy: Left, top, right, bottom in float pixels of the original image, inside it.
         score: The detector's confidence, 0..1.
         rotation_deg: How far the face is turned clockwise in the picture: 0, 90, 180 or 270.
+        searched: Whether the detector has found it here; else it looks as in an earlier frame of a stream, where it was
+            found.
     """
 
     xyxy: tuple[float, float, float, float]
     score: float
     rotation_deg: int = 0
+    searched: bool = field(default=True, compare=False, repr=False)
 
     def scaled(self, x: float, y: float) -> "Detection":
         """Return this detection in a picture that is `x` times as wide and `y` times as high."""
@@ -167,7 +170,7 @@ class Trace:
 
     Attributes:
         crop: The face in this frame.
-        searched: Whether it was searched for; else its box is the one before, since its crop had hardly changed.
+        searched: Whether it was searched for; else its box is the one before, moved where its crop has moved.
         classified: Whether it was classified; else its answers are those before.
     """
 

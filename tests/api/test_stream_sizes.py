@@ -34,7 +34,7 @@ def test_later_frames_are_decoded_no_larger_than_their_faces_need(side, search, 
             sizes.extend(each.shape[1] for each in images)
             return pipeline.detect(images, options)
 
-    app = create_app(Settings(), Engine(Watched, EngineLimits()))
+    app = create_app(Settings(stream_search_every_s=10), Engine(Watched, EngineLimits()))
     with TestClient(app) as client, client.websocket_connect(URL) as session:
         session.receive_json()
         session.send_json({"type": "session.update", "search": search})

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.faces.guided import GuidedSearch, is_still
+from app.faces.guided import STILL, GuidedSearch, differs
 from app.faces.search import FaceSearch
 from app.faces.types import Detection, DetectOptions, Guide, Known
 from tests.support.bright import MANIFEST, Bright
@@ -51,11 +51,26 @@ def test_faces_that_hardly_change_keep_their_boxes_without_a_search():
 
 
 def test_a_face_that_moves_is_searched_for_and_the_others_keep_their_boxes():
-    moved = (316, 192, 416, 302)
+    moved = (330, 185, 430, 295)
     found, canvases = search(frame(moved, THERE), known_in(frame(HERE, THERE), HERE, THERE))
     assert [canvas.shape for canvas in canvases] == [(160, 160, 3)]
     assert found[0].xyxy == tuple(map(float, THERE))
     np.testing.assert_allclose(found[1].xyxy, moved, atol=3)
+
+
+def test_a_face_that_moves_a_little_takes_its_box_along_without_a_search():
+    found, canvases = search(frame((309, 193, 409, 303), THERE), known_in(frame(HERE, THERE), HERE, THERE))
+    assert canvases == []
+    assert [each.searched for each in found] == [False, False]
+    np.testing.assert_allclose(found[0].xyxy, (309, 193, 409, 303), atol=0.5)
+
+
+def test_a_face_that_looks_otherwise_is_searched_for_where_it_was():
+    image = frame(HERE)
+    image[240:300, 330:390] = 160
+    found, canvases = search(image, known_in(frame(HERE), HERE))
+    assert len(canvases) == 1
+    assert found[0].searched
 
 
 def test_a_known_face_that_is_gone_asks_for_a_search_of_the_whole():
@@ -63,13 +78,13 @@ def test_a_known_face_that_is_gone_asks_for_a_search_of_the_whole():
 
 
 def test_two_known_faces_of_which_one_hides_the_other_ask_for_a_search_of_the_whole():
-    near = (330, 210, 430, 320)
-    assert search(frame((316, 205, 416, 315)), known_in(frame(HERE), HERE, near))[0] is None
+    near = (340, 230, 440, 340)
+    assert search(frame((316, 205, 416, 315)), known_in(frame(HERE, near), HERE, near))[0] is None
 
 
 def test_more_moving_faces_than_a_canvas_holds_ask_for_a_search_of_the_whole():
     before = [(40 + 110 * n, 100, 100 + 110 * n, 170) for n in range(10)]
-    now = [(x + 8, y + 6, right + 8, bottom + 6) for x, y, right, bottom in before]
+    now = [(x + 16, y + 12, right + 16, bottom + 12) for x, y, right, bottom in before]
     found, canvases = search(frame(*now), known_in(frame(*before), *before))
     assert found is None
     assert canvases == []
@@ -83,11 +98,14 @@ def test_a_face_that_lies_is_not_searched_upright():
     assert (found, canvases) == ([], [])
 
 
-@pytest.mark.parametrize(("fresh", "shift", "kept"), [(True, 0, True), (False, 0, False), (True, 6, False)])
+@pytest.mark.parametrize(
+    ("fresh", "shift", "kept"), [(True, 0, True), (False, 0, False), (True, 2, True), (True, 20, False)]
+)
 def test_answers_are_kept_while_fresh_and_while_the_face_hardly_changes(fresh, shift, kept):
     guide = known_in(frame(HERE), HERE, fresh=fresh)
     image = np.roll(frame(HERE), shift, axis=1)
-    trace, answers = GuidedSearch(Bright(), MANIFEST.emotion.crop).trace(image, guide.known[0].detection, guide)
+    kept_box = replace(guide.known[0].detection, searched=False)
+    trace, answers = GuidedSearch(Bright(), MANIFEST.emotion.crop).trace(image, kept_box, guide)
     assert answers == (ANSWERS if kept else {})
     assert trace.classified is not kept
     assert not trace.searched
@@ -96,8 +114,8 @@ def test_answers_are_kept_while_fresh_and_while_the_face_hardly_changes(fresh, s
 def test_noise_is_no_change_and_two_hundredths_of_a_side_are():
     face = np.kron(np.random.default_rng(1).uniform(40, 220, (12, 12)), np.ones((4, 4))).astype(np.float32)
     noise = np.random.default_rng(2).normal(0, 1.5, face.shape).astype(np.float32)
-    assert is_still(face + noise, face)
-    assert not is_still(np.roll(face, 1, axis=1), face)
+    assert differs(face + noise, face) < STILL
+    assert differs(np.roll(face, 1, axis=1), face) > STILL
 
 
 def test_the_pictures_of_a_batch_are_searched_as_each_asks():
