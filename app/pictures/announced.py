@@ -1,10 +1,20 @@
-"""The size that a GIF or a WebP announces, for which Pillow takes memory as soon as it opens one."""
+"""What a file announces before it is opened.
+
+Of a GIF or a WebP that is its size, for which Pillow takes memory as soon as it opens one; of a file in boxes, whether
+it is a picture.
+"""
 
 import struct
 
 from app.pictures.crumbs import GIF, GIF_IMAGE, gif_parts, is_webp
 
 Size = tuple[int, int]
+
+PICTURE_BRANDS = frozenset(
+    {b"avif", b"avis", b"mif1", b"mif2", b"msf1", b"heic", b"heix", b"heim", b"heis"}
+) | frozenset({b"hevc", b"hevx", b"hevm", b"hevs", b"miaf"})
+"""Kinds of files in boxes that hold pictures: ISO/IEC 23008-12, annexes B and E; AV1 Image File Format, section 6."""
+MOST_BRANDS_BYTES = 256
 
 
 def announced_size(payload: bytes) -> Size | None:
@@ -44,3 +54,13 @@ def _webp_size(payload: bytes) -> Size | None:
         width, height = struct.unpack_from("<HH", payload, 26)
         return width & 0x3FFF, height & 0x3FFF
     return None
+
+
+def is_film(payload: bytes) -> bool:
+    """Whether a file in boxes, as MP4, MOV, AVIF and HEIC are, names no kind of picture among its brands.
+
+    Args:
+        payload: A file whose first box is `ftyp`.
+    """
+    end = min(int.from_bytes(payload[:4]), MOST_BRANDS_BYTES)
+    return PICTURE_BRANDS.isdisjoint(payload[at : at + 4] for at in (8, *range(16, end, 4)))

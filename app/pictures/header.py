@@ -11,7 +11,7 @@ from PIL.ImageFile import ImageFile
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
 from app.pictures import bmp, exif, jpeg_markers, tiff
-from app.pictures.announced import announced_size
+from app.pictures.announced import announced_size, is_film
 from app.pictures.crumbs import png_significant_bits, without_crumbs
 from app.pictures.depth import SIGNIFICANT_BITS
 
@@ -30,8 +30,8 @@ MAX_RUN_LENGTH_PIXELS = 1_000_000
 NOT_READ = "Unsupported BMP"
 """So begins what Pillow says of a sound BMP that it does not read."""
 
-
-UNREAD = "The file begins as a picture, but is none that is read, or damaged."
+DAMAGED = "The picture is truncated or damaged."
+FILM = "This is a film or another file of MP4's kind, and no picture: mien watch reads films."
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A file as Pillow may see it; `unread` says what it means if Pillow does not know it.
+    """A file as Pillow may see it; `unread` says what it means if Pillow does not know it, "" that it is damaged.
 
     `four_bits`: see `app.pictures.bmp`.
     """
@@ -57,7 +57,7 @@ class _Prepared:
     payload: bytes
     scans: int = 1
     cut_off: bool = False
-    unread: str = UNREAD
+    unread: str = ""
     four_bits: bool = False
 
 
@@ -73,7 +73,7 @@ def opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterato
     Raises:
         MienError: BadPayload, UnsupportedMedia or PayloadTooLarge, as `app.pictures.decode.decode`.
     """
-    unread = UNREAD
+    unread = ""
     try:
         file = _prepared(payload)
         unread = file.unread
@@ -90,7 +90,7 @@ def opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterato
             picture.info[SIGNIFICANT_BITS] = png_significant_bits(file.payload)
             yield Opened(picture, file.cut_off)
     except UnidentifiedImageError as error:
-        raise UnsupportedMedia(unread) from error
+        raise (UnsupportedMedia(unread) if unread else BadPayload(DAMAGED)) from error
     except MienError:
         raise
     except MemoryError as error:
@@ -98,7 +98,7 @@ def opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterato
     except Exception as error:  # Pillow's parsers raise many types on damaged files; all of them mean this.
         if str(error).startswith(NOT_READ):
             raise UnsupportedMedia("The BMP is of a kind that is not read: save it with 24 bits a pixel.") from error
-        raise BadPayload("The picture is truncated or damaged.") from error
+        raise BadPayload(DAMAGED) from error
 
 
 def _prepared(payload: bytes) -> _Prepared:
@@ -108,12 +108,13 @@ def _prepared(payload: bytes) -> _Prepared:
         return _Prepared(exif.hide_from_pillow(ended), outline.scans, outline.cut_off)
     if payload.startswith(tiff.TIFF):
         page = tiff.full_page(payload)
-        return _Prepared(page, unread=UNREAD if page is payload else tiff.NO_FULL_PICTURE)
+        return _Prepared(page, unread=tiff.UNREAD if page is payload else tiff.NO_FULL_PICTURE)
     if payload.startswith(bmp.BMP):
         known = bmp.shown(payload)
         return _Prepared(known.payload, four_bits=known.four_bits)
     if payload[4:8] == b"ftyp":
-        payload = exif.hide_in_avif(payload)
+        unread = FILM if is_film(payload) else ""
+        return _Prepared(exif.hide_in_avif(payload), unread=unread)
     return _Prepared(without_crumbs(payload))
 
 

@@ -24,6 +24,9 @@ SCAN, END, APP1 = 0xDA, 0xD9, 0xE1
 UNREAD_FRAMES = dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical") | {0xCB: "lossless, arithmetic"}
 """ITU-T T.81, table B.1: those that libjpeg-turbo does not know."""
 
+FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA})
+TWELVE_BITS = b"\x0c"
+
 EXIF = b"Exif\0\0"
 WITHOUT_LENGTH = (0x01, 0xD8)
 SEGMENT_HEAD_BYTES = 4
@@ -58,8 +61,9 @@ def outline(payload: bytes) -> Outline:
     for count, (marker, start, next_end) in enumerate(segments(payload), 1):
         if not scans:
             junk += start - SEGMENT_HEAD_BYTES - end
-            if marker in UNREAD_FRAMES:
-                raise UnsupportedMedia(f"The JPEG is coded in a way that is not read ({UNREAD_FRAMES[marker]}).")
+            twelve = marker in FRAMES and payload[start : start + 1] == TWELVE_BITS
+            if how := UNREAD_FRAMES.get(marker, "12 bits a colour" if twelve else ""):
+                raise UnsupportedMedia(f"The JPEG is coded in a way that is not read ({how}).")
         scans, end, last = scans + (marker == SCAN), next_end, marker
         if max(start, end) > len(payload) and marker != END:
             sound = start - SEGMENT_HEAD_BYTES

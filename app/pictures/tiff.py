@@ -36,6 +36,7 @@ MOST_PAGES = 16
 WEBP = 50001
 CODINGS = {WEBP: "WebP", 34712: "JPEG 2000", 50002: "JPEG XL", 52546: "JPEG XL"}
 
+UNREAD = "The TIFF's layout is not read, or it is damaged: save it with 8 bits a sample and LZW, or as PNG."
 NO_FULL_PICTURE = (
     "The file's full picture is raw or coded in a way that is not read, and beside it stands only a reduced copy: "
     "export the photo as JPEG or PNG."

@@ -146,5 +146,5 @@ def test_a_coding_that_is_not_read_is_named(marker, name):
 def test_twelve_bits_are_refused_as_unsupported():
     payload = bytearray(jpeg("baseline"))
     payload[payload.index(b"\xff\xc0") + 4] = 12
-    with pytest.raises(UnsupportedMedia):
+    with pytest.raises(UnsupportedMedia, match="12 bits a colour"):
         decode_picture(bytes(payload), LIMIT)

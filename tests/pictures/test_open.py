@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
@@ -220,5 +221,27 @@ def test_pillow_is_not_patched_by_ultralytics():
     import app.runtimes.torch.ultralytics_door  # noqa: F401 - for its side effects
 
     assert Pillow.open.__module__ == "PIL.Image"
-    with pytest.raises(UnsupportedMedia):
-        decode_image(io.BytesIO(b"\x00\x00\x00\x18ftypheic").getvalue(), LIMIT)
+    with pytest.raises(BadPayload):
+        decode_image(b"\x00\x00\x00\x18ftypheic", LIMIT)
+
+
+@pytest.mark.parametrize("brands", [b"isom\0\0\2\0isomiso2avc1mp41", b"qt  \0\0\2\0qt  ", b"M4V \0\0\0\0"])
+def test_a_film_is_told_what_reads_it(brands):
+    film = struct.pack(">I4s", 8 + len(brands), b"ftyp") + brands + struct.pack(">I4s", 1_000, b"mdat") + bytes(992)
+    with pytest.raises(UnsupportedMedia, match="mien watch reads films"):
+        decode_image(film, LIMIT)
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
+def test_a_picture_that_was_cut_off_is_damaged_and_of_no_other_kind(fmt, kept):
+    payload = encode(gradient(48, 40), fmt)
+    with pytest.raises(BadPayload):
+        decode_image(payload[: int(len(payload) * min(kept, 0.3 if fmt == "JPEG" else 1))], LIMIT)
+
+
+def test_a_tiff_whose_layout_is_not_read_is_told_what_to_do():
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.zeros((9, 8, 3), np.float64), photometric="rgb")
+    with pytest.raises(UnsupportedMedia, match=r"layout is not read.*save it with 8 bits"):
+        decode_image(buffer.getvalue(), LIMIT)
