@@ -139,8 +139,8 @@ def read_bounded(file: Path, max_bytes: int) -> bytes:
         size = os.fstat(opened.fileno()).st_size
         payload = opened.read(max_bytes + 1) if size <= max_bytes else b""
     if size > max_bytes or len(payload) > max_bytes:
-        has = f"{size:,} bytes" if size > max_bytes else "more bytes than that"
-        raise PayloadTooLarge(f"The file has {has}; at most {max_bytes:,} are read (MIEN_MAX_IMAGE_BYTES).")
+        has = f"{size:,}" if size > max_bytes else f"more than {max_bytes:,}"
+        raise PayloadTooLarge(f"The file has {has} bytes; at most {max_bytes:,} are read (MIEN_MAX_IMAGE_BYTES).")
     return payload
 
 

@@ -68,7 +68,9 @@ def test_a_pipe_is_read_up_to_the_limit(tmp_path):
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert looker().look(tmp_path / "pipe")["error"]["code"] == "payload_too_large"
+    error = looker().look(tmp_path / "pipe")["error"]
+    assert error["code"] == "payload_too_large"
+    assert error["detail"].startswith(f"The file has more than {LIMIT:,} bytes; at most")
     writer.join(30)
     assert not writer.is_alive()
 

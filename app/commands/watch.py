@@ -69,6 +69,9 @@ def watch(
                 settings.smoothing_s, stream, pixel_aspect, reconnect_s, report, with_pictures,
                 settings.stream_search_every_s if search == "guided" else 0.0,
             )  # fmt: skip
-    except (MienError, OSError) as error:
+    except OSError as error:
+        what = error.filename or out or "standard output"
+        raise fail(f"{what} cannot be written: {error.strerror or error}.") from error
+    except MienError as error:
         raise fail(str(error)) from error
     typer.echo(summary, err=True)

@@ -4,6 +4,7 @@ import csv
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,12 @@ def test_a_reader_who_has_enough_ends_it_quietly(video):
         told = process.stderr.read()
     assert process.wait(60) == GONE
     assert told.strip() == ""
+
+
+def test_a_full_disk_is_one_line(video):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*MIEN, "watch", video], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, env=ENVIRONMENT
+        )
+    assert done.returncode == 1
+    assert done.stderr.endswith("mien: standard output cannot be written: No space left on device.\n")
