@@ -32,6 +32,7 @@ from app.api.wire.explained import (
     explained_out,
     explanation_out,
 )
+from app.api.wire.mistakes import told_of_lost_line_ends
 from app.api.wire.options import (
     AttributesField,
     ClassifyFields,
@@ -92,16 +93,17 @@ async def detect(
     merged = _merge(DetectFields, query, body.options, services)
     options, client, engine, [upload] = merged.to_options(), client_of(request.scope), services.engine, body.uploads
     names = model_names(engine.manifest, options.attributes)
-    if merged.explain:
-        check_explainable(media_type, 1, MAX_EXPLAINED)
-        explaining = detect_and_explain(engine, upload.payload, options, client)
-        found, explanations = await unless_client_leaves(request, explaining)
-        return explained_out(found, explanations, engine.manifest.emotion.crop, names)
-    if media_type in (JPEG, PNG):
-        drawing = detect_and_draw(engine, upload.payload, options, client, media_type)
-        drawn = await unless_client_leaves(request, drawing)
-        return in_pieces(drawn, media_type, engine.admission.body_bytes, client)
-    found = await unless_client_leaves(request, engine.detect(upload.payload, options, client=client))
+    with told_of_lost_line_ends(upload.payload):
+        if merged.explain:
+            check_explainable(media_type, 1, MAX_EXPLAINED)
+            explaining = detect_and_explain(engine, upload.payload, options, client)
+            found, explanations = await unless_client_leaves(request, explaining)
+            return explained_out(found, explanations, engine.manifest.emotion.crop, names)
+        if media_type in (JPEG, PNG):
+            drawing = detect_and_draw(engine, upload.payload, options, client, media_type)
+            drawn = await unless_client_leaves(request, drawing)
+            return in_pieces(drawn, media_type, engine.admission.body_bytes, client)
+        found = await unless_client_leaves(request, engine.detect(upload.payload, options, client=client))
     answer = detect_out(found, names)
     if media_type == CSV:
         return _table([DetectEntry(**answer.model_dump(), file=upload.file)], options.attributes, services)

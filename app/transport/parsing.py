@@ -68,7 +68,7 @@ class ParsingProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
-            self.send_400_response("This is not HTTP.")
+            self.send_400_response("This is not HTTP, or its method is unknown: those of HTTP are in capitals.")
         except httptools.HttpParserUpgrade as upgrade:
             if self._is_other_upgrade():
                 self._parse_again(data[upgrade.args[0] :])

@@ -53,6 +53,33 @@ def test_pieces_of_any_size(spelling, size):
     assert reader.upload(value['a"\\']).payload == PICTURE
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 100, 4096])
+def test_plus_signs_that_became_spaces_are_told_and_not_left_out(size):
+    text = "/9j/" + "AAAA" * 100
+    for spaced, told in ((f"{text}A AA{text}", True), (f"{text}\r\n  \t{text}", False), (f" {text} ", False)):
+        reader, body = JsonReader(10**6), json.dumps({"image": spaced}).encode()
+        for start in range(0, len(body), size):
+            reader.feed(body[start : start + size])
+        upload = reader.upload(reader.finish()["image"])
+        assert (upload.fault is not None and "plus signs" in str(upload.fault)) == told
+
+
+@pytest.mark.parametrize("value", [[TEXT], [TEXT, TEXT], 3, {"content": TEXT}, True])
+def test_one_picture_is_one_text(client, value):
+    answer = client.post("/detect", json={"image": value})
+    check_problem(answer, 422, "invalid_request")
+    assert "'image' must be one text" in answer.json()["detail"]
+    assert "/detect/batch" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/detect/batch", "/classify"])
+@pytest.mark.parametrize("value", [TEXT, [[TEXT]], [None], [{"image": TEXT}]])
+def test_several_pictures_are_a_list_of_texts(client, path, value):
+    answer = client.post(path, json={"images": value})
+    check_problem(answer, 422, "invalid_request")
+    assert "'images' must be a list of texts" in answer.json()["detail"]
+
+
 def test_options_stand_beside_the_picture(client, fake_pipeline):
     client.post("/detect?max_faces=2", json={"image": TEXT, "max_faces": 3, "min_face_px": None})
     assert fake_pipeline.options == [DetectOptions(max_faces=3)]

@@ -2,9 +2,10 @@
 
 import base64
 
+import numpy as np
 import pytest
 
-from app.api.wire.mistakes import FETCHES_NOTHING
+from app.api.wire.mistakes import FETCHES_NOTHING, LONGEST_BYTES
 from tests.api.test_detect import check_problem
 from tests.support.pictures import encode, gradient
 
@@ -64,6 +65,50 @@ def test_a_url_encoded_form_and_an_address_are_told(client):
     assert "URL-encoded form" in form.json()["detail"]
     check_problem(address, 422, "invalid_request")
     assert address.json()["detail"] == FETCHES_NOTHING
+
+
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "BMP"])
+def test_a_picture_that_curl_took_the_line_ends_from_is_told(client, fmt):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    stripped = encode(noise, fmt).translate(None, b"\r\n")  # as -d @photo.jpg does
+    answer = client.post("/detect", content=stripped, headers={"Content-Type": "application/x-www-form-urlencoded"})
+    check_problem(answer, 400, "bad_payload")
+    assert "--data-binary @photo.jpg" in answer.json()["detail"]
+
+
+def test_only_what_cannot_be_read_is_told_of_lost_line_ends(client):
+    gray = encode(np.full((40, 40, 3), 200, np.uint8), "BMP")
+    assert len(gray) > LONGEST_BYTES
+    assert not {0x0A, 0x0D} & set(gray)
+    assert client.post("/detect", content=gray).status_code == 200
+    assert "line ends" not in client.post("/detect", content=b"x" * 2_000).json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/detect", "/detect/batch", "/classify"])
+@pytest.mark.parametrize("media_type", ["multipart/mixed; boundary=x", "Multipart/Related; boundary=x"])
+def test_parts_that_are_no_form_are_told(client, path, media_type):
+    answer = client.post(path, content=b"--x\r\n\r\n\r\n--x--", headers={"Content-Type": media_type})
+    check_problem(answer, 415, "unsupported_media")
+    assert "is not read: send multipart/form-data." in answer.json()["detail"]
+
+
+def test_an_address_in_another_field_is_told_before_the_missing_file(client):
+    answer = client.post("/detect", files={"url": (None, "https://a.example/photo.jpg")})
+    check_problem(answer, 422, "invalid_request")
+    assert FETCHES_NOTHING in answer.json()["detail"]
+
+
+def test_frames_of_a_stream_are_told_too(client):
+    with client.websocket_connect("/detect/stream") as session:
+        session.receive_json()
+        for slip, code in (
+            (base64.b64encode(encode(gradient())), "unsupported_media"),
+            (b"http://a.b/c", "invalid_request"),
+        ):
+            session.send_bytes(slip)
+            error = session.receive_json()
+            assert (error["type"], error["code"]) == ("frame.error", code)
+            assert "base64" in error["detail"]
 
 
 def test_pictures_are_taken_for_no_slip(client):

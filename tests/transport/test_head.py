@@ -51,6 +51,12 @@ def test_what_is_refused_before_it_is_read(sent, status, code):
     assert json.loads(body)["code"] == code
 
 
+def test_a_method_in_small_letters_is_told_what_is_wrong():
+    answer, _, body = asyncio.run(answer_to(b"post / HTTP/1.1\r\nHost: a\r\n\r\n")).partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert "in capitals" in json.loads(body)["detail"]
+
+
 @pytest.mark.parametrize(
     "sent",
     [

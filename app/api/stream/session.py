@@ -24,6 +24,7 @@ from app.api.stream.messages import (
     problem_fields,
 )
 from app.api.stream.sessions import GOING_AWAY, Ending
+from app.api.wire.mistakes import base64_in, slip_in
 from app.api.wire.problems import log_failure
 from app.api.wire.schemas import model_names
 from app.errors import MienError
@@ -146,6 +147,8 @@ class StreamSession:
 
     async def _answer(self, frame: Frame) -> None:
         try:
+            if slip := slip_in(frame.payload) or base64_in(frame.payload):
+                raise slip
             options = self._intake.settings.to_options()
             live, looks = self._live_and_looks()
             look = partial(looks, options=options, at_s=frame.at_s)

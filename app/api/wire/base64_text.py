@@ -17,6 +17,7 @@ _SCHEME = re.compile(rb"[a-z][a-z0-9+.-]{0,15}:", re.IGNORECASE)
 _DATA = re.compile(rb"data:[^,]{0,%d};base64," % MAX_PREFIX_CHARACTERS, re.IGNORECASE)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _SPACES = b" \t\r\n"
+_INNER_SPACE = re.compile(rb"[^\s] +[^\s]")
 
 
 class Base64Text:
@@ -31,6 +32,7 @@ class Base64Text:
         self._escaped = self._rest = b""
         self._prefix: bytes | None = b""  # collected until it is known whether it is one
         self._is_padded = False
+        self._line_end = b""  # of what came so far: a letter and a space behind it, as far as there are
         self._fault: MienError | None = None
 
     def write_json(self, piece: bytes) -> None:
@@ -95,10 +97,21 @@ class Base64Text:
         self._decode(begun)
 
     def _decode(self, piece: bytes) -> None:
+        self._refuse_spaces(self._line_end + piece)
         piece = self._rest + piece.translate(_URL_SAFE, _SPACES)
         end = len(piece) - len(piece) % 4
         self._rest = piece[end:]
         self._decode_block(piece[:end])
+
+    def _refuse_spaces(self, text: bytes) -> None:
+        """Refuse spaces within a line, which were plus signs: to leave them out would shift all bits behind them."""
+        if b" " in text and _INNER_SPACE.search(text):
+            raise BadPayload(
+                "The base64 text has spaces within its lines: plus signs, which some step took for URL-encoded text. "
+                "Send them as they are, or use URL-safe base64."
+            )
+        letters = text.rstrip(b" ")
+        self._line_end = b"" if letters[-1:].isspace() else letters[-1:] + text[len(letters) :][:1]
 
     def _decode_block(self, block: bytes) -> None:
         """Decode whole groups of four characters; only the last group of a text may be padded."""

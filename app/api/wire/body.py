@@ -12,7 +12,6 @@ from starlette.requests import ClientDisconnect, Request
 from app.api.guards.client import client_of
 from app.api.wire.form import FormReader
 from app.api.wire.json_text import JsonReader
-from app.api.wire.mistakes import FETCHES_NOTHING
 from app.api.wire.names import HOW_TO_SEND, options_given, refuse_unknown, without_extras
 from app.api.wire.uploads import Body, BodyLimits, Upload
 from app.errors import BadPayload, ClientGone, InvalidRequest, PayloadTooLarge, UnsupportedMedia
@@ -27,6 +26,12 @@ SLICE_BYTES = 262_144
 
 ONE, MANY = "image", "images"
 """The keys of pictures in JSON."""
+
+ONE_TEXT = (
+    f"{ONE!r} must be one text: the picture's base64, or a data: address with it. "
+    f"Several pictures go to /detect/batch, in {MANY!r}."
+)
+SEVERAL_TEXTS = f"{MANY!r} must be a list of texts: each picture's base64, or a data: address with it."
 
 
 async def read_single(request: Request, limits: BodyLimits, known: Collection[str], turns: Turns) -> Body:
@@ -86,12 +91,15 @@ def _media_type(request: Request) -> str:
     """Return the body's media type.
 
     Raises:
-        UnsupportedMedia: If the body is compressed.
+        UnsupportedMedia: If the body is compressed, or in parts but no form.
     """
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):
         raise UnsupportedMedia(f"The body has the Content-Encoding {coding[:32]!r}: send it uncompressed.")
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.startswith("multipart/") and media_type != FORM:
+        raise UnsupportedMedia(f"A body of {media_type[:64]} is not read: send {FORM}.")
+    return media_type
 
 
 async def _read_raw(request: Request, limits: BodyLimits) -> bytes:
@@ -113,7 +121,10 @@ async def _read_form(
     async for piece in _slices(request, limits.max_request_bytes, turns):
         reader.feed(piece)
     body = await reader.finish()
-    return Body(body.uploads, options_given(without_extras(body.options, known)))
+    options = options_given(without_extras(body.options, known))  # first: it may say where the picture was meant to go
+    if not body.uploads:
+        raise InvalidRequest(f"The form has no file in the field {name!r}.")
+    return Body(body.uploads, options)
 
 
 async def _read_json(
@@ -141,7 +152,7 @@ def _texts(value: Mapping[str, Any], name: str, max_files: int) -> list[str]:
         what = "base64, or a data: address" if name == ONE else "a list of base64 texts or data: addresses"
         raise InvalidRequest(f"The JSON has no {name!r}: {what}.")
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InvalidRequest(f"A picture in JSON is a text: base64, or a data: address. {FETCHES_NOTHING}")
+        raise InvalidRequest(ONE_TEXT if name == ONE else SEVERAL_TEXTS)
     if len(texts) > max_files:
         raise PayloadTooLarge(
             f"A request has at most {counted(max_files, 'picture')}: send the others in further ones."

@@ -51,11 +51,8 @@ class FormReader:
 
         Raises:
             BadPayload: If the form is not complete.
-            InvalidRequest: If it has no picture.
         """
         self._parser.finish()
-        if not self._files:
-            raise InvalidRequest(f"The form has no file in the field {self._name!r}.")
         fields = {name: _text(value) for name, value in self._fields}
         uploads = []
         for file in self._files:
