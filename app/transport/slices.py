@@ -103,10 +103,15 @@ class Inbox:
         if not self._waits:  # it was dropped
             return
         self._waits = False
-        size = self._slice_bytes()
-        data, self._rest = self._rest[:size], self._rest[size:]
-        self._parse(data)
+        self._parse_slice()
+        if self._rest and self._slice_bytes() > SLICE_BYTES:  # the head's body, which costs one call more
+            self._parse_slice()
         if self._rest:
             self._wait()
         else:
             self._flow.release()
+
+    def _parse_slice(self) -> None:
+        size = self._slice_bytes()
+        data, self._rest = self._rest[:size], self._rest[size:]
+        self._parse(data)

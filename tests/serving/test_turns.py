@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from app.serving.turns import Turns
+from app.serving.turns import PIECES, Turns
 
 CONNECTIONS = 40
 
@@ -33,6 +33,22 @@ def test_each_turn_of_the_loop_does_one_piece_of_each_client():
         for so_far in (2, 4, 6):
             assert sorted(done) == sorted("ab" * (so_far // 2))
             await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def test_of_many_clients_some_are_served_in_a_turn_of_the_loop_and_all_come_round():
+    async def run():
+        turns, done = Turns(), []
+        clients = [str(number) for number in range(5 * PIECES)]
+        for client in clients * 2:
+            turns.take(client, partial(done.append, client))
+        for so_far in range(1, 11):
+            assert len(done) == so_far * PIECES
+            await asyncio.sleep(0)
+            if so_far == 1:  # the first turn ends
+                await asyncio.sleep(0)
+        assert done == clients * 2
 
     asyncio.run(run())
 

@@ -38,6 +38,19 @@ def test_others_have_their_turn_between_two_slices_and_nothing_is_read_meanwhile
     asyncio.run(run())
 
 
+def test_a_body_whose_length_the_head_says_is_taken_with_the_head():
+    async def run():
+        parsed = []
+        left = {0: 0, 1: 9 * SLICE_BYTES, 2: 0}  # of the body, by the slices parsed
+        inbox = Inbox(
+            Turns(), "a", HeldFlow(Reading(), Turns(), "a"), parsed.append, lambda: max(SLICE_BYTES, left[len(parsed)])
+        )
+        inbox.put(bytes(12 * SLICE_BYTES))
+        assert [len(each) for each in parsed] == [SLICE_BYTES, 9 * SLICE_BYTES]
+
+    asyncio.run(run())
+
+
 def test_the_end_of_the_slices_does_not_read_on_for_an_application_that_has_enough():
     async def run():
         transport, parsed = Reading(), []
