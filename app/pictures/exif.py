@@ -1,7 +1,7 @@
 """EXIF, bounded before Pillow reads it: Pillow makes an object of each value of a tag, however many a file claims."""
 
-import re
 import struct
+from collections.abc import Iterator
 
 from PIL import Image as Pillow
 
@@ -14,7 +14,6 @@ MAX_EXIF_BYTES = 65_536
 HEAD = b"Exif\0\0"
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
-TIFF_HEAD = re.compile(rb"II\*\0|MM\0\*")
 MOST_IN_AVIF = 64
 """By chance coded pixels hold such four bytes once in 2 GB."""
 
@@ -50,14 +49,23 @@ def hide_in_avif(payload: bytes) -> bytes:
         BadPayload: If what begins like EXIF appears more often than by chance.
     """
     hidden: bytearray | None = None
-    for count, found in enumerate(TIFF_HEAD.finditer(payload), 1):
+    for count, (head, begin) in enumerate(_heads(payload), 1):
         if count > MOST_IN_AVIF:
             raise BadPayload(f"The AVIF holds more than {MOST_IN_AVIF} pieces of EXIF.")
-        if not _has_single_values(payload[found.start() : found.start() + MAX_EXIF_BYTES]):
+        if not _has_single_values(payload[begin : begin + MAX_EXIF_BYTES]):
             hidden = hidden or bytearray(payload)
-            start = found.start() + struct.unpack_from(f"{ORDERS[found[0]]}I", payload, found.end())[0]
+            start = begin + struct.unpack_from(f"{ORDERS[head]}I", payload, begin + len(head))[0]
             hidden[start : start + 2] = bytes(2)  # a directory of no tags: libavif refuses a broken head
     return payload if hidden is None else bytes(hidden)
+
+
+def _heads(payload: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield where EXIF seems to begin, and how; a regular expression takes 0.1 s for 20 MB, and this 0.01."""
+    for head in ORDERS:
+        begin = payload.find(head)
+        while begin >= 0:
+            yield head, begin
+            begin = payload.find(head, begin + 1)
 
 
 def forget_large(picture: Pillow.Image) -> None:

@@ -17,7 +17,7 @@ RARE: tuple[str, ...] = ("TIFF", "AVIF", "HEIF")
 FORMATS = COMMON + RARE
 """What is read, by content; names and media types are not trusted. Other parsers of Pillow stay unreachable."""
 
-LARGEST_WEBP_HERE = 8_000_000
+LARGEST_WEBP_HERE = 2_000_000
 """Pixels; larger ones go to a worker, since Pillow copies all of a WebP's pixels in one step, holding Python's lock."""
 
 

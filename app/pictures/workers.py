@@ -198,7 +198,7 @@ def _process(python: str, connection: int) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the owner.
+        process_group=0,  # Ctrl-C is for the owner; a session of its own would be served as much as all the owner does
         cwd="/",
         env={**kept, "OPENBLAS_NUM_THREADS": "1"},
     )

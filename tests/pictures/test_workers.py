@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 
 from app.errors import BadPayload, MienError, Overloaded, PayloadTooLarge, UnsupportedMedia
 from app.pictures.open import LARGEST_WEBP_HERE, decode_image, decode_parts, decode_picture
+from app.pictures.worker_main import NICENESS
 from app.pictures.workers import Workers
 from tests.support.pictures import encode, gradient
 
@@ -174,6 +175,16 @@ def test_the_first_picture_of_a_burst_is_read(workers):
 def test_a_heic_above_the_limit_is_refused(workers):
     with pytest.raises(PayloadTooLarge, match="64 x 48"):
         decode_image(heic(gradient()), 64 * 48 - 1, workers)
+
+
+def test_a_worker_stands_back_and_is_no_session_of_its_own():
+    with Workers() as those:
+        decode_image(encode(gradient(), "TIFF"), LIMIT, those)
+        [worker] = those.processes
+        mine = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, worker) == min(19, mine + NICENESS)
+        assert os.getsid(worker) == os.getsid(0)
+        assert os.getpgid(worker) != os.getpgid(0)
 
 
 def test_a_large_webp_is_decoded_by_a_worker():
