@@ -84,8 +84,8 @@ export class Strip {
   #mark() {
     const pictures = [...this.#items.keys()];
     const at = pictures.indexOf(this.#chosen);
-    document.getElementById("previous").disabled = at <= 0;
-    document.getElementById("next").disabled = at === pictures.length - 1;
+    const ways = [["previous", at <= 0], ["next", at === pictures.length - 1]];
+    for (const [id, isEnd] of ways) document.getElementById(id).setAttribute("aria-disabled", String(isEnd)); // keeps the focus
     for (const [picture, { button, root }] of this.#items) {
       button.setAttribute("aria-current", String(picture === this.#chosen));
       if (picture === this.#chosen) this.#bringIntoView(root);
