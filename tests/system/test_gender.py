@@ -16,7 +16,7 @@ from tests.system.test_command_line import run
 
 pytestmark = pytest.mark.slow
 
-SAID = {"zidane": ["male", "male"], "astronaut": ["female"]}
+SAID = {"zidane": ["male", "male"], "grace_hopper": ["female"]}
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8"])
@@ -51,7 +51,7 @@ def test_the_command_line_refuses_what_has_no_network():
 def test_a_server_says_it_if_it_was_started_so(tmp_path):
     with running_server(tmp_path, threads=THREADS, attributes="gender") as server:
         asked = urllib.request.Request(  # noqa: S310 - our own server
-            f"{server.address}/detect?attributes=gender", photo_path("astronaut").read_bytes()
+            f"{server.address}/detect?attributes=gender", photo_path("grace_hopper").read_bytes()
         )
         with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
             [face] = json.load(answer)["faces"]

@@ -26,15 +26,13 @@ def write_set_card(
         f"A residual CNN with squeeze-and-excitation and {card.parameters:,} parameters. It sees a gray face of "
         f"{card.input_size_px}x{card.input_size_px} pixels, a square of {1 + card.crop.margin:g} times the longer side "
         f"of the detector's box, shifted by {card.crop.shift_y:g} of its side (positive: down), and answers with a "
-        f"probability for each of: {', '.join(card.labels)}. Logits are divided by the temperature "
-        f"{card.temperature:.4f} before the softmax: one for all sets, fitted on their val parts, each set counting "
-        "alike."
+        f"probability for each of: {', '.join(card.labels)}. {_temperature(card.temperature)}"
     )
     sections = [
         text,
         f"## What it is\n\n{about}",
         data_section(card),
-        f"## Metrics, set by set\n\n{_by_set(evaluation)}\n\nThe val parts chose the recipe and fitted the "
+        f"## Metrics, set by set\n\n{_by_set(evaluation)}\n\nThe val parts chose the recipe and the "
         "temperature, so that their figures are slightly optimistic; parts named `test` chose nothing. Intervals are "
         "of 95 %.",
         f"### Clear answers\n\n{_clear(card, evaluation)}",
@@ -45,6 +43,15 @@ def write_set_card(
         files_section(card),
     ]
     return write_sections(sections, weights_dir / f"{name}.md")
+
+
+def _temperature(temperature: float) -> str:
+    if temperature == 1:
+        return "Logits go into the softmax as they are: no temperature made the probabilities fit better."
+    return (
+        f"Logits are divided by the temperature {temperature:.4f} before the softmax: one for all sets, chosen on their "
+        "val parts, each set counting alike."
+    )
 
 
 def _by_set(evaluation: Mapping[str, Any]) -> str:
