@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from benchmarks.cameras.films import LOOP_S, seated
 from benchmarks.server import MIEN, RunningServer, running
 from benchmarks.spread import spread
-from benchmarks.stream import Tally, run_session
+from benchmarks.stream import Tally, report, run_session, sample_memory
 
 MOST_P95_MS = 150.0
 MOST_SESSIONS = 60
@@ -40,6 +40,30 @@ def carried(faces: int, fps: float, search: str, precision: str, seconds: float)
                 bad = sessions
     kind = {"faces": faces, "fps": fps, "search": search, "precision": precision}
     return {**kind, "sessions": good, "p95_ms": round(best, 1)}
+
+
+def endured(faces: int, fps: float, precision: str, sessions: int, minutes: float) -> dict[str, object]:
+    """Return what becomes of a new server's memory and answers while so many sessions go on for minutes.
+
+    Args:
+        faces: As in `carried`.
+        fps: As in `carried`.
+        precision: As in `carried`.
+        sessions: So many at once.
+        minutes: How long.
+    """
+    frames, samples = film_bytes(faces, fps), list[tuple[float, float]]()
+    with running(MIEN, {"MIEN_PRECISION": precision}) as server:
+
+        async def watched() -> list[Tally]:
+            sampling = asyncio.create_task(sample_memory(server.process.pid, samples))
+            try:
+                return await _run(server.port, frames, fps, "guided", sessions, 60 * minutes)
+            finally:
+                sampling.cancel()
+
+        tallies = asyncio.run(watched())
+    return {"faces": faces, "fps": fps, "sessions": sessions, **report(tallies, 60 * minutes, samples)}
 
 
 def _try(
