@@ -15,6 +15,13 @@ CHANGED = 8.0
 """Difference, in gray levels on average over 3 x 3 pixels of the small pictures, from which on something has changed
 there: a face of a twentieth of the picture's width that comes makes a larger one, a camera's noise a smaller."""
 
+AT_REST = 3.0
+"""The same bound for a picture in which nothing at all happens: noise stays below it, a face of a sixtieth of the width
+that comes does not."""
+
+REST_TIMES = 4
+"""A picture at rest is searched as a whole so many times less often."""
+
 CHANGE_WAIT_S = 0.3
 """Changes bring a search of the whole picture no sooner after the last: where everything moves, each frame changes."""
 
@@ -29,13 +36,13 @@ class SearchPlan:
     """Decides for one stream; pure but for its memory of the last whole search.
 
     Args:
-        every_s: A whole search comes at least so often, in seconds; above 0.
-        phase: Of the grid of times at which it comes, 0..1 of `every_s`: streams with different phases do not search
-            at the same time.
+        every_s: A whole search comes at least so often, in seconds, unless the picture is at rest; above 0.
+        phase: Of the grid of times at which it comes, 0..1 of the time between two: streams with different phases do
+            not search at the same time.
     """
 
     def __init__(self, every_s: float, phase: float = 0.0) -> None:
-        self._every_s, self._phase_s = every_s, phase * every_s
+        self._every_s, self._phase = every_s, phase
         self._last: Gray | None = None
         self._last_s = self._now_s = 0.0
         self._size: tuple[int, ...] = ()
@@ -66,8 +73,8 @@ class SearchPlan:
             return "cut"
         if len(faces) > MOST_WINDOWS:
             return "crowd"
-        if passed_s >= self._every_s or (
-            passed_s >= self._every_s / 2 and self._tick(at_s) != self._tick(self._last_s)
+        if self._is_due(at_s, self._every_s) and (
+            self._is_due(at_s, REST_TIMES * self._every_s) or has_changed(self._last, small, (), AT_REST)
         ):
             return "time"
         if passed_s >= CHANGE_WAIT_S and has_changed(self._last, small, faces):
@@ -82,22 +89,26 @@ class SearchPlan:
         """Take note that a frame was searched as a whole; arguments as of `why_whole`."""
         self._last, self._size, self._last_s = small, size, at_s
 
-    def _tick(self, at_s: float) -> int:
-        return int((at_s - self._phase_s) // self._every_s)
+    def _is_due(self, at_s: float, period_s: float) -> bool:
+        """Whether a search is due that comes once in a period, on the grid of the phase."""
+        passed_s = at_s - self._last_s
+        before, now = ((each - self._phase * period_s) // period_s for each in (self._last_s, at_s))
+        return passed_s >= period_s or (passed_s >= period_s / 2 and before != now)
 
 
-def has_changed(before: Gray, now: Gray, faces: Sequence[Box]) -> bool:
+def has_changed(before: Gray, now: Gray, faces: Sequence[Box], bound: float = CHANGED) -> bool:
     """Whether something has changed where no known face is; that all becomes lighter or darker is no change.
 
     Args:
         before: From `app.tracks.cuts.small_gray`.
         now: The same.
         faces: As in `SearchPlan.why_whole`.
+        bound: From which difference on, as `CHANGED`.
     """
     one, other = before.astype(np.float32), now.astype(np.float32)
     difference = np.abs((other - np.median(other)) - (one - np.median(one)))
     difference[_around(faces)] = 0
-    return bool(cv2.blur(difference, (3, 3)).max() >= CHANGED)
+    return bool(cv2.blur(difference, (3, 3)).max() >= bound)
 
 
 def _around(faces: Sequence[Box]) -> npt.NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.faces.canvas import MOST_WINDOWS
-from app.tracks.guided import CHANGE_WAIT_S, SearchPlan, has_changed
+from app.tracks.guided import CHANGE_WAIT_S, REST_TIMES, SearchPlan, has_changed
 
 SIZE = (720, 1280)
 FACE = (0.4, 0.3, 0.5, 0.5)
@@ -12,7 +12,7 @@ NOISE = np.random.default_rng(0)
 ROOM = NOISE.integers(40, 160, (36, 64)).astype(np.uint8)
 
 
-def grainy(small, deviation=1.5):
+def grainy(small, deviation=1.0):
     return (small + NOISE.normal(0, deviation, small.shape)).clip(0, 255).astype(np.uint8)
 
 
@@ -20,6 +20,9 @@ def with_patch(left, top, side=3, by=40):
     small = ROOM.copy()
     small[top : top + side, left : left + side] += by
     return small
+
+
+SLIGHT = with_patch(50, 10, side=2, by=12)
 
 
 def begun(every_s=0.5, phase=0.0, at_s=100.0):
@@ -36,7 +39,15 @@ def why(plan, small=ROOM, at_s=100.1, faces=(), size=SIZE, may_be_cut=False):
 def test_a_still_room_is_not_searched_again_before_the_time():
     plan = begun(at_s=100.0)
     assert [why(plan, at_s=100.0 + each / 25) for each in range(1, 6)] == [None] * 5
-    assert why(plan, at_s=100.5) == "time"
+    assert [why(plan, at_s=100.0 + each / 10) for each in range(5, 10)] == [None] * 5
+    assert why(plan, at_s=100.0 + 0.5 * REST_TIMES) == "time"
+
+
+def test_once_something_small_has_changed_the_search_comes_in_time():
+    plan = begun(at_s=100.0)
+    assert why(plan, SLIGHT, at_s=100.4) is None
+    assert why(plan, SLIGHT, at_s=100.5) == "time"
+    assert why(plan, SLIGHT, at_s=100.5, faces=[(0.75, 0.2, 0.9, 0.5)]) == "time", "also where a known face is"
 
 
 def test_searches_keep_to_the_grid_of_the_phase_and_are_never_further_apart():
@@ -45,7 +56,7 @@ def test_searches_keep_to_the_grid_of_the_phase_and_are_never_further_apart():
         plan, whole = begun(phase=phase, at_s=7.0), [7.0]
         for frame in range(1, 1500):
             at_s = 7.0 + frame / 25
-            if why(plan, at_s=at_s):
+            if why(plan, SLIGHT, at_s=at_s):
                 plan.searched(ROOM, SIZE, at_s)
                 whole.append(at_s)
         assert np.diff(whole).max() <= 0.5 + 1 / 25 + 1e-6
@@ -63,6 +74,7 @@ def test_searches_keep_to_the_grid_of_the_phase_and_are_never_further_apart():
         ({"small": with_patch(50, 10), "at_s": 100.01 + CHANGE_WAIT_S}, "change"),
         ({"small": with_patch(50, 10), "at_s": 100.1}, None),
         ({"at_s": 100.0}, None),
+        ({"at_s": 100.6}, None),
         ({"at_s": 5000.0}, "time"),
     ],
 )
@@ -75,7 +87,7 @@ def test_after_going_back_the_clock_goes_on_from_there():
     assert why(plan, at_s=3.0) == "begin"
     plan.searched(ROOM, SIZE, 3.0)
     assert why(plan, at_s=3.1) is None
-    assert why(plan, at_s=3.5) == "time"
+    assert why(plan, SLIGHT, at_s=3.5) == "time"
 
 
 def test_a_reset_begins_anew():

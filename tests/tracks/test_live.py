@@ -61,8 +61,8 @@ def test_faces_that_move_have_the_boxes_and_ids_of_whole_search():
 def test_a_frozen_camera_is_searched_in_time_alone_and_keeps_its_answers_for_a_fifth_of_a_second():
     camera, image = Camera(), frame((300, 200, 120))
     found = [camera.send(image, index / 16) for index in range(33)]
-    assert [index for index, each in enumerate(found) if each.search == "whole"] == [0, 8, 16, 24, 32]
-    assert len(camera.detector.canvases) == 5
+    assert [index for index, each in enumerate(found) if each.search == "whole"] == [0, 32]
+    assert len(camera.detector.canvases) == 2
     assert camera.classifier.faces == 9, "kept for three frames of four"
     assert {tuple(ids(each)) for each in found} == {(1,)}
 
@@ -79,9 +79,8 @@ def test_smoothed_probabilities_advance_as_if_the_face_had_been_classified():
 
 def test_an_empty_room_is_searched_in_time_alone():
     camera = Camera()
-    assert [camera.send(frame(), index / 8).search for index in range(9)] == [
-        "whole", *["guided", "guided", "guided", "whole"] * 2,
-    ]  # fmt: skip
+    searches = [camera.send(frame(), index / 8).search for index in range(33)]
+    assert searches == ["whole", *[*["guided"] * 15, "whole"] * 2]
 
 
 def test_who_comes_is_seen_at_once_where_nothing_else_had_changed():
