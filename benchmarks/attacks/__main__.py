@@ -2,6 +2,7 @@
 
     python -m benchmarks.attacks                               # all, each against a server of its own: 50 minutes
     python -m benchmarks.attacks --only long_paths --rest 5    # one; `--list` names them
+    python -m benchmarks.attacks --only long_paths --page docs/reliability.md   # its row there, the others stay
     python -m benchmarks.attacks --url http://127.0.0.1:8000 --pid PID
     python -m benchmarks.attacks --soak 60 --page docs/reliability.md
 
@@ -32,6 +33,7 @@ import psutil
 from benchmarks.attacks import report
 from benchmarks.attacks.catalogue import Attack, all_attacks
 from benchmarks.attacks.measure import Aim, Figures, Plan, measure
+from benchmarks.attacks.rows import write_rows
 from benchmarks.attacks.soak import run_soak, write_into
 from benchmarks.server import MIEN, RunningServer, ServerFailed, running, soft_limit_of_files
 
@@ -54,7 +56,7 @@ def main(
     ] = None,
     pid: Annotated[int | None, typer.Option(help="Its process, whose memory is then read.")] = None,
     soak: Annotated[float, typer.Option(min=0, help="Minutes: all attacks by turns against one server.")] = 0.0,
-    page: Annotated[Path | None, typer.Option(help="Markdown file that a soak writes its figures into.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Markdown file to write the figures into, too.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for attacks.json and attacks.md.")] = Path("out/attacks"),
 ) -> None:
     """Attack, print a table, write it and the JSON."""
@@ -68,14 +70,16 @@ def main(
     chosen = [catalogue[name] for name in only] if only else list(catalogue.values())
     plan = Plan(seconds, quiet, rest, clients, nice)
     try:
-        well = _soak(chosen, plan, soak, page) if soak else _attack_all(chosen, plan, url, pid, out)
+        well = _soak(chosen, plan, soak, page) if soak else _attack_all(chosen, plan, url, pid, out, page)
     except (ServerFailed, RuntimeError, ConnectionError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     raise typer.Exit(0 if well else 1)
 
 
-def _attack_all(chosen: Sequence[Attack], plan: Plan, url: str | None, pid: int | None, out: Path) -> bool:
+def _attack_all(
+    chosen: Sequence[Attack], plan: Plan, url: str | None, pid: int | None, out: Path, page: Path | None
+) -> bool:
     measured: list[Figures] = []
     well, promise_mb = True, report.promised_mb()
     for attack in chosen:
@@ -86,6 +90,8 @@ def _attack_all(chosen: Sequence[Attack], plan: Plan, url: str | None, pid: int 
         well = well and not broken
         typer.echo(f"{attack.name}: {'; '.join(broken) or 'all limits kept'}", err=True)
         _write(measured, plan, out)
+    if page is not None:
+        write_rows(page, measured, conditions(plan))
     typer.echo((out / "attacks.md").read_text())
     return well
 

@@ -13,6 +13,9 @@ FORM = "multipart/form-data; boundary=attack"
 CLASSIFIED, BATCH = 64, 32
 """Most files in a request to /classify, and to /detect/batch."""
 
+SIDE_PX, STRIDE_PX = 640, 32
+"""Longer side of the canvas that is searched; its shorter side is a multiple of the other."""
+
 
 def _posts(target: Target, made: list[bytes], clients: int) -> list[Client]:
     return flood(target, [post("/detect", each, "application/octet-stream") for each in made], clients)
@@ -73,6 +76,14 @@ def batches_of_giants(target: Target) -> list[Client]:
 def tiny_giants(target: Target) -> list[Client]:
     """100 clients send a WebP of 50 megapixels and a few bytes."""
     return _posts(target, [files.large("WEBP", "RGBA", lossless=True, quality=0, method=0)], 100)
+
+
+@attack(9)
+def all_shapes(target: Target) -> list[Client]:
+    """39 clients send a picture without a face each, all of other shapes, for each of which the networks are set up."""
+    sides = [(SIDE_PX, side) for side in range(STRIDE_PX, SIDE_PX + 1, STRIDE_PX)]
+    shapes = [*sides, *((height, width) for width, height in sides[:-1])]
+    return _posts(target, [jpeg(Pillow.new("RGB", shape)) for shape in shapes], len(shapes))
 
 
 @attack(9)

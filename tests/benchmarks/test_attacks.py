@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image as Pillow
 
-from benchmarks.attacks import files
+from benchmarks.attacks import files, rows
 from benchmarks.attacks.attacker import Outcome
 from benchmarks.attacks.catalogue import all_attacks
 from benchmarks.attacks.honest import HUNG_S, Watched
@@ -181,6 +181,24 @@ def test_a_soak_writes_its_figures_between_the_markers(tmp_path):
     assert "| `attack 1` | 3 | 90 | 90, 100 | 0 of 9 | 900 |" in text
     assert "slope +0.0 MB a minute" in text
     assert soak.faults() == []
+
+
+def test_the_rows_of_attacks_are_written_in_portions(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{rows.BEGINNING}\n{rows.END}\nafter\n")
+    rows.write_rows(page, [replace(GOOD, name="query_names"), replace(GOOD, name="crumbs")], "yesterday")
+    changed = replace(GOOD, under=replace(UNDER, livez_ms=[7.0]))
+
+    rows.write_rows(page, [replace(changed, name="crumbs"), replace(changed, name="long_paths")], "today")
+
+    text = page.read_text()
+    assert text.endswith(f"{rows.END}\nafter\n")
+    assert "yesterday" not in text
+    written = [line for line in text.splitlines() if line.startswith("| `")]
+    assert [line.split(" | ")[0:3:2] for line in written] == [
+        ["| `long_paths`", "5, 7"], ["| `query_names`", "5, 90"], ["| `crumbs`", "5, 7"],
+    ]  # fmt: skip
+    assert text.count("| attack | point |") == 1
 
 
 def test_a_page_without_markers_is_left_as_it_is(tmp_path):
