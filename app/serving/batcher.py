@@ -3,8 +3,8 @@
 It is independent of vision and HTTP. While a batch runs, the next one fills, so with `max_batch_wait_ms` 0 a lone item
 never waits and a busy server batches automatically.
 
-A batch is shared by the clients that wait: each gets one item, and more up to an equal part of the batch's weight. So
-what a client has waiting costs the others at most one of its items a batch.
+A batch is shared by the clients that wait: each gets items up to an equal part of the batch's weight, and saves up for
+one that costs more (`app.serving.credits`). So what a client has waiting costs the others one equal part of each batch.
 
 Contract: `setup` and the function run on the batcher's own single thread; each client's order is kept; a batch has at
 most `max_batch_size` items, and stops at `max_batch_weight`; the function never runs concurrently with itself; an
@@ -20,13 +20,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Generic, TypeVar
 
-from app.errors import InferenceFailed, NotReady, Overloaded
+from app.errors import NotReady, Overloaded
 from app.plural import counted
+from app.serving.credits import Credits
+from app.serving.settle import failure_of, settle
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,6 +41,7 @@ class _Entry(Generic[Item, Result]):
     item: Item
     client: str
     weight: int
+    cost: int
     future: "Future[Result]" = field(default_factory=Future)
     queued: float = field(default_factory=time.monotonic)
 
@@ -75,6 +78,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._max_batch_wait_s = max_batch_wait_ms / 1000
         self._queue_size = queue_size
         self._waiting: dict[str, deque[_Entry[Item, Result]]] = {}  # by client; whoever is first is served first
+        self._credits = Credits()
         self._changed = threading.Condition()
         self._closed = False
         self._batch_began: float | None = None
@@ -99,20 +103,21 @@ class MicroBatcher(Generic[Item, Result]):
         began = self._batch_began
         return 0.0 if began is None else time.monotonic() - began
 
-    async def submit(self, item: Item, client: str = "", weight: int = 1) -> Result:
+    async def submit(self, item: Item, client: str = "", weight: int = 1, cost: int | None = None) -> Result:
         """Queue an item and wait for its result.
 
         Args:
             item: For the function.
             client: Whose it is.
             weight: How long it takes the function, beside other items.
+            cost: What its client is charged, where that is more than its weight in a batch.
 
         Raises:
             Overloaded: If the queue is full.
             NotReady: If the batcher is closed, or closes before the item's batch began.
             InferenceFailed: If the function raised on the item's batch or broke the contract.
         """
-        entry: _Entry[Item, Result] = _Entry(item, client, weight)
+        entry: _Entry[Item, Result] = _Entry(item, client, weight, cost or weight)
         with self._changed:
             if not self.alive:
                 raise NotReady("The networks are stopped.")
@@ -125,6 +130,11 @@ class MicroBatcher(Generic[Item, Result]):
         except asyncio.CancelledError:
             self._forget(entry)
             raise
+
+    def charge(self, client: str, cost: int) -> None:
+        """Charge a client for what one of its items took beside its cost; it has that much less of the next batches."""
+        with self._changed:
+            self._credits.charge(client, cost)
 
     def close(self, timeout_s: float | None = None) -> bool:
         """Finish the running batch, answer the waiting callers with `NotReady`, and join the thread.
@@ -154,7 +164,7 @@ class MicroBatcher(Generic[Item, Result]):
             abandoned, self._waiting = self._waiting, {}
             self._changed.notify()
         for entry in chain.from_iterable(abandoned.values()):
-            _settle(entry.future, error=NotReady("The networks were stopped before this picture's turn came."))
+            settle(entry.future, error=NotReady("The networks were stopped before this picture's turn came."))
 
     def _run(self) -> None:
         try:
@@ -183,15 +193,15 @@ class MicroBatcher(Generic[Item, Result]):
 
     def _take(self) -> list[_Entry[Item, Result]]:
         """Take each client's part of a batch; who has more waiting is the last one next time."""
-        taken: list[_Entry[Item, Result]] = []
-        weight, part = 0, self._max_batch_weight / max(1, len(self._waiting))
+        taken, weight = list[_Entry[Item, Result]](), 0
+        self._credits.grant(self._max_batch_weight, {client: mine[0].cost for client, mine in self._waiting.items()})
         for client, mine in list(self._waiting.items()):
-            room = part
-            while mine and self._fits(len(taken), weight, mine[0]) and (room == part or mine[0].weight <= room):
+            before = len(taken)
+            while mine and self._fits(len(taken), weight, mine[0]) and self._credits.pays(client, mine[0].cost):
                 entry = mine.popleft()
                 taken.append(entry)
-                weight, room = weight + entry.weight, room - entry.weight
-            if room < part:
+                weight += entry.weight
+            if len(taken) > before:
                 del self._waiting[client]
                 if mine:
                     self._waiting[client] = mine
@@ -211,9 +221,9 @@ class MicroBatcher(Generic[Item, Result]):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items.")
         except BaseException as error:
             logger.exception("a batch of %d failed", len(batch))
-            told = error if isinstance(error, self._fatal) else _failure_of(error)
+            told = error if isinstance(error, self._fatal) else failure_of(error)
             for entry in batch:
-                _settle(entry.future, error=told)
+                settle(entry.future, error=told)
             if told is error:
                 self._abandon_waiting()
             elif not isinstance(error, Exception):  # An ordinary failure costs its batch; anything else the thread.
@@ -223,24 +233,6 @@ class MicroBatcher(Generic[Item, Result]):
             self._batch_began = None
         for entry, result in zip(batch, results, strict=True):
             if isinstance(result, Exception):
-                _settle(entry.future, error=result)
+                settle(entry.future, error=result)
             else:
-                _settle(entry.future, result=result)
-
-
-def _failure_of(error: BaseException) -> InferenceFailed:
-    """Make the callers' error without the original, whose traceback would hold their pictures; its text is logged."""
-    failure = InferenceFailed("The networks failed on this batch.")
-    failure.add_note(f"({type(error).__name__}: {error})")
-    return failure
-
-
-def _settle(future: "Future[Result]", result: Result | None = None, error: Exception | None = None) -> None:
-    """Settle a future that its caller may have abandoned in the meantime."""
-    try:
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # None only stands for "not given" beside an error
-    except InvalidStateError:
-        logger.debug("a caller had left")
+                settle(entry.future, result=result)

@@ -8,6 +8,13 @@ SEARCH_WEIGHT = 4
 GUIDED_WEIGHT = 2
 """The same of a search around known faces."""
 
+NEW_SHAPE_COST = 32
+"""What a client is charged for a search whose canvas has a shape that came not of late: kernels are made for it, and
+often for its second looks. 130 to 300 ms on two cores."""
+
+SECOND_LOOKS_COST = 6
+"""What a client is charged for second looks at a picture: they take once and a half what the first does."""
+
 FACES_WITH_A_SEARCH, FACES_A_TURN = 32, 16
 """Faces that are classified with the search of their pictures, and of a crowd in each of its further turns: so few
 that others wait 50 ms for them."""

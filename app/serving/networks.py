@@ -6,14 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.errors import DeviceLost, NotReady
+from app.faces.second_looks import SURE
 from app.faces.turn import cut_upright
 from app.faces.types import Attributes, Box, DetectOptions, ImageFaces
 from app.pictures.types import Image
 from app.serving.batcher import MicroBatcher
 from app.serving.inference import Inference
 from app.serving.jobs import Answers, ClassifyJob, DetectJob, Job, Result
-from app.serving.limits import FACES_A_TURN, GUIDED_WEIGHT, SEARCH_WEIGHT, EngineLimits
+from app.serving.limits import (
+    FACES_A_TURN,
+    GUIDED_WEIGHT,
+    NEW_SHAPE_COST,
+    SEARCH_WEIGHT,
+    SECOND_LOOKS_COST,
+    EngineLimits,
+)
 from app.serving.observer import EngineObserver
+from app.serving.shapes import RecentShapes
 
 
 class Networks:
@@ -30,6 +39,7 @@ class Networks:
         self._inference, self._limits, self._observer = inference, limits, observer
         self._queue_size = queue_size
         self._batcher: MicroBatcher[Job, Result] | None = None
+        self._shapes: RecentShapes | None = None
 
     async def start(self) -> None:
         """Load the networks and run them once. No effect if already started; raises as `Inference.load`."""
@@ -45,6 +55,7 @@ class Networks:
                 max_batch_weight=SEARCH_WEIGHT * self._limits.max_batch_size,
             )
         await asyncio.wrap_future(self._batcher.started)
+        self._shapes = self._shapes or RecentShapes(self._inference.manifest.detector.input_size_px)
 
     async def stop(self, patience_s: float) -> None:
         """Finish the running batch, unless that takes too long, and answer what waits with `NotReady`."""
@@ -70,10 +81,7 @@ class Networks:
         guide = options.guide
         if guide is not None and not guide.whole and not guide.known:  # a stream that shows no face, as before
             return ImageFaces(image.shape[1], image.shape[0], (), search="guided")
-        weight = SEARCH_WEIGHT if guide is None or guide.whole else GUIDED_WEIGHT
-        found = await self._submit(DetectJob(image, options), client, weight)
-        if not isinstance(found, ImageFaces):
-            raise TypeError("A detection was answered by something else.")
+        found = await self._search(DetectJob(image, options), client, whole=guide is None or guide.whole)
         if found.is_answered:
             return found
         began = time.perf_counter()
@@ -104,7 +112,19 @@ class Networks:
             answers += rows
         return answers
 
-    async def _submit(self, job: Job, client: str, weight: int) -> Result:
+    async def _search(self, job: DetectJob, client: str, whole: bool) -> ImageFaces:
+        """Search, and charge the client for what that takes."""
+        weight = SEARCH_WEIGHT if whole else GUIDED_WEIGHT
+        new = whole and self._shapes is not None and self._shapes.is_new(*job.image.shape[:2])
+        found = await self._submit(job, client, weight, NEW_SHAPE_COST if new else weight)
+        if not isinstance(found, ImageFaces):
+            raise TypeError("A detection was answered by something else.")
+        sure = any(face.detection.score >= SURE for face in found.faces)
+        if whole and job.options.second_looks and not sure and self._batcher is not None:
+            self._batcher.charge(client, SECOND_LOOKS_COST)
+        return found
+
+    async def _submit(self, job: Job, client: str, weight: int, cost: int | None = None) -> Result:
         if self._batcher is None:
             raise NotReady("The server is starting or stopping.")
-        return await self._batcher.submit(job, client, weight)
+        return await self._batcher.submit(job, client, weight, cost)

@@ -238,6 +238,25 @@ def test_crashed_thread_answers_everyone_and_is_not_alive():
     asyncio.run(run())
 
 
+def test_what_a_client_owes_is_taken_from_its_part_of_the_next_batches(gate):
+    batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
+
+    async def run():
+        running = asyncio.create_task(batcher.submit("first"))
+        await entered(gate)
+        batcher.charge("owing", 8)
+        clients = ["owing"] * 2 + ["other"] * 4
+        waiting = [asyncio.create_task(batcher.submit(client, client, 1, cost=4)) for client in clients]
+        await asyncio.sleep(0)
+        for _ in range(9):
+            gate.open.release()
+        await asyncio.gather(running, *waiting)
+
+    asyncio.run(run())
+    batcher.close()
+    assert gate.batches == [["first"], ["other"] * 2, ["owing"] * 2 + ["other"] * 2]
+
+
 def batches_of(gate, asked):
     """Ask for weighted items of clients while a first batch runs, and return all batches."""
     batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
@@ -257,9 +276,14 @@ def batches_of(gate, asked):
 
 
 def test_a_batch_is_shared_by_the_clients_that_wait(gate):
-    """Whoever has much waiting, or heavy items, costs the others at most one of them a batch."""
+    """Whoever has much waiting gets a part of each batch, and who has heavy items saves up for them meanwhile."""
     batches = batches_of(gate, [("crowd", 16)] * 2 + [("one", 4)] * 3 + [("two", 4)])
-    assert batches == [["first"], ["crowd"], ["one", "two"], ["crowd"], ["one", "one"]]
+    assert batches == [["first"], ["one", "two"], ["one", "one"], ["crowd"], ["crowd"]]
+
+
+def test_a_heavy_item_has_its_turn_among_others_that_go_on_asking(gate):
+    batches = batches_of(gate, [("crowd", 16)] + [("one", 4)] * 14)
+    assert batches == [["first"], ["one"] * 2, ["crowd"], *[["one"] * 4] * 3]
 
 
 def test_a_client_alone_has_the_whole_batch(gate):

@@ -77,3 +77,43 @@ def test_a_turn_has_fewer_faces_where_more_is_asked_of_each():
     assert all(set(face.answers) == {"emotion", "gender"} for face in asyncio.run(run()).faces)
     turns = [each for each in pipeline.order if each.startswith("classify")]
     assert turns == [f"classify {FACES_A_TURN // 2}"] * 6 + ["classify 1"]
+
+
+class Slow(FakePipeline):
+    """Notes how large the pictures of each batch are; the first batch waits."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches, self.began, self.go = [], threading.Event(), threading.Event()
+
+    def detect(self, images, options):
+        self.batches.append([image.shape[:2] for image in images])
+        self.began.set()
+        assert self.go.wait(30)
+        return super().detect(images, options)
+
+
+def test_pictures_of_ever_other_shapes_let_those_of_others_through():
+    pipeline = Slow()
+    usual, shapes = (32, 32), [(32, 64), (64, 32), (32, 96), (96, 32), (32, 128), (128, 32)]
+
+    async def run():
+        limits = EngineLimits(max_batch_size=4)
+        networks = Networks(Inference(lambda: pipeline, SilentObserver()), limits, 100, SilentObserver())
+        await networks.start()
+        no_second = DetectOptions(second_looks=False)
+
+        def find(shape, client):
+            return asyncio.create_task(networks.find(np.zeros((*shape, 3), np.uint8), no_second, client))
+
+        first = find(usual, "others")
+        await asyncio.to_thread(pipeline.began.wait, 30)
+        asked = [find(shape, "attacker") for shape in shapes] + [find(usual, "others") for _ in range(12)]
+        await asyncio.sleep(0)
+        pipeline.go.set()
+        await asyncio.gather(first, *asked)
+        await networks.stop(10)
+
+    asyncio.run(run())
+    until_all_others = pipeline.batches[: max(n for n, batch in enumerate(pipeline.batches) if usual in batch) + 1]
+    assert sum(shape != usual for batch in until_all_others for shape in batch) <= 2
