@@ -44,4 +44,4 @@ def test_every_command_works_as_written(tmp_path):
     [face] = answers[0]["results"]
     assert set(face["probabilities"]) == {"angry", "happy", "sad", "surprise", "neutral"}
     ours = json.loads((tmp_path / "mine" / "manifest.json").read_text())["networks"]["my_model"]
-    assert answers[1]["networks"]["my_model"]["sha256"] == ours["artifacts"]["state"]["sha256"]
+    assert answers[1]["networks"]["my_model"]["artifacts"]["state"]["sha256"] == ours["artifacts"]["state"]["sha256"]
