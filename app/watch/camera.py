@@ -17,6 +17,7 @@ def open_camera(number: str) -> "CameraSource":
     Raises:
         VideoUnavailable: If it is not there or is used by others.
     """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would name each of its readers that failed
     try:
         camera = cv2.VideoCapture(int(number))
     except cv2.error as error:  # the number does not fit a C int

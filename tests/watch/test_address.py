@@ -49,6 +49,12 @@ def test_a_fifo(film, tmp_path):
     writer.join(30)
 
 
+def test_a_camera_that_is_not_there_is_told_by_one_line_alone(capfd):
+    with pytest.raises(VideoUnavailable, match="Camera 96 cannot be opened"):
+        open_source("96")
+    assert "".join(capfd.readouterr()) == ""  # of what OpenCV writes from C++
+
+
 def test_a_file_named_like_a_camera_is_a_file(make_video, tmp_path, monkeypatch):
     make_video("2024.mp4").rename(tmp_path / "2024")
     monkeypatch.chdir(tmp_path)
