@@ -16,6 +16,8 @@ promises, as one that speaks for many behind a proxy, and the rest is for client
 memory keeps to its setting, but the largest request always fits.
 """
 
+from collections.abc import Callable
+
 from app.serving.budget import Budget
 from app.serving.shares import with_reserve
 from app.serving.turns import Turns
@@ -32,9 +34,12 @@ class Admission:
         at_once: Most of these that are decoded or in the networks; the others wait their turn, as payloads.
         decoders: Threads that decode.
         pixels: Most memory of decoding and decoded pictures, in pixels of 3 bytes.
+        busy: As in `Turns`.
     """
 
-    def __init__(self, pictures: int, at_once: int, decoders: int, pixels: int) -> None:
+    def __init__(
+        self, pictures: int, at_once: int, decoders: int, pixels: int, busy: Callable[[], bool] = lambda: False
+    ) -> None:
         self.pictures = Budget(
             with_reserve(min(pictures, at_once)),
             "Too many pictures are being worked on already; try again shortly.",
@@ -43,7 +48,7 @@ class Admission:
         # A thread that is kept free for nobody would be a loss, and turns are short: one client may have them all.
         self.decoders = Budget(decoders, "All decoders are busy; try again shortly.", share=decoders)
         self.pixels = Budget(pixels, "The memory for decoded pictures is full; try again shortly.")
-        self.turns = Turns()
+        self.turns = Turns(busy)
         self.bound_network()
 
     def bound_network(self, requests: int = 512, body_bytes: int = 300_000_000, sessions: int = 60) -> None:

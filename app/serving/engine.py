@@ -50,6 +50,7 @@ class Engine:
             at_once=BATCHES_AT_ONCE * limits.max_batch_size + limits.decode_threads,
             decoders=limits.decode_threads,
             pixels=max(limits.max_pixels_held, limits.max_pixels),
+            busy=lambda: self._networks.busy,
         )
         self._decoder = Decoder(limits.decode_threads, limits.max_pixels, self.admission)
         self.draw = self._decoder.run

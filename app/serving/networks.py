@@ -72,6 +72,11 @@ class Networks:
         """Whether they work or have yet to start."""
         return self._batcher is None or (self._batcher.alive and self._batcher.running_s < self._limits.stall_after_s)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is in them now."""
+        return self._batcher is not None and self._batcher.running_s > 0
+
     async def find(self, image: Image, options: DetectOptions, client: str) -> ImageFaces:
         """Find the faces of a picture and classify them.
 

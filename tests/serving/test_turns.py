@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from app.serving.turns import PIECES, Turns
+from app.serving.turns import PAUSE_S, PIECES, Turns
 
 CONNECTIONS = 40
 
@@ -51,6 +51,21 @@ def test_of_many_clients_some_are_served_in_a_turn_of_the_loop_and_all_come_roun
         assert done == clients * 2
 
     asyncio.run(run())
+
+
+def test_while_the_networks_work_a_client_has_a_turn_now_and_then():
+    async def run(busy):
+        turns, done = Turns(lambda: busy), []
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for number in range(6):
+            turns.take("a", partial(done.append, number))
+        while len(done) < 6:  # noqa: ASYNC110 - until all have had their turn
+            await asyncio.sleep(PAUSE_S if busy else 0)
+        return loop.time() - began_s
+
+    assert asyncio.run(run(True)) >= 5 * PAUSE_S * 0.9  # the clock of the loop is coarse
+    assert asyncio.run(run(False)) < 5 * PAUSE_S
 
 
 def test_work_that_fails_takes_no_turn_from_others():
