@@ -14,8 +14,9 @@ PIECES = 8
 than that, however many clients there are."""
 
 
-PAUSE_S = 0.002
-"""Between two turns while the networks work: the event loop leaves them processor time and Python's lock."""
+WORK_S = PAUSE_S = 0.002
+"""While the networks work, the event loop rests so long after so much work: that leaves them processor time and
+Python's lock, and a body of thousands of chunks still takes no longer than twice its time."""
 
 
 class Turns:
@@ -26,7 +27,7 @@ class Turns:
     serves in a turn, they come round by turns.
 
     Args:
-        busy: Whether the networks work; then a client has a turn every two milliseconds at most.
+        busy: Whether the networks work; then turns take half of the time at most.
     """
 
     def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
@@ -34,6 +35,7 @@ class Turns:
         self._served: set[str] = set()  # in this turn of the event loop
         self._waiting: dict[str, deque[Callable[[], None]]] = {}
         self._next: asyncio.Handle | None = None
+        self._since_s = 0.0  # when turns began to follow each other without a rest, by the loop's clock
 
     def take(self, client: str, work: Callable[[], None]) -> None:
         """Call `work` now, or in one of the client's next turns if it has had this one or many others have.
@@ -47,7 +49,8 @@ class Turns:
             return
         self._served.add(client)
         if self._next is None:
-            self._next = self._later()
+            loop = asyncio.get_running_loop()
+            self._since_s, self._next = loop.time(), loop.call_soon(self._come_round)
         work()
 
     async def wait(self, client: str) -> None:
@@ -71,8 +74,13 @@ class Turns:
         return wait_and_call
 
     def _come_round(self) -> None:
-        """Begin the next turn of those who have waited the longest."""
+        """Begin the next turn of those who have waited the longest, now or after a rest."""
         loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        if self._waiting and now_s - self._since_s >= WORK_S and self._busy():
+            self._since_s = now_s + PAUSE_S
+            self._next = loop.call_later(PAUSE_S, self._come_round)
+            return
         next_ones = list(islice(self._waiting, PIECES))
         self._served = set(next_ones)
         for client in next_ones:
@@ -80,8 +88,4 @@ class Turns:
             loop.call_soon(waiting.popleft())
             if waiting:
                 self._waiting[client] = waiting
-        self._next = self._later() if self._served else None
-
-    def _later(self) -> asyncio.Handle:
-        loop = asyncio.get_running_loop()
-        return loop.call_later(PAUSE_S, self._come_round) if self._busy() else loop.call_soon(self._come_round)
+        self._next = loop.call_soon(self._come_round) if self._served else None

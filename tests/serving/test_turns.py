@@ -1,9 +1,10 @@
 """Turns of the event loop go by client."""
 
 import asyncio
+import time
 from functools import partial
 
-from app.serving.turns import PAUSE_S, PIECES, Turns
+from app.serving.turns import PAUSE_S, PIECES, WORK_S, Turns
 
 CONNECTIONS = 40
 
@@ -53,19 +54,28 @@ def test_of_many_clients_some_are_served_in_a_turn_of_the_loop_and_all_come_roun
     asyncio.run(run())
 
 
-def test_while_the_networks_work_a_client_has_a_turn_now_and_then():
-    async def run(busy):
-        turns, done = Turns(lambda: busy), []
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        for number in range(6):
-            turns.take("a", partial(done.append, number))
-        while len(done) < 6:  # noqa: ASYNC110 - until all have had their turn
-            await asyncio.sleep(PAUSE_S if busy else 0)
-        return loop.time() - began_s
+def took_s(busy, pieces, work):
+    """How long that many pieces of one client's work take."""
 
-    assert asyncio.run(run(True)) >= 5 * PAUSE_S * 0.9  # the clock of the loop is coarse
-    assert asyncio.run(run(False)) < 5 * PAUSE_S
+    async def run():
+        turns, done = Turns(lambda: busy), []
+        began_s = asyncio.get_running_loop().time()
+        for _ in range(pieces):
+            turns.take("a", lambda: done.append(work()))
+        while len(done) < pieces:  # noqa: ASYNC110 - until all have had their turn
+            await asyncio.sleep(PAUSE_S if busy else 0)
+        return asyncio.get_running_loop().time() - began_s
+
+    return asyncio.run(run())
+
+
+def test_while_the_networks_work_turns_leave_them_half_of_the_time():
+    work = partial(time.sleep, WORK_S)
+    assert took_s(True, 10, work) >= 10 * WORK_S + 9 * PAUSE_S * 0.9  # the clock of the loop is coarse
+
+
+def test_a_body_of_thousands_of_chunks_does_not_wait_for_each():
+    assert took_s(True, 3000, lambda: None) < 3000 * PAUSE_S / 4
 
 
 def test_work_that_fails_takes_no_turn_from_others():

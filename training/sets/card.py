@@ -49,8 +49,8 @@ def _temperature(temperature: float) -> str:
     if temperature == 1:
         return "Logits go into the softmax as they are: no temperature made the probabilities fit better."
     return (
-        f"Logits are divided by the temperature {temperature:.4f} before the softmax: one for all sets, chosen on their "
-        "val parts, each set counting alike."
+        f"Logits are divided by the temperature {temperature:.4f} before the softmax: one for all sets, chosen on "
+        "their val parts, each set counting alike."
     )
 
 
