@@ -49,7 +49,7 @@ def test_a_folder_to_a_table_with_a_closing_line(tmp_path):
     done = run("detect", tmp_path, tmp_path / "gone.png", "--out", tmp_path / "faces.csv")
     assert (done.returncode, done.stdout) == (1, "")
     assert "gone.png: no such file or folder." in done.stderr.splitlines()[0]
-    assert "3 pictures, 1 faces, 1 without a face, 1 failed, " in done.stderr
+    assert "3 pictures, 1 face, 1 without a face, 1 failed, " in done.stderr
     assert len((tmp_path / "faces.csv").read_text().splitlines()) == 1 + 3
 
 
@@ -62,7 +62,7 @@ def test_batch_answers_as_detect_does_and_sums_up(tmp_path):
     done = run("batch", tmp_path / "list.txt", "--out", tmp_path / "batch.csv")
     assert (done.returncode, done.stdout) == (0, "")
     counted, shares, failures = done.stderr.splitlines()
-    assert counted.startswith("3 pictures, 1 faces, 1 without a face, 1 failed, ")
+    assert counted.startswith("3 pictures, 1 face, 1 without a face, 1 failed, ")
     assert shares == "faces: happy 100.0%; unclear 0.0%"
     assert failures == "failed: file_error 1"
     run("detect", album, "--out", tmp_path / "detect.csv")
