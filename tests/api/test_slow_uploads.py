@@ -132,7 +132,7 @@ def test_several_at_once_each_take_the_place_of_another_body():
     run(steps())
 
 
-@pytest.mark.parametrize(("waited_s", "has_a_place"), [(1.0, False), (YIELDS_AFTER_S + 1, True)])
+@pytest.mark.parametrize(("waited_s", "has_a_place"), [(YIELDS_AFTER_S / 2, False), (YIELDS_AFTER_S + 1, True)])
 def test_nobody_makes_room_who_began_just_now_or_for_whoever_has_a_place(waited_s, has_a_place):
     async def steps():
         app, requests = served()

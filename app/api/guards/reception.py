@@ -13,8 +13,8 @@ LEAST_BYTES_PER_S = 1_000
 STALL_SHARE = 1 / 3
 """Of the longest time for a body, so much may pass without this rate, as while a phone changes its cell."""
 
-YIELDS_AFTER_S = 2.0
-"""A body that was waited for so long may have to make room."""
+YIELDS_AFTER_S = 0.25
+"""A body that was waited for so long may have to make room: what an honest sender sends at once is there by then."""
 
 
 class Reception:
