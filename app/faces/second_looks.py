@@ -27,6 +27,10 @@ FAINT = 0.6
 SEEN, SEEN_CLOSE = 0.5, 0.6
 """Least score of a face on a reduced copy, and on one with wide borders, for which it is searched again in full."""
 
+BACKED = 0.75
+"""Where the first look found nothing, a turned copy whose surest face scores less is searched in full only if a second
+face is on it, or the small copy with wide borders shows one at the same turn, too."""
+
 LEAD, FAINT_LEAD = 0.05, 0.02
 """By so much a turned copy's score must be above the upright copy's; by the second where the first look's is below
 `FAINT`. In full it must then be above the first look's."""
@@ -42,6 +46,10 @@ CLOSE_PX, CLOSE_GAP, CLOSE_CANVAS_PX, CLOSE_BORDER = 256, 0.12, 320, 0.15
 
 TOUCHES, LARGE = 0.02, 0.4
 """A face touches the border within this share of the longer side; from this share of the shorter side it is large."""
+
+
+Copies = Sequence[Sequence[Detection]]
+"""The faces on each of a sheet's four copies, highest score first."""
 
 
 @dataclass
@@ -108,12 +116,14 @@ class SecondLooks:
         if cut:
             look.first = self._merged([*look.first, *cut])
         lead = LEAD if look.best >= FAINT else FAINT_LEAD
-        for sheet in look.wheels:
-            quarters = best_turn(sheet.detections(next(answers), size), SEEN, lead)
-            if quarters:
+        wheels = [sheet.detections(next(answers), size) for sheet in look.wheels]
+        close = [sheet.detections(next(answers), size) for sheet in look.close]
+        for copies in wheels:
+            quarters = best_turn(copies, SEEN, lead)
+            if quarters and (look.best >= FAINT or _is_backed(quarters, copies, close)):
                 guesses.append(turned(look.image, self._side_px, quarters))
-        for sheet in look.close:
-            quarters = best_turn(sheet.detections(next(answers), size), SEEN_CLOSE, lead)
+        for copies in close:
+            quarters = best_turn(copies, SEEN_CLOSE, lead)
             if quarters or (quarters == 0 and look.best < FAINT):  # a face that was found upright stays as it is
                 guesses.append(bordered(look.image, CLOSE_CANVAS_PX, CLOSE_BORDER, quarters))
         return guesses
@@ -150,7 +160,7 @@ class SecondLooks:
         return [both[each] for each in kept.tolist()]
 
 
-def best_turn(found: Sequence[Sequence[Detection]], least: float, lead: float) -> int | None:
+def best_turn(found: Copies, least: float, lead: float) -> int | None:
     """Return which of the four copies shows a face best; a turned one only if it is ahead of the upright one.
 
     Args:
@@ -166,6 +176,12 @@ def best_turn(found: Sequence[Sequence[Detection]], least: float, lead: float) -
     if best and scores[best] < scores[0] + lead:
         best = 0
     return best if scores[best] >= least else None
+
+
+def _is_backed(quarters: int, copies: Copies, close: Sequence[Copies]) -> bool:
+    """Whether a turned copy shows more than one faint face that nothing else shows: see `BACKED`."""
+    first, *others = copies[quarters]
+    return first.score >= BACKED or bool(others) or any(each[quarters] for each in close)
 
 
 def _touches(found: Sequence[Detection], width: int, height: int) -> bool:
