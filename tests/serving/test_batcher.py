@@ -238,33 +238,16 @@ def test_crashed_thread_answers_everyone_and_is_not_alive():
     asyncio.run(run())
 
 
-def test_what_a_client_owes_is_taken_from_its_part_of_the_next_batches(gate):
+def batches_of(gate, asked, owed=()):
+    """Ask for items of clients, each with its weight and cost, while a first batch runs, and return all batches."""
     batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
 
     async def run():
         running = asyncio.create_task(batcher.submit("first"))
         await entered(gate)
-        batcher.charge("owing", 8)
-        clients = ["owing"] * 2 + ["other"] * 4
-        waiting = [asyncio.create_task(batcher.submit(client, client, 1, cost=4)) for client in clients]
-        await asyncio.sleep(0)
-        for _ in range(9):
-            gate.open.release()
-        await asyncio.gather(running, *waiting)
-
-    asyncio.run(run())
-    batcher.close()
-    assert gate.batches == [["first"], ["other"] * 2, ["owing"] * 2 + ["other"] * 2]
-
-
-def batches_of(gate, asked):
-    """Ask for weighted items of clients while a first batch runs, and return all batches."""
-    batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
-
-    async def run():
-        running = asyncio.create_task(batcher.submit("first"))
-        await entered(gate)
-        waiting = [asyncio.create_task(batcher.submit(client, client, weight)) for client, weight in asked]
+        for client, cost in owed:
+            batcher.charge(client, cost)
+        waiting = [asyncio.create_task(batcher.submit(client, client, *paid)) for client, *paid in asked]
         await asyncio.sleep(0)
         for _ in range(9):
             gate.open.release()
@@ -273,6 +256,11 @@ def batches_of(gate, asked):
     asyncio.run(run())
     batcher.close()
     return gate.batches
+
+
+def test_what_a_client_owes_is_taken_from_its_part_of_the_next_batches(gate):
+    batches = batches_of(gate, [("owing", 1, 4)] * 2 + [("other", 1, 4)] * 4, owed=[("owing", 8)])
+    assert batches == [["first"], ["other"] * 2, ["owing"] * 2 + ["other"] * 2]
 
 
 def test_a_batch_is_shared_by_the_clients_that_wait(gate):
