@@ -4,13 +4,14 @@ pytest tests/batch/test_cluster.py        needs the extra ray, and two minutes
 """
 
 import os
-import secrets
 import signal
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
+
+import tests.support.ray_environment  # noqa: F401 - before Ray
 
 pytest.importorskip("ray.data", reason="extra ray")
 
@@ -63,7 +64,6 @@ class Broken(FakePipeline):
 
 @pytest.fixture(scope="module")
 def cluster():
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100_000_000})
     yield cluster
     ray.shutdown()

@@ -2,6 +2,8 @@
 
 import pytest
 
+import tests.support.ray_environment  # noqa: F401 - before Ray
+
 pytest.importorskip("ray.serve", reason="extra ray")
 
 import yaml
