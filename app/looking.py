@@ -140,8 +140,13 @@ def read_bounded(file: Path, max_bytes: int) -> bytes:
         payload = opened.read(max_bytes + 1) if size <= max_bytes else b""
     if size > max_bytes or len(payload) > max_bytes:
         has = f"{size:,}" if size > max_bytes else f"more than {max_bytes:,}"
-        raise PayloadTooLarge(f"The file has {has} bytes; at most {max_bytes:,} are read (MIEN_MAX_IMAGE_BYTES).")
+        raise too_large(has, max_bytes)
     return payload
+
+
+def too_large(has: str, max_bytes: int) -> PayloadTooLarge:
+    """Return the error of a file that has so many bytes."""
+    return PayloadTooLarge(f"The file has {has} bytes; at most {max_bytes:,} are read (MIEN_MAX_IMAGE_BYTES).")
 
 
 def told(error: Exception) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
 from app.errors import BadPayload, MienError, PayloadTooLarge, UnsupportedMedia
+from app.looking import too_large
 from app.names import is_picture
 
 MOST_TIMES, AND_BYTES = 100, 100_000_000
@@ -64,9 +65,9 @@ OPENED_BY: dict[str, Callable[[Path], Any]] = {
 }
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: Path | str) -> bool:
     """Whether a file counts as an archive, by its name."""
-    return path.name.lower().endswith((".zip", *OPENED_BY))
+    return str(path).lower().endswith((".zip", *OPENED_BY))
 
 
 def members(path: Path, max_bytes: int) -> Iterator[Member]:
@@ -100,7 +101,7 @@ def _in_zip(path: Path, max_bytes: int) -> Iterator[tuple[int, str, Callable[[],
             if each.flag_bits & ENCRYPTED:
                 read = partial(_refuse, UnsupportedMedia("It is encrypted: unpack the archive with its password."))
             elif each.file_size > max_bytes:
-                read = partial(_refuse, _too_large(each.file_size, max_bytes))
+                read = partial(_refuse, too_large(f"{each.file_size:,}", max_bytes))
             else:
                 read = partial(_read_zipped, archive, each)
             yield at, each.filename, read
@@ -131,7 +132,7 @@ def _in_tar(path: Path, max_bytes: int) -> Iterator[tuple[int, str, Callable[[],
                 what = "link" if member.islnk() or member.issym() else "device or pipe"
                 read = partial(_refuse, UnsupportedMedia(f"It is a {what} in an archive, not a file."))
             elif member.size > max_bytes:
-                read = partial(_refuse, _too_large(member.size, max_bytes))
+                read = partial(_refuse, too_large(f"{member.size:,}", max_bytes))
             else:
                 read = partial(_read_tarred, tar, member)
             yield at, member.name, read
@@ -184,10 +185,6 @@ def _counts(name: str) -> bool:
 
 def _most(path: Path) -> int:
     return MOST_TIMES * path.stat().st_size + AND_BYTES
-
-
-def _too_large(size: int, max_bytes: int) -> MienError:
-    return PayloadTooLarge(f"The file has {size:,} bytes; at most {max_bytes:,} are read (MIEN_MAX_IMAGE_BYTES).")
 
 
 def _too_much() -> MienError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.batch.archives import members
 from app.batch.sources import Name
+from app.batch.stores import Stores, is_address
 from app.errors import BadPayload
 from app.looking import read_bounded
 
@@ -19,17 +20,23 @@ Read = Callable[[], bytes]
 def payloads(names: Iterable[Name], max_bytes: int) -> Iterator[tuple[Name, Read]]:
     """Yield each name with a function that reads it, once, in any thread.
 
-    Files are read when that is called; what lies in an archive has been read by then, since an archive has one reader.
+    Files and objects are read when that is called; what lies in an archive has been read by then, since an archive has
+    one reader.
 
     Args:
         names: In the order in which they were frozen.
         max_bytes: Largest picture.
     """
+    stores = Stores()
     for archive, inside in groupby(names, key=lambda name: None if name.at is None else name.path):
         if archive is None:
-            yield from ((name, partial(read_file, Path(name.path), max_bytes)) for name in inside)
+            yield from ((name, partial(_read, stores, name.path, max_bytes)) for name in inside)
         else:
             yield from _in_archive(Path(archive), inside, max_bytes)
+
+
+def _read(stores: Stores, path: str, max_bytes: int) -> bytes:
+    return stores.read(path, max_bytes) if is_address(path) else read_file(Path(path), max_bytes)
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from app.batch.archives import is_archive, members
+from app.batch.stores import Stores, is_address
 from app.errors import InvalidRequest
 from app.names import pictures_of, shown
 
@@ -23,7 +24,7 @@ class Name(NamedTuple):
     """One picture.
 
     Attributes:
-        path: The file, or the archive that holds it.
+        path: The file, the archive that holds it, or an address in an object store.
         at: Its place in the archive; None for a file.
         member: Its name in the archive.
     """
@@ -51,18 +52,25 @@ class Sources:
     """The sources of one run.
 
     Args:
-        given: Files, folders, patterns, archives, lists of paths (@FILE, or .txt) and - for standard input.
+        given: Files, folders, patterns, archives, addresses in object stores, lists of all these but patterns (@FILE,
+            or .txt) and - for standard input.
         stdin: Standard input.
         max_bytes: Largest member of an archive that is read.
 
     Raises:
-        InvalidRequest: If something is not there, or a pattern fits nothing.
+        InvalidRequest: If something is not there, a pattern fits nothing, or an object store cannot be asked.
     """
 
     def __init__(self, given: Sequence[str], stdin: IO[bytes], max_bytes: int) -> None:
-        self._given, self._max_bytes = list(dict.fromkeys(given)), max_bytes
+        self._stores, self._max_bytes = Stores(), max_bytes
+        self._given = list(dict.fromkeys(self._stores.resolved(each) if is_address(each) else each for each in given))
         for each in self._given:
-            if each != STANDARD_INPUT and not os.path.lexists(_list_file(each) or each) and not _is_pattern(each):
+            if (
+                each != STANDARD_INPUT
+                and not is_address(each)
+                and not os.path.lexists(_list_file(each) or each)
+                and not _is_pattern(each)
+            ):
                 raise InvalidRequest(f"{shown(each)}: no such file or folder.")
         self._spool = _spooled(stdin) if STANDARD_INPUT in self._given else None
         if self._spool is not None:
@@ -74,6 +82,8 @@ class Sources:
         for each in self._given:
             if self._spool is not None and each == STANDARD_INPUT:
                 identity = _digest(self._spool)
+            elif is_address(each):
+                identity = each
             else:
                 path = Path(_list_file(each) or each)
                 state = path.stat() if path.is_file() and (_list_file(each) or is_archive(path)) else None
@@ -84,14 +94,18 @@ class Sources:
     def names(self) -> Iterator[Name]:
         """Yield all names in the order of the sources, folders and patterns sorted; an archive is read once only."""
         archives: set[str] = set()
-        for path in self._paths():
-            if path.is_dir() or not is_archive(path):
+        for given in self._each():
+            path = Path(given)
+            if is_address(given):
+                yield from map(Name, self._stores.pictures(given))
+            elif path.is_dir() or not is_archive(path):
                 yield from (Name(str(each)) for each in pictures_of([path], recursive=True))
             elif os.path.realpath(path) not in archives:
                 archives.add(os.path.realpath(path))
                 yield from (Name(str(path), each.at, each.name) for each in members(path, self._max_bytes))
 
-    def _paths(self) -> Iterator[Path]:
+    def _each(self) -> Iterator[str]:
+        """Yield what was given, and what lists and patterns mean."""
         for each in self._given:
             listed = _list_file(each)
             if self._spool is not None and each == STANDARD_INPUT:
@@ -100,13 +114,24 @@ class Sources:
             elif listed is not None:
                 with Path(listed).open("rb") as file:
                     yield from _paths_in(file)
-            elif os.path.lexists(each):
-                yield Path(each)
+            elif is_address(each) or os.path.lexists(each):
+                yield each
             else:
                 matching = sorted(glob.glob(each, recursive=True))  # noqa: PTH207 - absolute patterns, too
                 if not matching:
                     raise InvalidRequest(f"{shown(each)}: nothing fits this pattern.")
-                yield from map(Path, matching)
+                yield from matching
+
+
+def _found(given: str) -> str:
+    """Return what was given.
+
+    Raises:
+        InvalidRequest: If it is not there.
+    """
+    if given == STANDARD_INPUT or os.path.lexists(_list_file(given) or given) or _is_pattern(given):
+        return given
+    raise InvalidRequest(f"{shown(given)}: no such file or folder.")
 
 
 def _list_file(given: str) -> str | None:
@@ -136,7 +161,7 @@ def _digest(file: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _paths_in(file: IO[bytes]) -> Iterator[Path]:
+def _paths_in(file: IO[bytes]) -> Iterator[str]:
     """Yield a list's paths: one a line, or between zero bytes, as `find -print0` writes them."""
     first = file.read(CHUNK_BYTES)
     end = b"\0" if b"\0" in first else b"\n"
@@ -144,14 +169,10 @@ def _paths_in(file: IO[bytes]) -> Iterator[Path]:
     left = b""
     for chunk in itertools.chain([first], rest):
         *whole, left = (left + chunk).split(end)
-        yield from map(_path, filter(None, map(_bare, whole)))
+        yield from map(os.fsdecode, filter(None, map(_bare, whole)))
     if _bare(left):
-        yield _path(_bare(left))
+        yield os.fsdecode(_bare(left))
 
 
 def _bare(line: bytes) -> bytes:
     return line.removesuffix(b"\r")
-
-
-def _path(line: bytes) -> Path:
-    return Path(os.fsdecode(line))

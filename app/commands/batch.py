@@ -30,8 +30,8 @@ def batch(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Folders, pictures, patterns, .zip, .tar(.gz|.bz2|.xz|.zst), lists of paths (@FILE or .txt; - is "
-            "standard input).",
+            help="Folders, pictures, patterns, .zip, .tar(.gz|.bz2|.xz|.zst), s3:// and gs:// addresses, lists of all "
+            "these (@FILE or .txt; - is standard input).",
             show_default=False,
         ),
     ],

@@ -23,6 +23,7 @@ from app.batch.run import Batch
 from app.errors import InvalidRequest, RuntimeUnavailable
 from app.faces.types import DetectOptions
 from tests.batch.runs import LIMITS, PART, batch
+from tests.support.object_store import object_store
 from tests.support.pictures import encode, gradient
 from tests.support.pipeline import FakePipeline
 
@@ -63,7 +64,14 @@ class Broken(FakePipeline):
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def store(album):
+    """The album's folder as a bucket."""
+    with object_store(album.parent):
+        yield f"s3://{album.name}"
+
+
+@pytest.fixture(scope="module")
+def cluster(store):
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 100_000_000})
     yield cluster
     ray.shutdown()
@@ -103,6 +111,11 @@ def test_the_same_bytes_as_without(cluster, album, right, tmp_path):
     summary = on_cluster(cluster, album, tmp_path / "x.jsonl")
     assert (tmp_path / "x.jsonl").read_bytes() == right
     assert summary.startswith("110 pictures, 99 faces, 0 without a face, 11 failed")
+
+
+def test_the_same_rows_from_an_object_store(cluster, store, album, right, tmp_path):
+    on_cluster(cluster, store, tmp_path / "x.jsonl")
+    assert (tmp_path / "x.jsonl").read_bytes().replace(store.encode(), bytes(album)) == right
 
 
 def test_an_actor_that_dies_costs_no_picture(cluster, album, right, tmp_path):

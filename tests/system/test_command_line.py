@@ -76,10 +76,11 @@ def test_batch_answers_as_detect_does_and_sums_up(tmp_path):
     assert "batch.csv exists already" in again.stderr
 
 
-def test_batch_without_pyarrow_says_what_to_install(tmp_path):
+@pytest.mark.parametrize(("source", "out"), [(".", "faces.parquet"), ("s3://photos", "faces.csv")])
+def test_batch_without_pyarrow_says_what_to_install(tmp_path, source, out):
     code = "import sys; sys.modules['pyarrow'] = None; from app.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "batch", tmp_path, "--out", tmp_path / "faces.parquet"],
+        [sys.executable, "-c", code, "batch", source, "--out", tmp_path / out],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     [line] = done.stderr.splitlines()
