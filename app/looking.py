@@ -112,8 +112,8 @@ class Looker:
                 crop = face_crop(image, face.detection, manifest.emotion.crop)
                 copies = masked_copies(crop)
                 rows = self._detector.classify(copies, [None] * len(copies), [()] * len(copies))
-                label = face.answers[EMOTION].best[0]
-                explanations.append(explanation_of([row[EMOTION] for row in rows], label))
+                answer = face.answers[EMOTION]
+                explanations.append(explanation_of(answer, [row[EMOTION] for row in rows], answer.best[0]))
                 draw_explanation(crop, explanations[-1]).save(unused(folder, f"{stem}.face-{number}"))
         except DeviceLost:
             raise

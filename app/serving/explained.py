@@ -3,7 +3,7 @@
 from functools import partial
 
 from app.faces.explain import Explanation, explanation_of, face_crop, masked_copies, picture_crop
-from app.faces.types import Attributes, DetectOptions, ImageFaces
+from app.faces.types import Answer, Attributes, DetectOptions, ImageFaces
 from app.manifest import EMOTION, CropRule
 from app.pictures.types import Image
 from app.serving.engine import Engine
@@ -35,9 +35,8 @@ async def detect_and_explain(
     cut = partial(_crops, image, found, engine.manifest.emotion.crop)
     crops = await engine.draw(cut, client, until=deadline)
     del image, cut  # its memory is counted, and explaining takes a while
-    labels = [face.answers[EMOTION].best[0] for face in found.faces]
-    pairs = zip(crops, labels, strict=False)
-    return found, [await _explain(engine, crop, label, deadline, client) for crop, label in pairs]
+    pairs = zip(crops, (face.answers[EMOTION] for face in found.faces), strict=False)
+    return found, [await _explain(engine, crop, answer, deadline, client) for crop, answer in pairs]
 
 
 async def classify_and_explain(
@@ -52,13 +51,13 @@ async def classify_and_explain(
     truncated = picture.truncated
     crop = await engine.draw(partial(picture_crop, picture.image), client, until=deadline)
     del picture
-    return answers, await _explain(engine, crop, answers[EMOTION].best[0], deadline, client), truncated
+    return answers, await _explain(engine, crop, answers[EMOTION], deadline, client), truncated
 
 
 def _crops(image: Image, found: ImageFaces, rule: CropRule) -> list[Image]:
     return [face_crop(image, face.detection, rule) for face in found.faces[:MAX_EXPLAINED]]
 
 
-async def _explain(engine: Engine, crop: Image, label: str, deadline: float, client: str) -> Explanation:
+async def _explain(engine: Engine, crop: Image, answer: Answer, deadline: float, client: str) -> Explanation:
     rows = await engine.classify_crops(masked_copies(crop), deadline, client)
-    return explanation_of([row[EMOTION] for row in rows], label)
+    return explanation_of(answer, [row[EMOTION] for row in rows], answer.best[0])

@@ -8,7 +8,7 @@ import { explainFace } from "./server.js";
 const SIDE_PX = 192;
 const LEAST_FULL_DROP = 0.05; // the largest drop of a map is drawn in full colour, unless it is smaller than this
 const STRONGEST = 0.7; // share of a full colour
-const [STEP, FIRST] = [1 / 6, 1 / 6]; // from one mask's middle to the next, and of the first, in sides of the crop
+const [STEP, FIRST] = [10 / 48, 9 / 48]; // from one mask's middle to the next, and of the first, in sides of the crop
 const [FOR, AGAINST] = ["255 140 0", "30 110 255"];
 
 /** The part of an opened row that explains it: a button, and then the map. */

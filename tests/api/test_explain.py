@@ -16,7 +16,7 @@ from app.main import create_app
 from app.pictures.types import Image
 from app.serving.engine import Engine
 from app.serving.explained import MAX_EXPLAINED
-from app.serving.limits import FACES_A_TURN, EngineLimits
+from app.serving.limits import EngineLimits
 from tests.api.test_detect import check_problem
 from tests.support.pictures import encode, gradient
 from tests.support.pipeline import FakePipeline, emotion
@@ -109,7 +109,7 @@ def test_each_explained_face_is_a_pictures_work_and_the_largest_are_explained():
         places.wait = counted
         faces = client.post("/detect", params={"explain": True}, content=smile(960)).json()["faces"]
     assert [face["explanation"] is not None for face in faces] == [True] * MAX_EXPLAINED + [False] * 2
-    assert pipeline.classified == [FACES_A_TURN, PLACES**2 + 1 - FACES_A_TURN] * MAX_EXPLAINED
+    assert pipeline.classified == [PLACES**2] * MAX_EXPLAINED
     assert len(taken) == 1 + MAX_EXPLAINED
     assert places.held == 0
 

@@ -49,7 +49,7 @@ def test_a_second_answer_that_is_another_is_told(visit, fake_server, is_other):
     page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
     named = page.locator(".card").get_attribute("data-emotion")
     other = next(each for each in LABELS if (each != named) is is_other)
-    answer = {"emotion": other, "explanation": {"rows": 5, "columns": 5, "drops": [[0.1] * 5] * 5}}
+    answer = {"emotion": other, "explanation": {"rows": 4, "columns": 4, "drops": [[0.1] * 4] * 4}}
     page.route("**/classify?*", lambda route: route.fulfill(json={"results": [answer]}))
     page.get_by_role("button", name="Why?").click()
     expect(page.locator(".why-words")).to_contain_text(f"Orange places speak for “{other}”")
