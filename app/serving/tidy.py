@@ -1,11 +1,6 @@
-"""Gives memory back to the system once the pictures are gone: the C library keeps what decoding freed, for later.
-
-Pictures of clients that vanished may hang in cycles of exceptions and frames, which Python looks for only when enough
-has happened since: nothing happens on a quiet server, and what is counted for such pictures would be kept from others.
-"""
+"""Gives memory back to the system once the pictures are gone: the C library keeps what decoding freed, for later."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable
 
@@ -33,7 +28,6 @@ class Tidier:
     ) -> None:
         self._pixels, self._give_back, self._clock = pixels, give_back, clock
         self._used_at: float | None = None
-        self._collected = False  # garbage, since the last picture
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -49,16 +43,11 @@ class Tidier:
 
     def note(self) -> None:
         """A picture is being decoded; any thread may say so."""
-        self._used_at, self._collected = self._clock(), False
+        self._used_at = self._clock()
 
     async def look(self) -> None:
         """Give memory back if pictures were decoded, and none is left or came for a while."""
-        if self._used_at is None or self._clock() - self._used_at < QUIET_S:
-            return
-        if not self._collected:
-            self._collected = True
-            await asyncio.to_thread(gc.collect)
-        if self._pixels.held:
+        if self._used_at is None or self._pixels.held or self._clock() - self._used_at < QUIET_S:
             return
         self._used_at = None
         await asyncio.to_thread(self._give_back)

@@ -1,5 +1,4 @@
 import asyncio
-import gc
 import threading
 
 import pytest
@@ -34,33 +33,6 @@ def test_memory_is_given_back_once_when_all_pictures_are_gone(waits: bool) -> No
 
     asyncio.run(scene())
     assert len(given) == (1 if waits else 0)
-
-
-def test_what_is_counted_for_pictures_in_cycles_is_given_back() -> None:
-    """As of clients that vanished: their exceptions and frames hold each other."""
-    budget, clock, given = Budget(100, "full"), Clock(), []
-    tidier = Tidier(budget, lambda: given.append(clock.now), clock)
-
-    class Kept:
-        def __init__(self) -> None:
-            self.itself = self
-
-    async def scene() -> None:
-        kept, hold = Kept(), budget.take("someone", 10)
-        hold.count_while_alive(kept, 10)
-        hold.release()
-        tidier.note()
-        del kept
-        assert budget.held
-        clock.now += QUIET_S
-        await tidier.look()
-
-    gc.disable()
-    try:
-        asyncio.run(scene())
-    finally:
-        gc.enable()
-    assert (budget.held, len(given)) == (0, 1)
 
 
 def test_it_goes_on_in_the_loop_that_the_engine_is_started_in_last():

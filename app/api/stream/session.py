@@ -98,6 +98,12 @@ class StreamSession:
         Raises:
             ExceptionGroup: Of WebSocketDisconnect or TimeoutError, if the client vanished while being answered.
         """
+        try:
+            await self._serve()
+        except BaseExceptionGroup as vanished:
+            raise vanished.with_traceback(None) from None  # it leads to a frame that leads to it: pictures hung there
+
+    async def _serve(self) -> None:
         async with asyncio.TaskGroup() as group:
             await self._send(self._created())
             writer = group.create_task(self._write())
