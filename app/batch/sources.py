@@ -63,15 +63,9 @@ class Sources:
 
     def __init__(self, given: Sequence[str], stdin: IO[bytes], max_bytes: int) -> None:
         self._stores, self._max_bytes = Stores(), max_bytes
-        self._given = list(dict.fromkeys(self._stores.resolved(each) if is_address(each) else each for each in given))
-        for each in self._given:
-            if (
-                each != STANDARD_INPUT
-                and not is_address(each)
-                and not os.path.lexists(_list_file(each) or each)
-                and not _is_pattern(each)
-            ):
-                raise InvalidRequest(f"{shown(each)}: no such file or folder.")
+        self._given = list(
+            dict.fromkeys(self._stores.resolved(each) if is_address(each) else _found(each) for each in given)
+        )
         self._spool = _spooled(stdin) if STANDARD_INPUT in self._given else None
         if self._spool is not None:
             weakref.finalize(self, self._spool.close)
