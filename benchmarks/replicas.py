@@ -11,7 +11,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -35,13 +35,15 @@ async def lone_answers(port: int, pictures: Sequence[bytes]) -> list[list[Face]]
     return lone
 
 
-async def load(port: int, pictures: Sequence[bytes], requests: int, clients: int) -> list[tuple[int, Answer | None]]:
-    """Let clients share so many requests; a client whose connection breaks off takes a new one.
+async def load(
+    port: int, pictures: Sequence[bytes], requests: Iterable[int], clients: int
+) -> list[tuple[int, Answer | None]]:
+    """Let clients share numbered requests; a client whose connection breaks off takes a new one.
 
     Returns:
         For each request the number of its picture, and its answer, if there was one.
     """
-    numbers, done = iter(range(requests)), list[tuple[int, Answer | None]]()
+    numbers, done = iter(requests), list[tuple[int, Answer | None]]()
 
     async def client() -> None:
         for number in numbers:
@@ -87,7 +89,7 @@ def main(
     async def measure() -> dict[str, object]:
         lone = await lone_answers(port, pictures)
         began = time.perf_counter()
-        done = await load(port, pictures, requests, clients)
+        done = await load(port, pictures, range(requests), clients)
         return report(lone, done, time.perf_counter() - began)
 
     measured = asyncio.run(measure())
