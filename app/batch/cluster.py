@@ -121,10 +121,17 @@ class OnCluster:
         parts = list(_parts(names, part_names))
         if not parts:
             return
+        most = min(self._most, len(parts))
+        pool = self._ray.data.ActorPoolStrategy(
+            min_size=1,
+            max_size=most,
+            initial_size=most,  # of itself it makes more only where much waits, and parts are few
+            max_tasks_in_flight_per_actor=1,  # a part that waits for one actor is taken by none that is free
+        )
         looked = self._ray.data.from_items(parts, override_num_blocks=len(parts)).map_batches(
             Actor,
             batch_size=1,
-            compute=self._ray.data.ActorPoolStrategy(min_size=1, max_size=min(self._most, len(parts))),
+            compute=pool,
             fn_constructor_args=(self._here, self._wanted),
             **self._share,
         )

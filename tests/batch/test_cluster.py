@@ -30,6 +30,9 @@ from tests.support.pipeline import FakePipeline
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
 
 
+PATIENCE_S = 60
+
+
 class Dying(FakePipeline):
     """Takes its process with it, once, at its second group of pictures."""
 
@@ -47,6 +50,23 @@ class Dying(FakePipeline):
 class Slow(FakePipeline):
     def detect(self, images, options):
         time.sleep(0.2)
+        return super().detect(images, options)
+
+
+class Together(FakePipeline):
+    """Answers once two processes have been asked."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self._folder = Path(folder)
+
+    def detect(self, images, options):
+        (self._folder / str(os.getpid())).touch()
+        patience = time.monotonic() + PATIENCE_S
+        while len(list(self._folder.iterdir())) < 2:
+            if time.monotonic() > patience:
+                raise RuntimeError("nobody else was asked")
+            time.sleep(0.05)
         return super().detect(images, options)
 
 
@@ -135,6 +155,16 @@ def test_a_machine_that_goes_costs_no_picture(cluster, album, right, tmp_path):
     on_cluster(cluster, album, tmp_path / "x.jsonl", Slow, tell)
     assert gone[0] < 110
     assert (tmp_path / "x.jsonl").read_bytes() == right
+
+
+def test_two_parts_are_looked_at_by_two_pipelines_at_once(cluster, album, tmp_path):
+    second = cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
+    (tmp_path / "asked").mkdir()
+    (tmp_path / "list.txt").write_text("\n".join(map(str, sorted(album.iterdir())[: 2 * PART])))
+    batch([tmp_path / "list.txt"], tmp_path / "right.jsonl")
+    on_cluster(cluster, tmp_path / "list.txt", tmp_path / "x.jsonl", partial(Together, str(tmp_path / "asked")))
+    cluster.remove_node(second)
+    assert (tmp_path / "x.jsonl").read_bytes() == (tmp_path / "right.jsonl").read_bytes()
 
 
 def test_a_run_begun_here_goes_on_there_and_back(cluster, album, right, tmp_path):
