@@ -12,38 +12,19 @@ import sys
 import time
 
 import pytest
-from PIL import Image as Pillow
 
-from tests.support.photos import photo_path
+from tests.support.album import write_mixed_album
 from tests.support.server_process import ROOT
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(4 * 3600)]
 
 PICTURES = int(os.environ.get("PICTURES", "10000"))
-DIFFERENT = 200
-PHOTOS = ("zidane", "bus", "grace_hopper", "astronaut", "china", "chelsea", "coffee", "rocket")
-LONG_SIDES_PX = (320, 480, 640, 800, 1024, 1280, 1600, 2048, 3000, 4000)
-SUFFIXES = (".jpg", ".jpg", ".jpg", ".jpg", ".png", ".webp")
-
 LEAST_SHARE, MOST_GROWTH = 0.95, 1.05
 
 
 @pytest.fixture(scope="module")
 def album(tmp_path_factory):
-    """Photos of packages, turned a little and scaled; each stands there several times under other names."""
-    folder, draw = tmp_path_factory.mktemp("album"), random.Random(7)  # noqa: S311 - pictures to look at
-    made = []
-    for number in range(min(DIFFERENT, PICTURES)):
-        with Pillow.open(photo_path(draw.choice(PHOTOS))) as photo:
-            picture = photo.convert("RGB").rotate(draw.uniform(-10, 10), Pillow.Resampling.BICUBIC)
-        scale = draw.choice(LONG_SIDES_PX) / max(picture.size)
-        picture = picture.resize([max(1, round(side * scale)) for side in picture.size], Pillow.Resampling.BICUBIC)
-        made.append(folder / f"{number:05}{draw.choice(SUFFIXES)}")
-        picture.save(made[-1], quality=85)
-    for number in range(len(made), PICTURES):
-        original = made[number % len(made)]
-        os.link(original, folder / f"{number:05}{original.suffix}")
-    return folder
+    return write_mixed_album(tmp_path_factory.mktemp("album"), PICTURES)
 
 
 def measured(way, album, out):
