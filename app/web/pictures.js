@@ -175,7 +175,7 @@ export class Pictures {
       this.#changed(this.#chosen);
       if (!this.#isSending) this.#run();
     };
-    if (!this.#chosen.canBeShown) this.#ui.stage.showStill({ width: 4, height: 3 }, null);
+    if (!this.#chosen.canBeShown) this.#ui.stage.showStill({ width: 3, height: 1 }, null); // low: it is empty
     if (!this.#isHalted) this.#ui.notice.show(failure, { again: failure.worthATry ? again : null });
   }
 
@@ -183,8 +183,9 @@ export class Pictures {
     const { pictures, faces } = this.#album;
     const failed = this.#album.in("failed").length;
     const list = faces.length ? `: ${countsInWords(faces)}` : "";
+    const found = this.#album.in("done").length ? `, ${counted("faces", faces.length)}${list}` : ""; // else not yet known
     const bad = failed ? ` ${text("sumFailed", { count: failed })}` : "";
-    return `${counted("pictures", pictures.length)}, ${counted("faces", faces.length)}${list}.${bad}`;
+    return `${counted("pictures", pictures.length)}${found}.${bad}`;
   }
 
   #write() {

@@ -89,7 +89,10 @@ export class Rows {
   #add(number, isOpen) {
     const row = makeRow();
     Object.assign(row, { number, seenAt: 0 });
-    row.head.addEventListener("click", () => this.#toggle(row));
+    row.head.addEventListener("click", () => {
+      this.#toggle(row);
+      row.root.scrollIntoView({ block: "nearest" }); // what opens may lie below the list's edge
+    });
     row.root.addEventListener("pointerenter", () => this.#onPoint(number));
     row.root.addEventListener("pointerleave", () => this.#onPoint(null));
     row.head.addEventListener("focus", () => this.#onPoint(number));

@@ -1,7 +1,7 @@
 // The strip of small pictures: each with its faces' expressions, or with what went wrong.
 import { element, fillBar, stackedBar } from "./dom.js";
 import { countsInWords, countsOf, EXPRESSIONS } from "./expressions.js";
-import { counted, text } from "./language.js";
+import { text } from "./language.js";
 
 const TYPING = "input, select, textarea, video, [role=slider]";
 
@@ -104,7 +104,7 @@ function caption({ state, answer }) {
   if (state !== "done") return "…";
   const { faces } = answer;
   if (!faces.length) return text("stripNobody");
-  if (faces.length > 1) return counted("faces", faces.length);
+  if (faces.length > 1) return text("stripFaces", { count: faces.length });
   return text(faces[0].unclear ? "stripUnclear" : faces[0].emotion);
 }
 

@@ -16,8 +16,9 @@ export class Why {
   #button = element("button", "button why-button", { type: "button" });
   #map = element("canvas", "why-map", { width: SIDE_PX, height: SIDE_PX, hidden: true });
   #words = element("p", "why-words");
+  #root = element("div", "why");
   #isBusy = false;
-  #told = null; // {key, emotion, isOther, worth}: what the words say
+  #told = null; // {key, emotion, isOther, isSpread, worth}: what the words say
 
   /**
    * @param {HTMLElement} parent
@@ -28,9 +29,8 @@ export class Why {
     this.#map.setAttribute("role", "img");
     this.#words.setAttribute("aria-live", "polite");
     this.#button.addEventListener("click", () => this.#explain(row(), key()));
-    const root = element("div", "why");
-    root.append(this.#button, this.#map, this.#words);
-    parent.append(root);
+    this.#root.append(this.#button, this.#map, this.#words);
+    parent.append(this.#root);
     this.translate();
   }
 
@@ -51,7 +51,9 @@ export class Why {
       const { emotion, explanation } = await explainFace(png, { key });
       drawMap(this.#map, crop, explanation.drops);
       this.#map.hidden = false;
-      this.#told = { key: "whyWords", emotion, isOther: emotion !== face.emotion, worth: worthOf(network, emotion) };
+      const isSpread = largestOf(explanation.drops) < LEAST_FULL_DROP;
+      const isOther = emotion !== face.emotion;
+      this.#told = { key: "whyWords", emotion, isOther, isSpread, worth: worthOf(network, emotion) };
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       this.#map.hidden = true;
@@ -59,17 +61,22 @@ export class Why {
     } finally {
       this.#isBusy = false;
       this.translate();
+      this.#root.scrollIntoView({ block: "nearest" });
     }
   }
 }
 
 /** The small copy of an unclear or smoothed face may be called otherwise than its row: then that comes first. */
-function wordsOf({ key, emotion, isOther, worth }) {
+function wordsOf({ key, emotion, isOther, isSpread, worth }) {
   if (!emotion) return text(key);
   const words = { emotion: text(emotion).toLowerCase() };
   const [low, high] = (worth ?? []).map(percent);
-  const parts = [isOther && "whyOther", key, worth && "whyWorth"].filter(Boolean);
+  const parts = [isOther && "whyOther", key, isSpread && "whySpread", worth && "whyWorth"].filter(Boolean);
   return parts.map((part) => text(part, { ...words, low, high })).join(" ");
+}
+
+function largestOf(drops) {
+  return Math.max(...drops.flat().map(Math.abs));
 }
 
 /** Cut out of a row's small picture what the classifier sees, upright. */
@@ -98,7 +105,7 @@ export function drawMap(canvas, crop, drops) {
   context.drawImage(crop, 0, 0, width, height);
   context.filter = "none";
   const places = drops.length;
-  const full = Math.max(LEAST_FULL_DROP, ...drops.flat().map(Math.abs));
+  const full = Math.max(LEAST_FULL_DROP, largestOf(drops));
   const small = element("canvas", "", { width: places + 2, height: places + 2 }); // the outer places are repeated
   const cells = small.getContext("2d");
   const within = (index) => Math.min(places - 1, Math.max(0, index - 1));

@@ -88,6 +88,17 @@ def test_five_pictures_to_one_table(visit, fake_server):
     seen.check()
 
 
+def test_nothing_is_said_of_faces_before_an_answer(visit, fake_server):
+    page = visit(fake_server).open()
+    held = []
+    page.route("**/detect/batch", lambda route: held.append(route))
+    page.set_input_files("#picture-file", five_files())
+    expect(page.locator('.strip-item[data-state="sending"]')).to_have_count(5)
+    expect(page.locator("#summary")).to_have_text("5 pictures.")
+    held[0].continue_()
+    expect(page.locator("#summary")).to_have_text(re.compile("^5 pictures, 4 faces: "))
+
+
 def test_keys_go_back_and_forth_and_errors_stand_at_their_picture(visit, fake_server):
     page = visit(fake_server).open()
     page.set_input_files("#picture-file", five_files())

@@ -32,7 +32,8 @@ CROWDED = """() => {
   const upon = buttons.filter((_, index) => boxes.some((other, place) => place > index
     && boxes[index].left < other.right - 1 && other.left < boxes[index].right - 1
     && boxes[index].top < other.bottom - 1 && other.top < boxes[index].bottom - 1));
-  return [...cut, ...upon].map((each) => each.id || each.className || each.textContent);
+  const captions = [...document.querySelectorAll(".strip-words")].filter((each) => each.scrollWidth > each.clientWidth);
+  return [...cut, ...captions, ...upon].map((each) => each.id || each.className || each.textContent);
 }"""
 
 

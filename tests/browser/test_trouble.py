@@ -12,7 +12,7 @@ from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.types import Image
 from tests.browser.test_live import RESTING, STARTED, recorded, start_camera
 from tests.browser.test_page import check_accessible
-from tests.browser.test_picture import hand_over
+from tests.browser.test_picture import hand_over, picture_file
 from tests.browser.visits import SCREENSHOTS
 from tests.support.pipeline import FakePipeline
 from tests.support.thread_server import ThreadServer
@@ -191,3 +191,11 @@ def test_insecure_page(visit, fake_server):
     page.goto(fake_server.address.replace("127.0.0.1", "plain.test"))
     start_camera(page)
     expect(page.get_by_role("alert")).to_contain_text("needs a secure page")
+
+
+def test_a_file_that_cannot_be_shown_leaves_a_low_stage(visit, fake_server):
+    page = visit(fake_server).open()
+    page.set_input_files("#picture-file", picture_file(b"no picture", "notes.jpg", "image/jpeg"))
+    expect(page.get_by_role("alert")).to_contain_text("This file could not be read")
+    stage = page.locator("#media").bounding_box()
+    assert stage["height"] < stage["width"] / 2

@@ -6,11 +6,13 @@ import pytest
 from playwright.sync_api import expect
 
 from app.manifest import LABELS
+from tests.browser.test_album import CrowdPipeline
 from tests.browser.test_page import check_accessible
 from tests.browser.test_picture import picture_file
 from tests.browser.visits import SCREENSHOTS
 from tests.support.photos import photo_path
 from tests.support.pictures import encode, gradient
+from tests.support.thread_server import ThreadServer
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +56,32 @@ def test_a_second_answer_that_is_another_is_told(visit, fake_server, is_other):
     page.get_by_role("button", name="Why?").click()
     expect(page.locator(".why-words")).to_contain_text(f"Orange places speak for “{other}”")
     assert ("Looked at once more" in page.locator(".why-words").inner_text()) is is_other
+
+
+@pytest.mark.parametrize(("drop", "is_spread"), [(0.02, True), (0.2, False)])
+def test_a_pale_map_is_put_into_words(visit, fake_server, drop, is_spread):
+    page = visit(fake_server).open()
+    page.set_input_files("#picture-file", picture_file(encode(gradient(320, 240))))
+    drops = [[0.01] * 4, [0.01] * 4, [0.0] * 4, [0.0, -drop, drop, 0.0]]
+    answer = {"emotion": "happy", "explanation": {"rows": 4, "columns": 4, "drops": drops}}
+    page.route("**/classify?*", lambda route: route.fulfill(json={"results": [answer]}))
+    page.get_by_role("button", name="Why?").click()
+    expect(page.locator(".why-words")).to_contain_text("Orange places")
+    assert ("No single place matters much" in page.locator(".why-words").inner_text()) is is_spread
+
+
+def test_what_opens_comes_into_view(visit):
+    with ThreadServer(CrowdPipeline) as server:
+        page = visit(server, viewport={"width": 1440, "height": 900}).open()
+        page.set_input_files("#picture-file", picture_file(encode(gradient(1200, 700))))
+        expect(page.locator(".card")).to_have_count(60)
+        row = page.locator(".card").nth(6)
+        row.locator(".row-head").scroll_into_view_if_needed()
+        row.locator(".row-head").click()
+        expect(row.get_by_role("button", name="Why?")).to_be_in_viewport(ratio=1)
+        row.get_by_role("button", name="Why?").click()
+        expect(row.locator(".why-words")).to_contain_text("Orange places")
+        expect(row.locator(".why-words")).to_be_in_viewport(ratio=1)
 
 
 def test_a_face_that_cannot_be_seen_is_not_explained(visit, fake_server):
