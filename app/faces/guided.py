@@ -29,6 +29,9 @@ FAINT = 0.6
 """A known face is still taken for one where its window shows it with this share of the least score: it was found with
 more in the whole picture, and soon will be again."""
 
+SURE = 0.4
+"""From this share of the way from the least score to 1 on a face's score will not fall below the least one soon."""
+
 SAME_FACE = 0.2
 """Least overlap (IoU) of a face with the place where it was expected."""
 
@@ -109,14 +112,16 @@ class GuidedSearch:
         crop: Crop = crop_faces(image, [detection.xyxy], self._rule)[0, 0]
         return crop
 
-    def trace(self, image: Image, detection: Detection, guide: Guide) -> tuple[Trace, dict[str, Answer]]:
+    def trace(
+        self, image: Image, detection: Detection, guide: Guide, score_threshold: float
+    ) -> tuple[Trace, dict[str, Answer]]:
         """Return what to remember of a face, and its answers if those of the frame before are kept."""
         crop = self.crop(image, detection)
         before = _before(detection, guide.known)
-        searched = detection.searched
-        if before is not None and before.fresh and differs(crop, before.classified) < ALIKE:
-            return Trace(crop, searched, classified=False), dict(before.answers)
-        return Trace(crop, searched, classified=True), {}
+        kept = before is not None and before.fresh and differs(crop, before.classified) < ALIKE
+        sure = detection.score >= score_threshold + SURE * (1 - score_threshold)
+        trace = Trace(crop, detection.searched, classified=not kept, sure=sure)
+        return trace, dict(before.answers) if before is not None and kept else {}
 
 
 def differs(crop: Crop, before: Crop) -> float:

@@ -151,7 +151,9 @@ class Pipeline:
         """Return what a stream is to remember of a face, and its answers if those of the frame before are kept."""
         if options.guide is None:
             return None, {}
-        return self._guided.trace(image, detection, options.guide)
+        least = options.score_threshold
+        least = self.manifest.detector.score_threshold if least is None else least
+        return self._guided.trace(image, detection, options.guide, least)
 
     def _classify(
         self,

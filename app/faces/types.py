@@ -172,11 +172,13 @@ class Trace:
         crop: The face in this frame.
         searched: Whether it was searched for; else its box is the one before, moved where its crop has moved.
         classified: Whether it was classified; else its answers are those before.
+        sure: Whether its score is so high that the next frame's will be above the threshold, too.
     """
 
     crop: Crop
     searched: bool
     classified: bool
+    sure: bool
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class _Seen:
         searched: Its crop when it was last searched for.
         classified: Its crop when it was last classified.
         classified_s: When that was.
+        sure: As in `Trace`.
     """
 
     detection: Detection
@@ -31,6 +32,7 @@ class _Seen:
     searched: Crop
     classified: Crop
     classified_s: float
+    sure: bool
 
 
 class LiveFaces:
@@ -112,11 +114,14 @@ class LiveFaces:
             self._smoother.forget_unseen(at_s)
         detections = self._in_pixels_of_the_first(found)
         ids = self._tracker.track(detections, at_s)
+        before = self._seen
         self._seen = {
             track: seen
             for face, detection, track in zip(found.faces, detections, ids, strict=True)
-            if (seen := self._remembered(face, detection, self._seen.get(track), at_s)) is not None
+            if (seen := self._remembered(face, detection, before.get(track), at_s)) is not None
         }
+        if self._searches is not None and any(not each.sure for each in _came_or_went(before, self._seen)):
+            self._searches.unsure(at_s)
         faces = tuple(self._join(face, track, at_s) for face, track in zip(found.faces, ids, strict=True))
         return replace(found, faces=faces)
 
@@ -142,8 +147,8 @@ class LiveFaces:
             return None
         searched = trace.crop if trace.searched or before is None else before.searched
         if trace.classified or before is None:
-            return _Seen(detection, face.answers, searched, trace.crop, at_s)
-        return _Seen(detection, before.answers, searched, before.classified, before.classified_s)
+            return _Seen(detection, face.answers, searched, trace.crop, at_s, trace.sure)
+        return _Seen(detection, before.answers, searched, before.classified, before.classified_s, trace.sure)
 
     def _in_pixels_of_the_first(self, found: ImageFaces) -> list[Detection]:
         """Scale the boxes as if each frame had the first one's longer side: later frames may be smaller."""
@@ -164,6 +169,11 @@ class LiveFaces:
             for attribute, answer in face.answers.items()
         }
         return replace(face, track_id=track, answers=answers)
+
+
+def _came_or_went(before: Mapping[int, _Seen], now: Mapping[int, _Seen]) -> list[_Seen]:
+    """Return the faces of two frames that only one of them shows."""
+    return [(now if track in now else before)[track] for track in before.keys() ^ now.keys()]
 
 
 def _moved_to(detection: Detection, x: float, y: float) -> Box:

@@ -1,5 +1,6 @@
 """When a frame of a stream is searched as a whole, and when only around the faces that are known."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -23,12 +24,16 @@ REST_TIMES = 4
 """A picture at rest is searched as a whole so many times less often."""
 
 CHANGE_WAIT_S = 0.3
-"""Changes bring a search of the whole picture no sooner after the last: where everything moves, each frame changes."""
+"""Where changes go on, they bring a search of the whole picture no sooner after the last: each frame changes there."""
+
+UNSURE_S = 1.0
+"""So long all of each frame is searched once a face has come or gone whose score is near the least one: small and
+blurred faces are found in one frame and not in the next, and where they were the next one need not be."""
 
 BESIDE, BELOW = 1.0, 1.5
 """What moves around a face, in face sides: hair and hands beside it, and shoulders, twice as wide, below it."""
 
-Reason = Literal["begin", "size", "cut", "crowd", "time", "change"]
+Reason = Literal["begin", "size", "cut", "crowd", "unsure", "time", "change"]
 """Why a frame is searched as a whole."""
 
 
@@ -46,6 +51,8 @@ class SearchPlan:
         self._last: Gray | None = None
         self._last_s = self._now_s = 0.0
         self._size: tuple[int, ...] = ()
+        self._unsure_until_s = -math.inf
+        self._changes = self._changed_before = False  # now, and at the last whole search: since the one before it
 
     def forget(self) -> None:
         """Begin anew."""
@@ -65,7 +72,9 @@ class SearchPlan:
         """
         went_back, self._now_s = at_s < self._now_s, at_s
         passed_s = at_s - self._last_s
+        self._changes = False
         if self._last is None or went_back:
+            self._unsure_until_s = -math.inf
             return "begin"
         if size != self._size:
             return "size"
@@ -73,11 +82,14 @@ class SearchPlan:
             return "cut"
         if len(faces) > MOST_WINDOWS:
             return "crowd"
+        self._changes = has_changed(self._last, small, faces)
+        if at_s <= self._unsure_until_s and has_changed(self._last, small, (), AT_REST):
+            return "unsure"
         if self._is_due(at_s, self._every_s) and (
             self._is_due(at_s, REST_TIMES * self._every_s) or has_changed(self._last, small, (), AT_REST)
         ):
             return "time"
-        if passed_s >= CHANGE_WAIT_S and has_changed(self._last, small, faces):
+        if self._changes and (passed_s >= CHANGE_WAIT_S or not self._changed_before):
             return "change"
         return None
 
@@ -88,6 +100,11 @@ class SearchPlan:
     def searched(self, small: Gray, size: tuple[int, ...], at_s: float) -> None:
         """Take note that a frame was searched as a whole; arguments as of `why_whole`."""
         self._last, self._size, self._last_s = small, size, at_s
+        self._changed_before = self._changes
+
+    def unsure(self, at_s: float) -> None:
+        """Take note that at this time a face came or went about which the detector is not sure."""
+        self._unsure_until_s = at_s + UNSURE_S
 
     def _is_due(self, at_s: float, period_s: float) -> bool:
         """Whether a search is due that comes once in a period, on the grid of the phase."""

@@ -105,10 +105,18 @@ def test_answers_are_kept_while_fresh_and_while_the_face_hardly_changes(fresh, s
     guide = known_in(frame(HERE), HERE, fresh=fresh)
     image = np.roll(frame(HERE), shift, axis=1)
     kept_box = replace(guide.known[0].detection, searched=False)
-    trace, answers = GuidedSearch(Bright(), MANIFEST.emotion.crop).trace(image, kept_box, guide)
+    trace, answers = GuidedSearch(Bright(), MANIFEST.emotion.crop).trace(image, kept_box, guide, 0.4)
     assert answers == (ANSWERS if kept else {})
     assert trace.classified is not kept
     assert not trace.searched
+
+
+@pytest.mark.parametrize(("least", "score", "sure"), [(0.4, 0.5, False), (0.4, 0.9, True), (0.8, 0.85, False)])
+def test_a_face_is_sure_whose_score_is_far_above_the_least(least, score, sure):
+    image = frame(HERE)
+    found = Detection(tuple(map(float, HERE)), score)
+    trace, _ = GuidedSearch(Bright(), MANIFEST.emotion.crop).trace(image, found, Guide(whole=True), least)
+    assert trace.sure is sure
 
 
 def test_noise_is_no_change_and_two_hundredths_of_a_side_are():

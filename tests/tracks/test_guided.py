@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.faces.canvas import MOST_WINDOWS
-from app.tracks.guided import CHANGE_WAIT_S, REST_TIMES, SearchPlan, has_changed
+from app.tracks.guided import CHANGE_WAIT_S, REST_TIMES, UNSURE_S, SearchPlan, has_changed
 
 SIZE = (720, 1280)
 FACE = (0.4, 0.3, 0.5, 0.5)
@@ -71,8 +71,7 @@ def test_searches_keep_to_the_grid_of_the_phase_and_are_never_further_apart():
         ({"size": (480, 640)}, "size"),
         ({"at_s": 99.0}, "begin"),
         ({"faces": [FACE] * (MOST_WINDOWS + 1)}, "crowd"),
-        ({"small": with_patch(50, 10), "at_s": 100.01 + CHANGE_WAIT_S}, "change"),
-        ({"small": with_patch(50, 10), "at_s": 100.1}, None),
+        ({"small": with_patch(50, 10), "at_s": 100.01}, "change"),
         ({"at_s": 100.0}, None),
         ({"at_s": 100.6}, None),
         ({"at_s": 5000.0}, "time"),
@@ -80,6 +79,33 @@ def test_searches_keep_to_the_grid_of_the_phase_and_are_never_further_apart():
 )
 def test_what_brings_a_search_of_the_whole(happening, reason):
     assert why(begun(), **happening) == reason
+
+
+def test_where_much_changes_only_some_of_the_changes_bring_a_search():
+    plan = begun(every_s=5.0, at_s=100.0)
+    reasons = []
+    for frame in range(1, 8):
+        at_s, small = 100.0 + frame / 8, with_patch(4 * frame, 10)
+        reasons.append(why(plan, small, at_s=at_s))
+        if reasons[-1]:
+            plan.searched(small, SIZE, at_s)
+    assert 2 / 8 < CHANGE_WAIT_S < 3 / 8
+    assert reasons == ["change", None, None, "change", None, None, "change"]
+
+
+def test_once_a_face_came_or_went_that_was_hardly_found_all_is_searched_for_a_second():
+    plan = begun(at_s=100.0)
+    plan.unsure(100.0)
+    for frame in range(1, 10):
+        assert why(plan, SLIGHT, at_s=100.0 + frame / 10) == "unsure"
+        plan.searched(ROOM, SIZE, 100.0 + frame / 10)
+    assert why(plan, SLIGHT, at_s=100.01 + UNSURE_S) is None
+
+
+def test_in_a_picture_at_rest_nothing_is_unsure():
+    plan = begun(at_s=100.0)
+    plan.unsure(100.0)
+    assert why(plan, at_s=100.1) is None
 
 
 def test_after_going_back_the_clock_goes_on_from_there():

@@ -83,11 +83,32 @@ def test_an_empty_room_is_searched_in_time_alone():
     assert searches == ["whole", *[*["guided"] * 15, "whole"] * 2]
 
 
-def test_who_comes_is_seen_at_once_where_nothing_else_had_changed():
+@pytest.mark.parametrize("before", [1, 4])
+def test_who_comes_is_seen_at_once_where_nothing_else_had_changed(before):
     camera = Camera()
-    for index in range(4):
+    for index in range(before):
         camera.send(frame(), index / 10)
-    assert boxes(camera.send(frame((600, 300, 120)), 0.4)) == [(600.0, 300.0, 720.0, 420.0)]
+    assert boxes(camera.send(frame((600, 300, 120)), before / 10)) == [(600.0, 300.0, 720.0, 420.0)]
+
+
+def test_a_face_that_is_found_in_one_frame_and_not_in_the_next_is_found_as_by_whole_search():
+    guided, whole = Camera(), Camera(search_every_s=0)
+    for index in range(30):
+        image = frame((300, 200, 120))
+        image[200:320, 300:420] = 154 if index % 3 else 146  # about the least that is a face
+        found, expected = guided.send(image, index / 10), whole.send(image, index / 10)
+        assert boxes(found) == boxes(expected)
+        assert len(found.faces) == (1 if index % 3 else 0)
+
+
+def test_a_face_of_a_low_score_that_stays_is_searched_as_others_are():
+    camera, found = Camera(), []
+    for index in range(30):
+        image = frame()
+        image[200:320, 300 + 3 * index : 420 + 3 * index] = 154
+        found.append(camera.send(image, index / 10))
+    assert [each.search for each in found[12:]].count("whole") <= 6
+    assert {len(each.faces) for each in found} == {1}
 
 
 def test_who_leaves_is_gone_in_the_same_frame():
