@@ -43,7 +43,7 @@ export class Rows {
     const numbers = numbersOf(faces);
     faces.forEach((face, index) => {
       const row = this.#rows.get(numbers[index]) ?? this.#add(numbers[index], faces.length <= FEW);
-      Object.assign(row, { face, seenAt: now });
+      Object.assign(row, { face, seenAt: now, source: isLive || !picture ? null : { picture, scale } });
       this.#write(row);
       if (picture) drawThumb(row.thumb, picture, face.box, scale);
     });

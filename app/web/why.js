@@ -6,6 +6,7 @@ import { emotionNetwork, worthOf } from "./models.js";
 import { explainFace } from "./server.js";
 
 const SIDE_PX = 192;
+const MOST_SIDE_PX = 512; // of what is sent
 const LEAST_FULL_DROP = 0.05; // the largest drop of a map is drawn in full colour, unless it is smaller than this
 const STRONGEST = 0.7; // share of a full colour
 const [STEP, FIRST] = [10 / 48, 9 / 48]; // from one mask's middle to the next, and of the first, in sides of the crop
@@ -22,7 +23,8 @@ export class Why {
 
   /**
    * @param {HTMLElement} parent
-   * @param {() => {thumb: HTMLCanvasElement, face: object}} row What is explained when the button is pressed.
+   * @param {() => {thumb: HTMLCanvasElement, face: object, source: object | null}} row What is explained when the button
+   *   is pressed; `source` is what it was found in, {picture, scale}, if that is still on show.
    * @param {() => string} key The API key.
    */
   constructor(parent, row, key) {
@@ -40,12 +42,13 @@ export class Why {
     this.#map.setAttribute("aria-label", this.#words.textContent);
   }
 
-  async #explain({ thumb, face }, key) {
+  async #explain({ thumb, face, source }, key) {
     if (this.#isBusy) return; // a disabled button would lose the keyboard's focus
     this.#isBusy = true;
     try {
       const network = await emotionNetwork();
-      const crop = cropOf(thumb, face, network.crop);
+      const [seen, box] = source ? [source, face.box] : ofThumb(thumb);
+      const crop = cropOf(seen, { ...face, box }, network.crop);
       if (isBlank(crop)) throw new Failure("noPreview");
       const png = await new Promise((resolve) => { crop.toBlob(resolve, "image/png"); });
       const { emotion, explanation } = await explainFace(png, { key });
@@ -79,16 +82,26 @@ function largestOf(drops) {
   return Math.max(...drops.flat().map(Math.abs));
 }
 
-/** Cut out of a row's small picture what the classifier sees, upright. */
-export function cropOf(thumb, { rotation_deg: turnedDeg = 0 }, { margin, shift_y: shift }) {
-  const longerSide = thumb.width * THUMB_SHARE;
-  const side = Math.min(thumb.width, (1 + margin) * longerSide);
-  const crop = element("canvas", "", { width: Math.round(side), height: Math.round(side) });
+/** Cut out of a picture what the classifier sees of a face, upright; `scale`: picture pixels per box pixel. */
+function cropOf({ picture, scale }, { box, rotation_deg: turnedDeg = 0 }, { margin, shift_y: shift }) {
+  const whole = (1 + margin) * Math.max(box.width, box.height); // in pixels of the box
+  const side = Math.max(1, Math.min(MOST_SIDE_PX, Math.round(whole * scale)));
+  const crop = element("canvas", "", { width: side, height: side });
   const context = crop.getContext("2d");
-  context.translate(side / 2, side / 2 - shift * side);
+  context.imageSmoothingQuality = "high";
+  context.scale(side / whole, side / whole);
+  context.translate(whole / 2, whole / 2 - shift * whole);
   context.rotate((-turnedDeg * Math.PI) / 180);
-  context.drawImage(thumb, -thumb.width / 2, -thumb.height / 2);
+  context.scale(1 / scale, 1 / scale);
+  context.drawImage(picture, -(box.x + box.width / 2) * scale, -(box.y + box.height / 2) * scale);
   return crop;
+}
+
+/** A row's small picture in the place of a picture that has moved on, with its face's box. */
+function ofThumb(thumb) {
+  const side = thumb.width * THUMB_SHARE;
+  const from = (thumb.width - side) / 2;
+  return [{ picture: thumb, scale: 1 }, { x: from, y: from, width: side, height: side }];
 }
 
 /** Whether there is nothing to see, as where the browser could not show the picture. */

@@ -76,4 +76,5 @@ def test_why_a_face_was_called_sad(visit, real_server):
     page.get_by_role("button", name="Why?").click()
     words = page.get_by_text(re.compile("Orange places speak for"))
     expect(words).to_contain_text(re.compile(r"In test sets, \d+% to \d+% of the faces called “\w+” are right"))
+    expect(words).not_to_contain_text("Looked at once more")  # the second answer is the first
     expect(page.get_by_role("img", name=re.compile("Orange places speak for"))).to_be_visible()
