@@ -41,6 +41,8 @@ export class Rows {
   show(faces, { picture, scale, isLive, sort }) {
     const now = performance.now();
     const numbers = numbersOf(faces);
+    const isCut = faces.length > 0 && !numbers.some((each) => this.#rows.has(each)); // then nobody is only missed
+    const holdMs = isLive && !isCut ? HOLD_MS : 0;
     faces.forEach((face, index) => {
       const row = this.#rows.get(numbers[index]) ?? this.#add(numbers[index], faces.length <= FEW);
       Object.assign(row, { face, seenAt: now, source: isLive || !picture ? null : { picture, scale } });
@@ -48,7 +50,7 @@ export class Rows {
       if (picture) drawThumb(row.thumb, picture, face.box, scale);
     });
     for (const [number, row] of this.#rows) {
-      if (row.seenAt < now - (isLive ? HOLD_MS : 0)) this.#remove(number);
+      if (row.seenAt < now - holdMs) this.#remove(number);
       else row.root.classList.toggle("gone", row.seenAt < now);
     }
     this.#arrange(isLive ? "number" : sort);

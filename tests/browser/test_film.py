@@ -51,6 +51,29 @@ def sweep(page) -> None:
     expect(page.get_by_role("button", name="The whole film is analysed")).to_be_visible(timeout=60_000)
 
 
+# Which rows there are after each of these answers, "gone" if their faces are missed.
+ROWS_AFTER = """(answers) => import("/web/rows.js").then(({ Rows }) => {
+  const rows = new Rows(() => {}, () => "");
+  const probabilities = { angry: 0, happy: 1, sad: 0, surprise: 0, neutral: 0 };
+  const faceOf = (track_id) => ({ track_id, emotion: "happy", confidence: 1, probabilities, box: {} });
+  return answers.map((numbers) => {
+    rows.show(numbers.map(faceOf), { picture: null, scale: 1, isLive: true, sort: "size" });
+    return [...document.querySelectorAll(".card")].map((each) =>
+      each.querySelector(".row-name").textContent + (each.classList.contains("gone") ? " gone" : ""));
+  });
+})"""
+
+
+def test_a_missed_face_keeps_its_row_for_a_moment_but_not_over_a_cut(visit, fake_server):
+    page = visit(fake_server).open()
+    assert page.evaluate(ROWS_AFTER, [[1, 2], [2], [3, 4], []]) == [
+        ["Face 1", "Face 2"],
+        ["Face 1 gone", "Face 2"],
+        ["Face 3", "Face 4"],
+        ["Face 3 gone", "Face 4 gone"],
+    ]
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_film_end_to_end(visit, real_server, film, size):
     """Lanes of the film's length, seeking by pointer and keys, replayed boxes, rows by the frame's time, no jump."""
