@@ -18,8 +18,7 @@ from pathlib import Path
 import pillow_heif
 
 from app.pictures.cost import PIXEL_BYTES
-from app.pictures.decode import Decoded, Wanted, decode
-from app.pictures.open import FORMATS
+from app.pictures.decode import FORMATS, Decoded, Wanted, decode
 from app.pictures.trim import give_back_memory
 from benchmarks.between import write_between
 from benchmarks.decoding_cases import CASES, picture

@@ -5,7 +5,7 @@ from typing import Any
 from app.api.wire.accept import CSV, JPEG, PNG
 from app.api.wire.options import ClassifyFields, DetectFields, OptionFields
 from app.api.wire.problems import problem_responses
-from app.pictures.open import FORMATS
+from app.pictures.decode import FORMATS
 
 MAX_BATCH_FILES, MAX_CLASSIFY_FILES = 32, 64
 

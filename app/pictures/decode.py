@@ -14,6 +14,11 @@ from app.pictures.upright import QUARTER_TURNS, Upright, orientation
 
 Admit = Callable[[int], None]
 
+COMMON: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+RARE: tuple[str, ...] = ("TIFF", "AVIF", "HEIF")
+FORMATS = COMMON + RARE
+"""What is read, by content; names and media types are not trusted. Other parsers of Pillow stay unreachable."""
+
 REDUCTIONS = (4, 2)
 """Fractions of its size, 1/4 and 1/2, at which a JPEG is decoded for little more than its entropy code."""
 

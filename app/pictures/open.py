@@ -1,24 +1,16 @@
-"""From the bytes of a picture file to an upright RGB image: common formats here, rare ones in a worker process."""
+"""From the bytes of a picture file to an upright RGB image: usual ones here, rare and large ones in a worker."""
 
 from collections.abc import Sequence
 
 from app.errors import BadPayload, UnsupportedMedia
 from app.pictures import jpeg_markers
-from app.pictures.announced import announced_size
 from app.pictures.bmp import BMP
-from app.pictures.crumbs import GIF, PNG, is_webp, without_crumbs
-from app.pictures.decode import Admit, Decoded, Wanted, decode
+from app.pictures.crumbs import GIF, PNG, is_webp
+from app.pictures.decode import COMMON, FORMATS, Admit, Decoded, Wanted, decode
+from app.pictures.large import is_large
 from app.pictures.tiff import TIFF
 from app.pictures.types import Image, Picture, Rectangle
-from app.pictures.workers import Workers
-
-COMMON: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-RARE: tuple[str, ...] = ("TIFF", "AVIF", "HEIF")
-FORMATS = COMMON + RARE
-"""What is read, by content; names and media types are not trusted. Other parsers of Pillow stay unreachable."""
-
-LARGEST_WEBP_HERE = 2_000_000
-"""Pixels; larger ones go to a worker, since Pillow copies all of a WebP's pixels in one step, holding Python's lock."""
+from app.pictures.workers import AVAILABLE, Workers
 
 
 def decode_image(payload: bytes, max_pixels: int, workers: Workers | None = None) -> Image:
@@ -45,7 +37,8 @@ def decode_picture(
             and before decoding starts; a `MienError` from it ends the decoding.
         long_side_px: A JPEG is decoded at the smallest of 1/4, 1/2 and full size whose longer side has at least this
             many pixels; None: full size. Other formats are always decoded at full size.
-        workers: Where rare formats are decoded; None: in a process for this picture alone, which takes 0.2 s to start.
+        workers: Where rare and large pictures are decoded; None: rare formats in a process for this picture alone,
+            which takes 0.2 s to start.
 
     Returns:
         The pixels, and the size of the upright original.
@@ -87,18 +80,13 @@ def decode_parts(
 def _decode(payload: bytes, wanted: Wanted, admit: Admit | None, workers: Workers | None) -> Decoded:
     if not payload:
         raise BadPayload("The file is empty.")
-    if _is_common(payload):
-        return decode(payload, wanted, COMMON, admit)
-    if not (is_webp(payload) or payload.startswith(TIFF) or payload[4:8] == b"ftyp"):
+    if payload.startswith((jpeg_markers.START, PNG, *GIF, BMP)) or is_webp(payload):
+        if workers is None or not AVAILABLE or not is_large(payload):
+            return decode(payload, wanted, COMMON, admit)
+        return workers.decode(payload, wanted, admit)
+    if not (payload.startswith(TIFF) or payload[4:8] == b"ftyp"):
         raise UnsupportedMedia(f"This is not a picture in one of these formats: {', '.join(FORMATS)}.")
     if workers is not None:
         return workers.decode(payload, wanted, admit)
     with Workers() as alone:
         return alone.decode(payload, wanted, admit)
-
-
-def _is_common(payload: bytes) -> bool:
-    if is_webp(payload):
-        width, height = announced_size(without_crumbs(payload)) or (0, 0)
-        return width * height <= LARGEST_WEBP_HERE
-    return payload.startswith((jpeg_markers.START, PNG, *GIF, BMP))

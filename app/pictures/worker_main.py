@@ -1,4 +1,4 @@
-"""The worker process: decodes one rare picture after another, each within its own limits of memory and time."""
+"""The worker process: decodes one rare or large picture after another, each within limits of memory and time."""
 
 import os
 import resource
@@ -12,11 +12,10 @@ from PIL import AvifImagePlugin, TiffImagePlugin
 from app.errors import MienError
 from app.pictures.announced import announced_size
 from app.pictures.cost import PIXEL_BYTES
-from app.pictures.decode import Decoded, Wanted, decode
+from app.pictures.decode import FORMATS, Decoded, Wanted, decode
 from app.pictures.trim import give_back_memory
 from app.pictures.worker_messages import receive, receive_bytes, send, send_images
 
-FORMATS = ("TIFF", "AVIF", "HEIF", "WEBP")
 IDLE_S = 60.0
 """A worker without work ends by itself."""
 MOST_FILES = 32
@@ -94,7 +93,8 @@ def _answer(owner: socket.socket) -> None:
 
 def _send(owner: socket.socket, decoded: Decoded, shared: bool) -> None:
     shapes = [image.shape for image in decoded.images]
-    send(owner, {"shapes": shapes, "width": decoded.width, "height": decoded.height})
+    known = {"width": decoded.width, "height": decoded.height, "truncated": decoded.truncated}
+    send(owner, {"shapes": shapes, **known})
     if any(image.size for image in decoded.images):
         send_images(owner, decoded.images, shared)
 

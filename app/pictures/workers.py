@@ -1,4 +1,4 @@
-"""Worker processes for rare formats: whatever a file does to its decoder, only its own request notices."""
+"""Worker processes for rare and large pictures: whatever one does to its decoder, only its own request notices."""
 
 import logging
 import os
@@ -28,6 +28,7 @@ LONGEST_S = 60.0
 TOLD = {error.code: error for error in (BadPayload, UnsupportedMedia, PayloadTooLarge)}
 logger = logging.getLogger(__name__)
 
+AVAILABLE = hasattr(socket, "AF_UNIX")
 SHARED = hasattr(os, "memfd_create")
 
 
@@ -70,7 +71,7 @@ class Workers:
             PayloadTooLarge: If it takes more pixels or memory than allowed.
             Overloaded: If no worker can be started.
         """
-        if not hasattr(socket, "AF_UNIX"):
+        if not AVAILABLE:
             raise UnsupportedMedia("This format is read on Linux and macOS only: save the picture as JPEG or PNG.")
         worker = self._take()
         try:
@@ -109,8 +110,8 @@ class Workers:
         try:
             return _Worker(self._python)
         except (OSError, EOFError, ValueError) as error:
-            logger.error("No process for rare picture formats can be started", exc_info=error)
-            raise Overloaded("This format cannot be decoded now; try again shortly.") from error
+            logger.error("No process to decode a picture can be started", exc_info=error)
+            raise Overloaded("This picture cannot be decoded now; try again shortly.") from error
 
     def _keep(self, worker: "_Worker") -> None:
         with self._lock:
@@ -162,7 +163,8 @@ class _Worker:
         shapes = [(height, width, channels) for height, width, channels in answer["shapes"]]
         if any(width * height > wanted.max_pixels or channels != 3 for height, width, channels in shapes):
             raise ValueError("A worker answered with something else than a picture.")
-        return Decoded(receive_images(self._socket, shapes, shared), answer["width"], answer["height"])
+        images = receive_images(self._socket, shapes, shared)
+        return Decoded(images, answer["width"], answer["height"], bool(answer["truncated"]))
 
     def ended_unasked(self) -> bool:
         """Whether it has ended in order, or just does."""

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from app.pictures.open import FORMATS
+from app.pictures.decode import FORMATS
 from benchmarks import decoding
 from benchmarks.decoding import BEGINNING, END, Taken, main, table
 from benchmarks.decoding_cases import CASES

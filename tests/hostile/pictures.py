@@ -7,7 +7,7 @@ import pillow_heif
 import tifffile
 from PIL import Image as Pillow
 
-from app.pictures.open import FORMATS
+from app.pictures.decode import FORMATS
 from tests.support.pictures import encode, gradient
 from tests.support.tiff import RGB, Layout, tiff
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import BadPayload, PayloadTooLarge, UnsupportedMedia
+from app.pictures.decode import FORMATS
 from app.pictures.jpeg_markers import jpeg_markers
-from app.pictures.open import FORMATS, decode_picture
+from app.pictures.open import decode_picture
 from app.pictures.workers import Workers
 from tests.hostile.pictures import mutate, seeds
 

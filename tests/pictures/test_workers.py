@@ -8,6 +8,7 @@ import struct
 import threading
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -15,7 +16,8 @@ import pytest
 from PIL import Image as Pillow
 
 from app.errors import BadPayload, MienError, Overloaded, PayloadTooLarge, UnsupportedMedia
-from app.pictures.open import LARGEST_WEBP_HERE, decode_image, decode_parts, decode_picture
+from app.pictures.large import is_large
+from app.pictures.open import decode_image, decode_parts, decode_picture
 from app.pictures.worker_main import NICENESS
 from app.pictures.workers import Workers
 from tests.support.pictures import encode, gradient
@@ -187,8 +189,39 @@ def test_a_worker_stands_back_and_is_no_session_of_its_own():
         assert os.getpgid(worker) != os.getpgid(0)
 
 
-def test_a_large_webp_is_decoded_by_a_worker():
+def full_hd_and(rows: int, fmt: str, **options: Any) -> bytes:
+    return encode(Pillow.new("RGB", (1920, 1080 + rows), "red"), fmt, **options)
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "WEBP", "GIF", "BMP"])
+def test_what_is_larger_than_full_hd_is_decoded_by_a_worker(fmt):
     with Workers() as those:
-        large = encode(Pillow.new("RGB", (4000, LARGEST_WEBP_HERE // 4000 + 1), "red"), "WEBP", method=0)
-        assert decode_image(large, 10_000_000, those)[9, 9][0] > 250
+        assert decode_image(full_hd_and(0, fmt), 10_000_000, those)[9, 9][0] > 250
+        assert not those.processes
+        assert decode_image(full_hd_and(30, fmt), 10_000_000, those)[9, 9][0] > 250
         assert len(those.processes) == 1
+
+
+def test_a_jpeg_larger_than_a_phone_s_photo_is_decoded_by_a_worker():
+    with Workers() as those:
+        phone, larger = (encode(Pillow.new("L", (4096, height)), "JPEG") for height in (4096, 4200))
+        decode_picture(phone, 20_000_000, long_side_px=640, workers=those)
+        assert not those.processes
+        picture = decode_picture(larger, 20_000_000, long_side_px=640, workers=those)
+        assert (picture.width, picture.height, picture.image.shape) == (4096, 4200, (1050, 1024, 3))
+        assert len(those.processes) == 1
+
+
+def test_a_large_jpeg_that_was_cut_off_is_read_and_says_so():
+    noise = np.random.default_rng(0).integers(0, 256, (4200, 4096), dtype=np.uint8)
+    whole = encode(Pillow.fromarray(noise), "JPEG", quality=5)
+    with Workers() as those:
+        picture = decode_picture(whole[: len(whole) * 3 // 4], 20_000_000, long_side_px=640, workers=those)
+        assert picture.truncated
+        assert len(those.processes) == 1
+
+
+@pytest.mark.parametrize("fmt", ["PNG", "WEBP", "GIF", "BMP", "JPEG"])
+def test_a_damaged_head_makes_no_picture_large(fmt):
+    payload = encode(gradient(), fmt)
+    assert not any(is_large(payload[:length]) for length in range(2, len(payload)))
