@@ -1,6 +1,6 @@
 """Links the frames of one stream: track ids and smoothed probabilities for the faces in each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.faces.types import Answer, Box, Crop, Detection, Face, Guide, ImageFaces, Known
@@ -12,6 +12,10 @@ from app.tracks.tracker import LOST_S, FaceTracker
 
 KEPT_S = 0.2
 """Probabilities of a face that hardly changes are kept for so long."""
+
+UNSURE_S = 1.0
+"""So long all of each frame is searched once a face has come or gone whose score is near the least one, unless it is
+surely found soon: small and blurred faces are found in one frame and not in the next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +59,12 @@ class LiveFaces:
         self._small: Gray | None = None
         self._size: tuple[int, ...] = ()
         self._seen: dict[int, _Seen] = {}
+        self._unsure: dict[int, float] = {}  # when such a face came or went
         self._side_px = 0
 
     def forget(self) -> None:
         """Begin anew, as at a cut: all faces that come are new, with ids never used before."""
-        self._cuts, self._seen = CutDetector(), {}
+        self._cuts, self._seen, self._unsure = CutDetector(), {}, {}
         if self._tracker is not None:
             self._tracker.forget()
         if self._searches is not None:
@@ -88,7 +93,7 @@ class LiveFaces:
         if known is None:
             return Guide(whole=True)
         faces = [_in_shares(each.expected, picture) for each in known]
-        why = self._searches.why_whole(self._small, self._size, at_s, faces, may_be_cut)
+        why = self._searches.why_whole(self._small, self._size, at_s, faces, may_be_cut, bool(self._unsure))
         if why in ("begin", "size", "cut"):
             return Guide(whole=True)
         changed = any(each.detection.rotation_deg for each in known) or self._searches.changed_since(self._small)
@@ -114,14 +119,7 @@ class LiveFaces:
             self._smoother.forget_unseen(at_s)
         detections = self._in_pixels_of_the_first(found)
         ids = self._tracker.track(detections, at_s)
-        before = self._seen
-        self._seen = {
-            track: seen
-            for face, detection, track in zip(found.faces, detections, ids, strict=True)
-            if (seen := self._remembered(face, detection, before.get(track), at_s)) is not None
-        }
-        if self._searches is not None and any(not each.sure for each in _came_or_went(before, self._seen)):
-            self._searches.unsure(at_s)
+        self._remember(found, detections, ids, at_s)
         faces = tuple(self._join(face, track, at_s) for face, track in zip(found.faces, ids, strict=True))
         return replace(found, faces=faces)
 
@@ -139,6 +137,25 @@ class LiveFaces:
             expected = _moved_to(detection, x * across, y * down)
             known.append(Known(detection, expected, seen.answers, seen.searched, seen.classified, fresh))
         return known
+
+    def _remember(self, found: ImageFaces, detections: Sequence[Detection], ids: Sequence[int], at_s: float) -> None:
+        """Keep what the next frame needs to know of this one's faces, and which of them the detector is not sure of."""
+        before = self._seen
+        self._seen = {
+            track: seen
+            for face, detection, track in zip(found.faces, detections, ids, strict=True)
+            if (seen := self._remembered(face, detection, before.get(track), at_s)) is not None
+        }
+        either = before | self._seen
+        for track in before.keys() ^ self._seen.keys():
+            if not either[track].sure:
+                self._unsure[track] = at_s
+        sure = {track for track, seen in self._seen.items() if seen.sure}
+        self._unsure = {
+            track: since_s
+            for track, since_s in self._unsure.items()
+            if 0 <= at_s - since_s < UNSURE_S and track not in sure
+        }
 
     def _remembered(self, face: Face, detection: Detection, before: _Seen | None, at_s: float) -> _Seen | None:
         """Return what is known of a face for the next frame; its crops and times from before if it was kept."""
@@ -169,11 +186,6 @@ class LiveFaces:
             for attribute, answer in face.answers.items()
         }
         return replace(face, track_id=track, answers=answers)
-
-
-def _came_or_went(before: Mapping[int, _Seen], now: Mapping[int, _Seen]) -> list[_Seen]:
-    """Return the faces of two frames that only one of them shows."""
-    return [(now if track in now else before)[track] for track in before.keys() ^ now.keys()]
 
 
 def _moved_to(detection: Detection, x: float, y: float) -> Box:

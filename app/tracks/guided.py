@@ -1,6 +1,5 @@
 """When a frame of a stream is searched as a whole, and when only around the faces that are known."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -26,10 +25,6 @@ REST_TIMES = 4
 CHANGE_WAIT_S = 0.3
 """Where changes go on, they bring a search of the whole picture no sooner after the last: each frame changes there."""
 
-UNSURE_S = 1.0
-"""So long all of each frame is searched once a face has come or gone whose score is near the least one: small and
-blurred faces are found in one frame and not in the next, and where they were the next one need not be."""
-
 BESIDE, BELOW = 1.0, 1.5
 """What moves around a face, in face sides: hair and hands beside it, and shoulders, twice as wide, below it."""
 
@@ -51,7 +46,6 @@ class SearchPlan:
         self._last: Gray | None = None
         self._last_s = self._now_s = 0.0
         self._size: tuple[int, ...] = ()
-        self._unsure_until_s = -math.inf
         self._changes = self._changed_before = False  # now, and at the last whole search: since the one before it
 
     def forget(self) -> None:
@@ -59,7 +53,7 @@ class SearchPlan:
         self._last = None
 
     def why_whole(
-        self, small: Gray, size: tuple[int, ...], at_s: float, faces: Sequence[Box], may_be_cut: bool
+        self, small: Gray, size: tuple[int, ...], at_s: float, faces: Sequence[Box], may_be_cut: bool, unsure: bool
     ) -> Reason | None:
         """Say why the next frame must be searched as a whole; None if it need not.
 
@@ -69,12 +63,12 @@ class SearchPlan:
             at_s: When it was taken, in seconds.
             faces: The boxes of the faces known, in shares of the frame's sides.
             may_be_cut: From `app.tracks.cuts.CutDetector.compare`.
+            unsure: Whether faces come and go whose scores are near the least one.
         """
         went_back, self._now_s = at_s < self._now_s, at_s
         passed_s = at_s - self._last_s
         self._changes = False
         if self._last is None or went_back:
-            self._unsure_until_s = -math.inf
             return "begin"
         if size != self._size:
             return "size"
@@ -83,7 +77,7 @@ class SearchPlan:
         if len(faces) > MOST_WINDOWS:
             return "crowd"
         self._changes = has_changed(self._last, small, faces)
-        if at_s <= self._unsure_until_s and has_changed(self._last, small, (), AT_REST):
+        if unsure and has_changed(self._last, small, (), AT_REST):
             return "unsure"
         if self._is_due(at_s, self._every_s) and (
             self._is_due(at_s, REST_TIMES * self._every_s) or has_changed(self._last, small, (), AT_REST)
@@ -101,10 +95,6 @@ class SearchPlan:
         """Take note that a frame was searched as a whole; arguments as of `why_whole`."""
         self._last, self._size, self._last_s = small, size, at_s
         self._changed_before = self._changes
-
-    def unsure(self, at_s: float) -> None:
-        """Take note that at this time a face came or went about which the detector is not sure."""
-        self._unsure_until_s = at_s + UNSURE_S
 
     def _is_due(self, at_s: float, period_s: float) -> bool:
         """Whether a search is due that comes once in a period, on the grid of the phase."""

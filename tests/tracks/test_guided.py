@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.faces.canvas import MOST_WINDOWS
-from app.tracks.guided import CHANGE_WAIT_S, REST_TIMES, UNSURE_S, SearchPlan, has_changed
+from app.tracks.guided import CHANGE_WAIT_S, REST_TIMES, SearchPlan, has_changed
 
 SIZE = (720, 1280)
 FACE = (0.4, 0.3, 0.5, 0.5)
@@ -27,13 +27,13 @@ SLIGHT = with_patch(50, 10, side=2, by=12)
 
 def begun(every_s=0.5, phase=0.0, at_s=100.0):
     plan = SearchPlan(every_s, phase)
-    assert plan.why_whole(ROOM, SIZE, at_s, [], False) == "begin"
+    assert plan.why_whole(ROOM, SIZE, at_s, [], False, False) == "begin"
     plan.searched(ROOM, SIZE, at_s)
     return plan
 
 
-def why(plan, small=ROOM, at_s=100.1, faces=(), size=SIZE, may_be_cut=False):
-    return plan.why_whole(grainy(small), size, at_s, faces, may_be_cut)
+def why(plan, small=ROOM, at_s=100.1, faces=(), size=SIZE, may_be_cut=False, unsure=False):
+    return plan.why_whole(grainy(small), size, at_s, faces, may_be_cut, unsure)
 
 
 def test_a_still_room_is_not_searched_again_before_the_time():
@@ -93,19 +93,13 @@ def test_where_much_changes_only_some_of_the_changes_bring_a_search():
     assert reasons == ["change", None, None, "change", None, None, "change"]
 
 
-def test_once_a_face_came_or_went_that_was_hardly_found_all_is_searched_for_a_second():
+def test_while_faces_come_and_go_that_are_hardly_found_all_is_searched_unless_the_picture_is_at_rest():
     plan = begun(at_s=100.0)
-    plan.unsure(100.0)
     for frame in range(1, 10):
-        assert why(plan, SLIGHT, at_s=100.0 + frame / 10) == "unsure"
+        assert why(plan, SLIGHT, at_s=100.0 + frame / 10, unsure=True) == "unsure"
         plan.searched(ROOM, SIZE, 100.0 + frame / 10)
-    assert why(plan, SLIGHT, at_s=100.01 + UNSURE_S) is None
-
-
-def test_in_a_picture_at_rest_nothing_is_unsure():
-    plan = begun(at_s=100.0)
-    plan.unsure(100.0)
-    assert why(plan, at_s=100.1) is None
+    assert why(plan, SLIGHT, at_s=101.0) is None
+    assert why(plan, at_s=101.0, unsure=True) is None
 
 
 def test_after_going_back_the_clock_goes_on_from_there():

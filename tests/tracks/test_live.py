@@ -101,6 +101,28 @@ def test_a_face_that_is_found_in_one_frame_and_not_in_the_next_is_found_as_by_wh
         assert len(found.faces) == (1 if index % 3 else 0)
 
 
+def test_a_face_that_is_hardly_found_at_first_brings_no_more_searches_once_it_is_sure():
+    camera, searches = Camera(), []
+    for index in range(5):
+        image = frame((300 + 8 * index, 200, 120)) if index else frame()
+        if index == 1:
+            image[200:320, 308:428] = 154
+        searches.append(camera.send(image, index / 10).search)
+    assert searches == ["whole", "whole", "whole", "guided", "guided"]
+
+
+def test_a_face_that_is_hardly_found_is_looked_for_a_second_after_it_has_gone():
+    camera = Camera()
+    for index in range(20):
+        image = frame((900 - 8 * index, 400, 120))
+        if index in (1, 2):
+            image[100:160, 200:260] = 154
+        found = camera.send(image, index / 10)
+        if 2 < index < 13:
+            assert found.search == "whole", index
+    assert found.search == "guided"
+
+
 def test_a_face_of_a_low_score_that_stays_is_searched_as_others_are():
     camera, found = Camera(), []
     for index in range(30):
