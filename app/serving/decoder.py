@@ -186,8 +186,7 @@ class Decoder:
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._stopped and not (task and task.cancelling()):  # The pool gave the picture up, not its caller.
+            if self._stopped and not _is_cancelled():  # The pool gave the picture up, not its caller.
                 raise NotReady("The server is stopping.") from None
             raise
 
@@ -206,3 +205,9 @@ class Decoder:
                 room.add(needed - room.amount)
             except Overloaded:
                 raise _NoRoomYet(needed) from None
+
+
+def _is_cancelled() -> bool:
+    """Whether the running task is; a frame that kept the task would be kept by it, by way of its exception."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
