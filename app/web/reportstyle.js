@@ -33,6 +33,7 @@ figcaption { font-size: 0.8125rem; overflow-wrap: anywhere; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: 0.375rem 0.75rem 0.375rem 0; border-bottom: 1px solid #dfdcd3; text-align: left; vertical-align: top; }
 td:first-child, .file { overflow-wrap: anywhere; }
+td:first-child:has(~ .wide) { min-width: 10rem; }
 td.wide { width: 48%; padding-right: 0; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }

@@ -74,6 +74,21 @@ def test_a_missed_face_keeps_its_row_for_a_moment_but_not_over_a_cut(visit, fake
     ]
 
 
+TELL_OF_A_LONG_WAIT = """() => Promise.all(["/web/waiting.js", "/web/language.js"].map((each) => import(each)))
+  .then(([{ waitFor }, { text }]) => waitFor("sweeping", {
+    done: () => "10:03", total: () => "12:10", left: () => text("minutesLeft", { count: 12 }),
+  }))"""
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "vi-VN"])
+def test_on_a_phone_the_time_left_is_not_cut_off(visit, fake_server, locale):
+    page = visit(fake_server, locale=locale, viewport=SIZES["phone"]).open()
+    page.evaluate(TELL_OF_A_LONG_WAIT)
+    words = page.locator("#waiting-words")
+    expect(words).to_contain_text("12:10")
+    assert words.evaluate("each => each.scrollWidth <= each.clientWidth && each.scrollHeight <= each.clientHeight")
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_film_end_to_end(visit, real_server, film, size):
     """Lanes of the film's length, seeking by pointer and keys, replayed boxes, rows by the frame's time, no jump."""

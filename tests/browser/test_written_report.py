@@ -1,6 +1,8 @@
 """The reports that the command line writes, as a browser shows and prints them."""
 
+import shutil
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,3 +76,20 @@ def test_report_of_pictures(visit, fake_server, tmp_path):
     looked_at(page, path, "written-report-pictures.png")
     assert page.locator("figure").count() == 3
     assert page.locator("tbody tr").count() == 4
+
+
+def test_file_names_of_usual_length_take_one_line(visit, fake_server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    shutil.copy(photo_path("zidane"), "photos/zidane.jpg")
+    with GalleryReport(Path("x.html"), model_names(make_manifest()), with_pictures=False) as report:
+        looker = Looker(FakePipeline(), DetectOptions(), 50_000_000, 50_000_000, None, report=report)
+        looker.look(Path("photos/zidane.jpg"))
+    page = visit(fake_server).page
+    page.goto((tmp_path / "x.html").as_uri())
+    lines = page.locator("td").first.evaluate("""cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return range.getClientRects().length;
+    }""")
+    assert lines == 1
