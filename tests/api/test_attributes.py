@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.config import Settings
+from app.faces.explain import PLACES
 from app.main import create_app
 from app.serving.engine import Engine, EngineLimits
 from tests.api.streams import URL, serve
@@ -102,7 +103,7 @@ def test_batches_and_faces_say_it_too(client):
 def test_with_reasons_it_is_said_beside_them(client):
     face = face_of(client.post("/detect?attributes=gender&explain=true", content=PICTURE))
     assert face["gender"] == GENDER
-    assert face["explanation"]["rows"] == 5
+    assert face["explanation"]["rows"] == PLACES
     [entry] = client.post("/classify?attributes=gender&explain=true", files=FACE).json()["results"]
     assert entry["gender"] == GENDER
     assert "drops" in entry["explanation"]
