@@ -14,7 +14,6 @@ import { waitNoMore } from "./waiting.js";
 
 const ROWS_MS = 200; // the rows beside a film that plays change no more often
 const GAP_S = 0.7; // a face that is missed for longer leaves a gap in its lane
-
 const whole = document.getElementById("whole");
 
 /** A film; it stays until the user drops it. */
