@@ -47,7 +47,7 @@ class Looker:
         max_bytes: Largest file; a larger one is not read.
         max_pixels: Largest width x height.
         annotate: Folder for pictures with boxes and labels, made with `prepare_folder`; None for none.
-        workers: Decode rare formats; None: each such picture starts a process of its own.
+        workers: Decode rare and large pictures; None: each of a rare format starts a process of its own.
         explain: Folder for pictures of what each face's answer rests on, made with `prepare_folder`; None for none.
         report: Is shown every picture and told every answer; None for none.
     """

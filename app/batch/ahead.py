@@ -44,7 +44,7 @@ class Decoders:
         max_pixels: Largest picture.
         held_pixels: Most that the pictures decoded ahead take, in pixels of 3 bytes. One that finds no room is decoded
             when it is its turn, so that whatever is held, the next picture always comes.
-        workers: Decode rare formats.
+        workers: Decode rare and large pictures.
     """
 
     def __init__(self, threads: int, max_pixels: int, held_pixels: int, workers: Workers) -> None:

@@ -21,7 +21,7 @@ def thumbs_of(
         names: Of all pictures, in order.
         max_bytes: Largest picture file.
         max_pixels: Largest width x height.
-        workers: Decode rare formats.
+        workers: Decode rare and large pictures.
     """
     wanted: dict[int, dict[int, Example]] = {}
     for example in examples:

@@ -17,6 +17,9 @@ BY_MODE = {
 OF_FORMAT = {"WEBP": 8, "AVIF": 6, "HEIF": 12, "TIFF": 4}
 """Bytes a pixel that the format's own library holds beside Pillow's."""
 
+COEFFICIENT_BYTES = 2
+"""libjpeg's JCOEF: one for each pixel of each channel, where none is coded with fewer."""
+
 ROW_BYTES = 16
 """What Pillow keeps for each row: most of the memory of a picture that is one pixel wide."""
 
@@ -35,13 +38,15 @@ def decode_cost(file_format: str, mode: str, transparency: bool) -> int:
     return of_mode + OF_FORMAT.get(file_format, 0)
 
 
-def decode_weight(picture: Pillow.Image) -> int:
+def decode_weight(picture: Pillow.Image, coded_pixels: int = 0) -> int:
     """Return what decoding a picture takes, in pixels of `PIXEL_BYTES`.
 
     Args:
-        picture: Opened, not yet decoded.
+        picture: Opened, not yet decoded, perhaps to be decoded at a fraction of its size.
+        coded_pixels: Of a JPEG in several scans, width x height of the file: all is kept until the last scan.
     """
     cost_bytes = decode_cost(picture.format or "", picture.mode, picture.has_transparency_data)
     pixels = picture.width * picture.height
     taken_bytes = pixels * cost_bytes + picture.height * ROW_BYTES
+    taken_bytes += coded_pixels * COEFFICIENT_BYTES * len(picture.getbands())
     return -(-taken_bytes // PIXEL_BYTES)

@@ -76,7 +76,7 @@ def decode(payload: bytes, wanted: Wanted, formats: tuple[str, ...], admit: Admi
             _reduce(picture, wanted.long_side_px)
         reduced = picture.size != original
         if admit is not None:
-            admit(decode_weight(picture))
+            admit(decode_weight(picture, original[0] * original[1] if found.scans > 1 else 0))
         white = fewer_bits(picture)
         picture.load()
         if white is not None:

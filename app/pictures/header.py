@@ -41,10 +41,12 @@ class Opened:
     Attributes:
         picture: Pillow's.
         cut_off: Whether it is a JPEG without its end: what is missing is decoded as gray.
+        scans: How many scans a JPEG has; 1 for other formats.
     """
 
     picture: ImageFile
     cut_off: bool
+    scans: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def opened(payload: bytes, max_pixels: int, formats: tuple[str, ...]) -> Iterato
             if file.four_bits:
                 bmp.prepare(picture)
             picture.info[SIGNIFICANT_BITS] = png_significant_bits(file.payload)
-            yield Opened(picture, file.cut_off)
+            yield Opened(picture, file.cut_off, file.scans)
     except UnidentifiedImageError as error:
         raise (UnsupportedMedia(unread) if unread else BadPayload(DAMAGED)) from error
     except MienError:

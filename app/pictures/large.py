@@ -8,6 +8,8 @@ from app.pictures.bmp import BMP
 from app.pictures.crumbs import PNG, without_crumbs
 from app.pictures.jpeg_markers import FRAMES, MAX_SEGMENTS, SCAN, START, segments
 
+PNG_HEADER, PNG_HEADER_END = b"IHDR", 24
+
 USUAL_PIXELS = 2_100_000
 """Full HD. A WebP of that size holds Python's lock for 30 ms; 50 megapixels take a processor half a second."""
 
@@ -28,6 +30,8 @@ def is_large(payload: bytes) -> bool:
         width, height = _jpeg_size(payload)
         return width * height > USUAL_JPEG_PIXELS
     if payload.startswith(PNG):
+        if len(payload) >= PNG_HEADER_END and payload[12:16] != PNG_HEADER:  # readers pass over what stands before it
+            return True
         width, height = _two_numbers(">II", payload, 16)
     elif payload.startswith(BMP):
         width, height = _two_numbers("<ii", payload, 18)  # in the head of all versions but the oldest, of OS/2

@@ -1,4 +1,4 @@
-"""Rare formats in worker processes: what a file does to its decoder costs its own request alone."""
+"""Rare and large pictures in worker processes: what a file does to its decoder costs its own request alone."""
 
 import io
 import os
@@ -219,6 +219,22 @@ def test_a_large_jpeg_that_was_cut_off_is_read_and_says_so():
         picture = decode_picture(whole[: len(whole) * 3 // 4], 20_000_000, long_side_px=640, workers=those)
         assert picture.truncated
         assert len(those.processes) == 1
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_a_large_progressive_jpeg_has_room_for_what_its_scans_leave(subsampling):
+    large = encode(Pillow.new("RGB", (6000, 4000), "red"), "JPEG", progressive=True, subsampling=subsampling)
+    with Workers() as those:
+        picture = decode_picture(large, 24_000_000, long_side_px=640, workers=those)
+        assert picture.image.shape == (1000, 1500, 3)
+        assert len(those.processes) == 1
+
+
+def test_a_png_cannot_hide_its_size_behind_another_part():
+    payload = full_hd_and(30, "PNG")
+    text = bytes(8)
+    part = struct.pack(">I", len(text)) + b"tEXt" + text + struct.pack(">I", zlib.crc32(b"tEXt" + text))
+    assert is_large(payload[:8] + part + payload[8:])
 
 
 @pytest.mark.parametrize("fmt", ["PNG", "WEBP", "GIF", "BMP", "JPEG"])
