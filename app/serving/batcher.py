@@ -130,6 +130,8 @@ class MicroBatcher(Generic[Item, Result]):
         except asyncio.CancelledError:
             self._forget(entry)
             raise
+        finally:
+            del entry  # its future keeps an exception that leads here: with it, the picture would be kept and counted
 
     def charge(self, client: str, cost: int) -> None:
         """Charge a client for what one of its items took beside its cost; it has that much less of the next batches."""

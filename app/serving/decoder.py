@@ -189,6 +189,8 @@ class Decoder:
             if self._stopped and not _is_cancelled():  # The pool gave the picture up, not its caller.
                 raise NotReady("The server is stopping.") from None
             raise
+        finally:
+            del future  # it keeps an exception that leads here: with it, the file would be kept and counted
 
     def _decode(self, decode: Callable[[Admit], tuple[Result, Sequence[Image]]], room: Hold) -> Result:
         """Decode, holding room for all that it takes; afterwards only for the images, while these are in memory."""

@@ -3,14 +3,12 @@
 import asyncio
 import gc
 import json
-import threading
 import time
 
 import pytest
 from uvicorn.protocols.utils import ClientDisconnected
 
 from app.api.stream.intake import TEXTS_AT_ONCE, TEXTS_PER_S
-from app.pictures.open import decode_picture
 from tests.api.streams import URL, GatedPipeline, closing, let_it_read, open_streams, picture, serve
 from tests.support.wait import wait_until
 
@@ -352,22 +350,10 @@ def test_what_a_client_that_vanished_did_not_take_hangs_in_no_cycle():
 
 
 @pytest.mark.usefixtures("without_garbage_collection")
-def test_a_picture_whose_client_leaves_while_it_is_decoded_hangs_in_no_cycle(monkeypatch):
-    begun, left = threading.Event(), threading.Event()
-
-    def slow(*args, **kwargs):
-        begun.set()
-        assert left.wait(30)
-        return decode_picture(*args, **kwargs)
-
-    monkeypatch.setattr("app.serving.decoder.decode_picture", slow)
-    with serve() as client:
-        admission = client.app.state.services.engine.admission
-        with client.websocket_connect(URL) as session:
-            session.receive_json()
-            session.send_bytes(picture())
-            assert begun.wait(30)
-            session.close(1000)
-            wait_until(lambda: open_streams(client) == 0)
-        left.set()
-        wait_until(lambda: admission.body_bytes.held == admission.pixels.held == 0)
+def test_a_damaged_frame_hangs_in_no_cycle():
+    with serve() as client, client.websocket_connect(URL) as session:
+        budget = client.app.state.services.engine.admission.body_bytes
+        session.receive_json()
+        session.send_bytes(picture()[:200])
+        assert session.receive_json()["type"] == "frame.error"
+        wait_until(lambda: budget.held == 0)

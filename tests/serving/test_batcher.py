@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -117,6 +119,29 @@ def test_raising_function_fails_its_batch_only():
 
     asyncio.run(run())
     batcher.close()
+
+
+class Item:
+    """Something that a weak reference can point at."""
+
+
+def test_an_item_that_fails_hangs_in_no_cycle():
+    batcher, item = MicroBatcher(lambda items: [ValueError() for _ in items], max_batch_size=1), Item()
+    kept = weakref.ref(item)
+
+    async def run(item):
+        with pytest.raises(ValueError):  # noqa: PT011 - that without words
+            await batcher.submit(item)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run(item))
+        del item
+        assert batcher.close()
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("wrong", [lambda items: items[1:], lambda items: [*items, 0]])

@@ -62,6 +62,35 @@ def test_pixels_count_for_as_long_as_the_picture_lives():
     decoder.stop()
 
 
+def test_a_picture_whose_caller_leaves_hangs_in_no_cycle():
+    decoder, admission = one_thread()
+    begun, left = threading.Event(), threading.Event()
+
+    def look(_):
+        begun.set()
+        assert left.wait(30)
+
+    async def run():
+        asked = asyncio.create_task(decoder.decode(encode(gradient(64, 48)), later(), look=look))
+        await asyncio.to_thread(begun.wait, 30)
+        asked.cancel()
+        await asyncio.wait([asked])
+        kept = weakref.ref(asked)
+        del asked
+        left.set()
+        await all_free(admission.pixels)
+        assert kept() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run())
+    finally:
+        gc.enable()
+        left.set()
+    decoder.stop()
+
+
 def test_parts_count_alone_once_they_are_cut():
     decoder, admission = one_thread()
 
