@@ -64,9 +64,8 @@ class LiveFaces:
 
     def forget(self) -> None:
         """Begin anew, as at a cut: all faces that come are new, with ids never used before."""
-        self._cuts, self._seen, self._unsure = CutDetector(), {}, {}
-        if self._tracker is not None:
-            self._tracker.forget()
+        self._cuts = CutDetector()
+        self._forget_faces()
         if self._searches is not None:
             self._searches.forget()
 
@@ -112,7 +111,7 @@ class LiveFaces:
         if self._tracker is None:
             return found
         if self._cuts.is_cut(found):
-            self._tracker.forget()
+            self._forget_faces()
         if self._searches is not None and self._small is not None and found.search == "whole":
             self._searches.searched(self._small, self._size, at_s)
         if self._smoother is not None:
@@ -122,6 +121,11 @@ class LiveFaces:
         self._remember(found, detections, ids, at_s)
         faces = tuple(self._join(face, track, at_s) for face, track in zip(found.faces, ids, strict=True))
         return replace(found, faces=faces)
+
+    def _forget_faces(self) -> None:
+        self._seen, self._unsure = {}, {}
+        if self._tracker is not None:
+            self._tracker.forget()
 
     def _known(self, picture: Picture, at_s: float) -> list[Known] | None:
         """Return the faces of the last frame, and where they are expected in this one; None if one has no trace."""

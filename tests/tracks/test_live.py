@@ -123,6 +123,18 @@ def test_a_face_that_is_hardly_found_is_looked_for_a_second_after_it_has_gone():
     assert found.search == "guided"
 
 
+def test_faces_of_the_shot_before_leave_no_doubt_about_the_next():
+    camera, found = Camera(), []
+    for index in range(12):
+        image = frame((300, 200, 120))
+        image[200:320, 300:420] = 154  # about the least that is a face
+        if index >= 6:
+            image = 255 - frame()
+            image[500:620, 600 + 6 * index : 720 + 6 * index] = 255
+        found.append(camera.send(image, index / 10))
+    assert [each.search for each in found[6:]].count("whole") <= 4
+
+
 def test_a_face_of_a_low_score_that_stays_is_searched_as_others_are():
     camera, found = Camera(), []
     for index in range(30):
