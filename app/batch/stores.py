@@ -23,7 +23,7 @@ PUBLIC_BUCKET = re.compile(rf"(anonymous@)?{BUCKET.pattern}")
 """Of Google's: one before which this stands is asked without credentials."""
 
 PATIENCE_S = 60
-"""How long Google's client asks again; it would do so for 15 minutes. Amazon's asks three times."""
+"""How long Google's client asks again; it would do so for 15 minutes."""
 
 FAULTS = (OSError, ValueError, NotImplementedError)
 """What pyarrow raises: its own errors are among these."""
@@ -47,10 +47,10 @@ class Stores:
         Raises:
             InvalidRequest: If there is neither, the store cannot be asked, or it is an archive.
         """
+        system, path = self._opened_place(address)
         if is_archive(address):
             raise InvalidRequest(f"{address}: archives are not read in object stores; copy it here first.")
         try:
-            system, path = self._place(address)
             kind = system.get_file_info(path.rstrip("/")).type.name
         except FAULTS as error:
             raise InvalidRequest(f"{address}: {_why(error)}") from error
@@ -64,12 +64,12 @@ class Stores:
         They come in the order in which those of a folder here do.
 
         Raises:
-            InvalidRequest: If it cannot be listed.
+            InvalidRequest: If it cannot be listed, or its bucket not be opened: then no other of it can, either.
         """
+        system, path = self._opened_place(address)
         if not address.endswith("/"):
             yield address
             return
-        system, path = self._place(address)
         from pyarrow.fs import FileSelector
 
         try:
@@ -97,6 +97,17 @@ class Stores:
         if size > max_bytes:
             raise too_large(f"{size:,}", max_bytes)
         return payload
+
+    def _opened_place(self, address: str) -> tuple[Any, str]:
+        """Return what `_place` does.
+
+        Raises:
+            InvalidRequest: If the bucket cannot be opened, or more than its name stands in the address.
+        """
+        try:
+            return self._place(address)
+        except FAULTS as error:
+            raise InvalidRequest(f"{address}: {_why(error)}") from error
 
     def _place(self, address: str) -> tuple[Any, str]:
         """Return the file system and the path in it."""
@@ -131,4 +142,4 @@ def _bucket(scheme: str, bucket: str) -> tuple[Any, str]:
 def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
-    return str(error).splitlines()[0]
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -9,6 +9,7 @@ pytest.importorskip("pyarrow.fs", reason="extra batch")
 
 from app.batch.payloads import payloads
 from app.batch.sources import Name, Sources
+from app.batch.stores import PATIENCE_S, Stores, _why
 from app.errors import InvalidRequest, PayloadTooLarge
 from tests.batch.runs import LIMITS, batch
 from tests.support.object_store import object_store
@@ -101,10 +102,23 @@ def test_a_large_object_is_not_fetched(store):
 
 def test_errors_cost_a_row_each(store, tmp_path):
     given = tmp_path / "list.txt"
-    given.write_text("s3://photos/days/gone.png\ns3://photos/days/z.png\ns3://who:knows@photos/x.png\n")
+    given.write_text("s3://photos/days/gone.png\ns3://photos/days/z.png\n")
     batch([given], tmp_path / "x.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
-    assert [row["error"] for row in rows] == ["file_error", None, "invalid_request"]
+    assert [row["error"] for row in rows] == ["file_error", None]
+
+
+def test_an_address_with_keys_in_a_list_stops_the_run_before_it_begins(store, tmp_path):
+    given = tmp_path / "list.txt"
+    given.write_text("s3://photos/days/z.png\ns3://who:knows@photos/x.png\n")
+    with pytest.raises(InvalidRequest, match="the name of a bucket alone") as raised:
+        batch([given], tmp_path / "x.jsonl")
+    assert "knows" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == [given]
+
+
+def test_a_fault_without_words_is_named():
+    assert _why(OSError()) == "OSError"
 
 
 def test_keys_with_empty_parts_are_names_whose_reading_fails(store):
@@ -129,6 +143,7 @@ def test_keys_with_empty_parts_are_names_whose_reading_fails(store):
         ("s3://photos?region=x/a.png", "the name of a bucket alone"),
         ("s3://anonymous@photos/a.png", "the name of a bucket alone"),
         ("gs://who:knows@photos/a.png", "the name of a bucket alone"),
+        ("s3://who:knows@photos/a.zip", "the name of a bucket alone"),
     ],
 )
 def test_what_cannot_be_a_source_is_said_at_once(store, given, told):
@@ -146,7 +161,6 @@ def test_a_folder_that_cannot_be_listed_stops_the_run_before_it_begins(store, tm
 
 
 def test_buckets_of_google_are_opened_with_bounded_patience():
-    from app.batch.stores import PATIENCE_S, Stores
 
     system, path = Stores()._place("gs://anonymous@photos/a/b.png")
     assert (type(system).__name__, path) == ("GcsFileSystem", "photos/a/b.png")
