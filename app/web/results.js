@@ -59,12 +59,6 @@ export class Results {
     if (!isSilent) this.#tell(summaryOf(faces));
   }
 
-  /** No more frames follow: the rows can be sorted. */
-  rest() {
-    if (this.#shown) this.#shown.isLive = false;
-    this.#write();
-  }
-
   /** Rewrite everything in the current language. */
   translate() {
     this.#stage.draw();

@@ -43,9 +43,10 @@ export class Rows {
     const numbers = numbersOf(faces);
     const isCut = faces.length > 0 && !numbers.some((each) => this.#rows.has(each)); // then nobody is only missed
     const holdMs = isLive && !isCut ? HOLD_MS : 0;
+    const stays = !isLive && picture && !(picture instanceof HTMLVideoElement); // as long as its rows are on show
     faces.forEach((face, index) => {
       const row = this.#rows.get(numbers[index]) ?? this.#add(numbers[index], faces.length <= FEW);
-      Object.assign(row, { face, seenAt: now, source: isLive || !picture ? null : { picture, scale } });
+      Object.assign(row, { face, seenAt: now, source: stays ? { picture, scale } : null });
       this.#write(row);
       if (picture) drawThumb(row.thumb, picture, face.box, scale);
     });

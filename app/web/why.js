@@ -69,7 +69,7 @@ export class Why {
   }
 }
 
-/** The small copy of an unclear or smoothed face may be called otherwise than its row: then that comes first. */
+/** A smoothed face, or the small copy of one of a film, may be called otherwise than its row: then that comes first. */
 function wordsOf({ key, emotion, isOther, isSpread, worth }) {
   if (!emotion) return text(key);
   const words = { emotion: text(emotion).toLowerCase() };
@@ -83,7 +83,7 @@ function largestOf(drops) {
 }
 
 /** Cut out of a picture what the classifier sees of a face, upright; `scale`: picture pixels per box pixel. */
-function cropOf({ picture, scale }, { box, rotation_deg: turnedDeg = 0 }, { margin, shift_y: shift }) {
+export function cropOf({ picture, scale }, { box, rotation_deg: turnedDeg = 0 }, { margin, shift_y: shift }) {
   const whole = (1 + margin) * Math.max(box.width, box.height); // in pixels of the box
   const side = Math.max(1, Math.min(MOST_SIDE_PX, Math.round(whole * scale)));
   const crop = element("canvas", "", { width: side, height: side });
@@ -93,8 +93,21 @@ function cropOf({ picture, scale }, { box, rotation_deg: turnedDeg = 0 }, { marg
   context.translate(whole / 2, whole / 2 - shift * whole);
   context.rotate((-turnedDeg * Math.PI) / 180);
   context.scale(1 / scale, 1 / scale);
-  context.drawImage(picture, -(box.x + box.width / 2) * scale, -(box.y + box.height / 2) * scale);
+  drawRepeated(context, picture, -(box.x + box.width / 2) * scale, -(box.y + box.height / 2) * scale, 2 * whole * scale);
   return crop;
+}
+
+/** Draw a picture, and repeat its border so far outward, as the server does. */
+function drawRepeated(context, picture, x, y, far) {
+  const width = picture.naturalWidth ?? picture.width;
+  const height = picture.naturalHeight ?? picture.height;
+  const columns = [[0, 1, x - far, far + 1], [width - 1, 1, x + width - 1, far + 1], [0, width, x, width]];
+  const rows = [[0, 1, y - far, far + 1], [height - 1, 1, y + height - 1, far + 1], [0, height, y, height]];
+  for (const [left, wide, toX, toWide] of columns) {
+    for (const [top, high, toY, toHigh] of rows) {
+      context.drawImage(picture, left, top, wide, high, toX, toY, toWide, toHigh);
+    }
+  }
 }
 
 /** A row's small picture in the place of a picture that has moved on, with its face's box. */

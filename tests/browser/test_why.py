@@ -90,3 +90,20 @@ def test_a_face_that_cannot_be_seen_is_not_explained(visit, fake_server):
     page.get_by_role("button", name="Why?").click()
     expect(page.locator(".why-words")).to_have_text(re.compile("^This browser cannot show"))
     expect(page.locator(".why-map")).to_be_hidden()
+
+
+# What is cut out of a picture of two colours, whose left half is dark, around a face at its left and upper border.
+CORNER = """() => import("/web/why.js").then(({ cropOf }) => {
+  const picture = Object.assign(document.createElement("canvas"), { width: 100, height: 60 });
+  const context = picture.getContext("2d");
+  context.fillStyle = "rgb(40 40 40)"; context.fillRect(0, 0, 50, 60);
+  context.fillStyle = "rgb(200 200 200)"; context.fillRect(50, 0, 50, 60);
+  const face = { box: { x: 0, y: 0, width: 30, height: 30 }, rotation_deg: 0 };
+  const crop = cropOf({ picture, scale: 1 }, face, { margin: 1, shift_y: 0 });
+  const { data } = crop.getContext("2d").getImageData(0, 0, crop.width, crop.height);
+  return data.filter((each) => each === 40).length === crop.width * crop.height * 3;
+})"""
+
+
+def test_a_face_at_the_border_is_explained_with_the_border_repeated_as_the_server_does(visit, fake_server):
+    assert visit(fake_server).open().evaluate(CORNER)
