@@ -162,8 +162,10 @@ def test_two_parts_are_looked_at_by_two_pipelines_at_once(cluster, album, tmp_pa
     (tmp_path / "asked").mkdir()
     (tmp_path / "list.txt").write_text("\n".join(map(str, sorted(album.iterdir())[: 2 * PART])))
     batch([tmp_path / "list.txt"], tmp_path / "right.jsonl")
-    on_cluster(cluster, tmp_path / "list.txt", tmp_path / "x.jsonl", partial(Together, str(tmp_path / "asked")))
-    cluster.remove_node(second)
+    try:
+        on_cluster(cluster, tmp_path / "list.txt", tmp_path / "x.jsonl", partial(Together, str(tmp_path / "asked")))
+    finally:
+        cluster.remove_node(second)
     assert (tmp_path / "x.jsonl").read_bytes() == (tmp_path / "right.jsonl").read_bytes()
 
 

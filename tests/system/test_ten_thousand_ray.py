@@ -74,9 +74,11 @@ def test_one_machine_beside_none(album, tmp_path):
 
 def test_two_machines_give_the_same_rows(right, cluster, album, tmp_path):
     second = cluster.add_node(**MACHINE)
-    finish(started(album, tmp_path / "x.parquet", "--ray", cluster.address, threads=1), "two machines of one core")
+    try:
+        finish(started(album, tmp_path / "x.parquet", "--ray", cluster.address, threads=1), "two machines of one core")
+    finally:
+        cluster.remove_node(second)
     assert (tmp_path / "x.parquet").read_bytes() == right[0]
-    cluster.remove_node(second)
 
 
 def test_a_machine_that_goes_midway_costs_no_picture(right, cluster, album, tmp_path):
