@@ -8,6 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from app.batch.archives import is_archive
@@ -47,13 +48,12 @@ class Stores:
         Raises:
             InvalidRequest: If there is neither, the store cannot be asked, or it is an archive.
         """
-        system, path = self._opened_place(address)
+        with _faults_of(address):
+            system, path = self._place(address)
         if is_archive(address):
             raise InvalidRequest(f"{address}: archives are not read in object stores; copy it here first.")
-        try:
+        with _faults_of(address):
             kind = system.get_file_info(path.rstrip("/")).type.name
-        except FAULTS as error:
-            raise InvalidRequest(f"{address}: {_why(error)}") from error
         if kind == "NotFound":
             raise InvalidRequest(f"{address}: no such object or folder; patterns are for files here only.")
         return f"{address.rstrip('/')}/" if kind == "Directory" else address
@@ -66,16 +66,15 @@ class Stores:
         Raises:
             InvalidRequest: If it cannot be listed, or its bucket not be opened: then no other of it can, either.
         """
-        system, path = self._opened_place(address)
+        with _faults_of(address):
+            system, path = self._place(address)
         if not address.endswith("/"):
             yield address
             return
         from pyarrow.fs import FileSelector
 
-        try:
+        with _faults_of(address):
             inside = system.get_file_info(FileSelector(path.removesuffix("/"), recursive=True))
-        except FAULTS as error:
-            raise InvalidRequest(f"{address}: {_why(error)}") from error
         names = [each.path[len(path) :] for each in inside if each.type.name == "File" and is_picture(each.path)]
         for name in sorted(names, key=lambda name: name.replace("/", "\0")):
             yield address + name
@@ -97,17 +96,6 @@ class Stores:
         if size > max_bytes:
             raise too_large(f"{size:,}", max_bytes)
         return payload
-
-    def _opened_place(self, address: str) -> tuple[Any, str]:
-        """Return what `_place` does.
-
-        Raises:
-            InvalidRequest: If the bucket cannot be opened, or more than its name stands in the address.
-        """
-        try:
-            return self._place(address)
-        except FAULTS as error:
-            raise InvalidRequest(f"{address}: {_why(error)}") from error
 
     def _place(self, address: str) -> tuple[Any, str]:
         """Return the file system and the path in it."""
@@ -137,6 +125,15 @@ def _bucket(scheme: str, bucket: str) -> tuple[Any, str]:
     patience = f"?retry_limit_seconds={PATIENCE_S}" if scheme == GOOGLE else ""
     system, name = FileSystem.from_uri(f"{scheme}{bucket}{patience}")
     return system, name
+
+
+@contextmanager
+def _faults_of(address: str) -> Iterator[None]:
+    """Make what pyarrow raises an InvalidRequest that names the address."""
+    try:
+        yield
+    except FAULTS as error:
+        raise InvalidRequest(f"{address}: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:
