@@ -16,3 +16,21 @@ def server(tmp_path):
 @pytest.fixture(scope="session")
 def crossing():
     return Crossing()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Ray Serve with two replicas."""
+    from tests.support.ray_serve import ray_serve  # needs the extra ray
+
+    with ray_serve() as cluster:
+        cluster.deploy(2)
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def right():
+    """What the networks alone say of Ray Serve's photo."""
+    from tests.support.ray_serve import right_faces
+
+    return right_faces()

@@ -22,7 +22,7 @@ pytest.importorskip("ray.serve", reason="extra ray")
 
 from benchmarks.pictures import different
 from benchmarks.replicas import PICTURES, load, lone_answers, report
-from tests.support.ray_serve import follow, ray_serve, right_faces
+from tests.support.ray_serve import follow
 from tests.support.server_process import running_server
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("default"), pytest.mark.timeout(1800)]
@@ -52,20 +52,8 @@ def plain(pictures, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    with ray_serve() as cluster:
-        cluster.deploy(2)
-        yield cluster
-
-
-@pytest.fixture(scope="module")
 def lone(cluster, pictures):
     return asyncio.run(lone_answers(cluster.port, pictures))
-
-
-@pytest.fixture(scope="module")
-def right():
-    return right_faces()
 
 
 async def measured(called, port, pictures, lone, requests, clients=CLIENTS):

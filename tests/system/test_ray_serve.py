@@ -19,21 +19,9 @@ pytest.importorskip("ray.serve", reason="extra ray")
 import httpx2
 import ray
 
-from tests.support.ray_serve import PATIENCE_S, PHOTO, follow, is_right, ray_serve, right_faces
+from tests.support.ray_serve import PATIENCE_S, PHOTO, follow, is_right
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with ray_serve() as cluster:
-        cluster.deploy(2)
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def right():
-    return right_faces()
 
 
 def test_all_replicas_answer_as_the_networks_alone(cluster, right):
