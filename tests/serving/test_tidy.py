@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from app.serving.budget import Budget
-from app.serving.tidy import QUIET_S, Tidier
+from app.serving.tidy import BUSY_S, QUIET_S, Tidier
 
 
 class Clock:
@@ -33,6 +33,21 @@ def test_memory_is_given_back_once_when_all_pictures_are_gone(waits: bool) -> No
 
     asyncio.run(scene())
     assert len(given) == (1 if waits else 0)
+
+
+def test_memory_is_given_back_from_time_to_time_while_pictures_never_cease() -> None:
+    budget, clock, given = Budget(100, "full"), Clock(), []
+    tidier = Tidier(budget, lambda: given.append(clock.now), clock)
+
+    async def scene() -> None:
+        with budget.take("someone", 10):
+            for _ in range(int(4 * BUSY_S)):
+                tidier.note()
+                await tidier.look()
+                clock.now += 1.0
+
+    asyncio.run(scene())
+    assert len(given) == 3
 
 
 def test_it_goes_on_in_the_loop_that_the_engine_is_started_in_last():
