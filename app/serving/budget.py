@@ -157,14 +157,14 @@ class Budget:
 class Hold:
     """What a client holds of a budget until it is released; as a context manager, until the block ends.
 
-    Args:
+    Attributes:
         budget: What it is taken from.
         client: Who holds it.
         amount: How much was taken.
     """
 
     def __init__(self, budget: Budget, client: str, amount: int) -> None:
-        self._budget, self._client, self.amount = budget, client, amount
+        self.budget, self.client, self.amount = budget, client, amount
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +175,7 @@ class Hold:
     def add(self, amount: int) -> None:
         """Take more at once; raises as `Budget.take`."""
         if amount:  # Nothing more is always within a share.
-            self.amount += self._budget.take(self._client, amount).amount
+            self.amount += self.budget.take(self.client, amount).amount
 
     def adjust(self, amount: int) -> None:
         """Take more or give some back, so that this much is held; raises as `Budget.take`."""
@@ -183,7 +183,7 @@ class Hold:
             self.add(amount - self.amount)
             return
         surplus, self.amount = self.amount - amount, amount
-        self._budget.give(self._client, surplus)
+        self.budget.give(self.client, surplus)
 
     def count_while_alive(self, thing: object, amount: int) -> None:
         """Pass some on to a thing: it counts for exactly as long as that is in memory, whoever keeps it there.
@@ -191,7 +191,7 @@ class Hold:
         More may be passed on than was taken; it is counted all the same.
         """
         self.amount -= amount
-        weakref.finalize(thing, self._budget.give, self._client, amount).atexit = False
+        weakref.finalize(thing, self.budget.give, self.client, amount).atexit = False
 
     def release(self, cost: float = 0.0) -> None:
         """Give back what is left; a second time does no harm.
@@ -201,7 +201,7 @@ class Hold:
         """
         amount, self.amount = self.amount, 0
         if amount:
-            self._budget.give(self._client, amount, cost)
+            self.budget.give(self.client, amount, cost)
 
 
 def _stopping() -> NotReady:

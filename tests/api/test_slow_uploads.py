@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api.guards.needs import RouteTable
 from app.api.guards.reception import LEAST_BYTES_PER_S, YIELDS_AFTER_S
-from app.api.guards.uploads import UploadsMiddleware
+from app.api.guards.uploads import SLOW_FOR_S, SLOW_WAIT_S, UploadsMiddleware
 from app.api.wire.problems import ProblemMiddleware
 from app.serving.admission import Admission
 from tests.api.asgi import http_scope
@@ -23,10 +23,10 @@ async def read_and_answer(scope, receive, send):
     await Response(str(len(body)))(scope, receive, send)
 
 
-def served(places=PLACES):
+def served(places=PLACES, timeout_s=TIMEOUT_S):
     admission = Admission(pictures=1, at_once=1, decoders=1, pixels=1)
     admission.bound_network(requests=places)
-    uploads = UploadsMiddleware(read_and_answer, admission=admission, timeout_s=TIMEOUT_S, routes=RouteTable([]))
+    uploads = UploadsMiddleware(read_and_answer, admission=admission, timeout_s=timeout_s, routes=RouteTable([]))
     return ProblemMiddleware(uploads), admission.requests
 
 
@@ -110,6 +110,27 @@ def test_the_slowest_body_makes_room_for_a_client_that_has_no_place():
         assert "all places for requests are taken" in slow[0].text
         assert requests.held == requests.capacity - 1  # the others were left alone
         for each in asking[1:]:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    run(steps())
+
+
+@pytest.mark.parametrize(("after_s", "status", "took_s"), [(0.0, 503, SLOW_WAIT_S), (SLOW_FOR_S, 200, 0.0)])
+def test_for_a_client_whose_own_body_had_to_nobody_makes_room_for_a_while(after_s, status, took_s):
+    async def steps():
+        app, requests = served(timeout_s=10 * SLOW_FOR_S)
+        slow = [Sender(f"10.0.0.{number}", 2_000 + number, 1.0, 1000) for number in range(requests.capacity)]
+        asking = [asyncio.create_task(each.ask(app)) for each in slow]
+        await asyncio.sleep(YIELDS_AFTER_S + 1)
+        asking.append(asyncio.create_task(Sender("10.0.1.1", 10_000, 0.5, 1000).ask(app)))
+        assert await asking[0] == 408
+        await asyncio.sleep(after_s)
+        assert requests.held == requests.capacity
+        again = Sender("10.0.0.0", 100, 0.0, 1)
+        assert await again.ask(app) == status
+        assert again.took_s == pytest.approx(took_s, abs=0.1)
+        for each in asking:
             each.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
 

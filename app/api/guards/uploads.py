@@ -1,6 +1,7 @@
 """Limits on all uploads together: how many at once, how many bytes in memory, how long each may take."""
 
 import asyncio
+from itertools import islice, takewhile
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,15 @@ BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 ROOM_S = 1.0
 """How long to wait for a place that another body leaves."""
+
+LOOKED_AT = 64
+"""Of so many bodies the slowest makes room; to look at all, with 700 that come at once, took a quarter of a second."""
+
+SLOW_FOR_S, SLOW_WAIT_S = 60.0, 3.0
+"""For how long nobody makes room for a client whose own body had to, and how long it waits instead.
+
+Else those who come again at once take each other's places as fast as the server answers.
+"""
 
 
 class UploadsMiddleware:
@@ -38,7 +48,8 @@ class UploadsMiddleware:
 
     def __init__(self, app: ASGIApp, admission: Admission, timeout_s: float, routes: RouteTable) -> None:
         self.app, self._admission, self._timeout_s, self._routes = app, admission, timeout_s, routes
-        self._receptions: dict[Reception, Budget] = {}
+        self._receptions: dict[Reception, Hold] = {}
+        self._slow_until: dict[str, float] = {}  # in the order in which it ends
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection.
@@ -52,12 +63,12 @@ class UploadsMiddleware:
         only_reads = scope["method"] in READING  # and not whether a body is announced, which is the client's to say
         requests = self._admission.reading if only_reads else self._admission.requests
         client = client_of(scope)
-        with await self._place(requests, client), self._admission.body_bytes.empty(client) as held:
+        with await self._place(requests, client) as place, self._admission.body_bytes.empty(client) as held:
             if BODY_HEADERS.isdisjoint(name for name, _ in scope["headers"]):
                 await self.app(scope, receive, send)
                 return
             reception = Reception(receive, held, self._timeout_s)
-            self._receptions[reception] = requests
+            self._receptions[reception] = place
             try:
                 await self.app(scope, reception.receive, _closing_late_ones(reception, send))
             finally:
@@ -67,11 +78,36 @@ class UploadsMiddleware:
         try:
             return requests.take(client)
         except Overloaded:
-            slow = [each for each, takes in self._receptions.items() if takes is requests and each.yields]
-            if not slow or requests.held_by(client):
+            was_slow = self._was_slow(client)
+            if requests.held_by(client) or not (was_slow or self._make_room(requests)):
                 raise
-        min(slow, key=lambda each: each.bytes_per_s).make_room()
-        return await requests.wait(client, until=asyncio.get_running_loop().time() + ROOM_S)
+        if was_slow:
+            await asyncio.sleep(SLOW_WAIT_S)
+            return requests.take(client)
+        return await requests.wait(client, until=_now_s() + ROOM_S)
+
+    def _make_room(self, requests: Budget) -> bool:
+        """End the slowest body of those that may have to end and came first, if there is one."""
+        may_end = (each for each, place in self._receptions.items() if place.budget is requests and each.yields)
+        slow = list(islice(may_end, LOOKED_AT))
+        if not slow:
+            return False
+        slowest = min(slow, key=lambda each: each.bytes_per_s)
+        whose = self._receptions[slowest].client
+        self._slow_until.pop(whose, None)
+        self._slow_until[whose] = _now_s() + SLOW_FOR_S
+        slowest.make_room()
+        return True
+
+    def _was_slow(self, client: str) -> bool:
+        now_s = _now_s()
+        for each in list(takewhile(lambda each: self._slow_until[each] <= now_s, self._slow_until)):
+            del self._slow_until[each]
+        return client in self._slow_until
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _closing_late_ones(reception: Reception, send: Send) -> Send:
