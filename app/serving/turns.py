@@ -10,8 +10,8 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 PIECES = 8
-"""At most, of all clients, in one turn of the event loop: about 10 ms. Answers on their way, and probes, wait no longer
-than that, however many clients there are."""
+"""At most, of all clients, in one turn of the event loop: about 10 ms. Answers on their way wait no longer than that,
+however many clients there are."""
 
 
 WORK_S = PAUSE_S = 0.002
@@ -33,21 +33,25 @@ class Turns:
     def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
         self._busy = busy
         self._served: set[str] = set()  # in this turn of the event loop
+        self._hurried = False  # somebody, in this turn
         self._waiting: dict[str, deque[Callable[[], None]]] = {}
         self._next: asyncio.Handle | None = None
         self._since_s = 0.0  # when turns began to follow each other without a rest, by the loop's clock
 
-    def take(self, client: str, work: Callable[[], None]) -> None:
+    def take(self, client: str, work: Callable[[], None], hurry: bool = False) -> None:
         """Call `work` now, or in one of the client's next turns if it has had this one or many others have.
 
         Args:
             client: Whose turn it is.
             work: A millisecond of it, or two.
+            hurry: It need not wait because many others had this turn; that holds for one in a turn.
         """
-        if client in self._served or len(self._served) >= PIECES:
+        hurries = hurry and not self._hurried
+        if client in self._served or (len(self._served) >= PIECES and not hurries):
             self._waiting.setdefault(client, deque()).append(work)
             return
         self._served.add(client)
+        self._hurried = self._hurried or hurry
         if self._next is None:
             loop = asyncio.get_running_loop()
             self._since_s, self._next = loop.time(), loop.call_soon(self._come_round)
@@ -82,7 +86,7 @@ class Turns:
             self._next = loop.call_later(PAUSE_S, self._come_round)
             return
         next_ones = list(islice(self._waiting, PIECES))
-        self._served = set(next_ones)
+        self._served, self._hurried = set(next_ones), False
         for client in next_ones:
             waiting = self._waiting.pop(client)
             loop.call_soon(waiting.popleft())

@@ -7,6 +7,7 @@ forever for clients that neither send nor read.
 import asyncio
 from typing import Any
 
+from app.api.health import PROBES
 from app.errors import MalformedRequest, Overloaded
 from app.serving.turns import Turns
 from app.transport import half_closed, polite
@@ -18,6 +19,9 @@ from app.transport.slices import HeldFlow, Inbox
 
 MAX_AHEAD_BYTES, MAX_AHEAD = 65_536, 16
 """What a client may send while it waits for an answer: bytes, and whole requests (pipelining)."""
+
+PROBED = tuple(f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in PROBES)
+"""Requests that need not wait behind many other clients: seven hundred at once delayed an orchestrator by 0.4 s."""
 
 LINGER_S = 1.0
 """From a refusal to the end of its connection: closed at once, with data unread, the client would see a reset."""
@@ -62,7 +66,7 @@ class ImpatientProtocol(ParsingProtocol):
         address = self.client[0] if self.client else None
         self._whose = self._all.whose(transport, address)
         self.flow = self._held_flow = HeldFlow(transport, self._turns, self._whose)
-        self._inbox = Inbox(self._turns, self._whose, self._held_flow, self._take, self._slice_bytes)
+        self._inbox = Inbox(self._turns, self._whose, self._held_flow, self._take, self._slice_bytes, PROBED)
         if self._all.open(transport, address):
             self._wait()
         else:

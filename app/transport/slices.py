@@ -68,6 +68,7 @@ class Inbox:
         flow: Held in the meantime.
         parse: Takes one slice.
         slice_bytes: Says how large the next one may be.
+        hurried: Beginnings of requests that need not wait behind many other clients.
     """
 
     def __init__(
@@ -77,9 +78,10 @@ class Inbox:
         flow: HeldFlow,
         parse: Callable[[bytes], None],
         slice_bytes: Callable[[], int],
+        hurried: tuple[bytes, ...] = (),
     ) -> None:
         self._turns, self._client, self._flow = turns, client, flow
-        self._parse, self._slice_bytes = parse, slice_bytes
+        self._parse, self._slice_bytes, self._hurried = parse, slice_bytes, hurried
         self._rest = b""
         self._waits = False
 
@@ -95,7 +97,7 @@ class Inbox:
 
     def _wait(self) -> None:
         self._waits = True
-        self._turns.take(self._client, self._take)
+        self._turns.take(self._client, self._take, hurry=self._rest.startswith(self._hurried))
         if self._waits:
             self._flow.hold()
 

@@ -54,6 +54,24 @@ def test_of_many_clients_some_are_served_in_a_turn_of_the_loop_and_all_come_roun
     asyncio.run(run())
 
 
+def test_one_in_a_turn_need_not_wait_behind_many_clients():
+    async def run():
+        turns, done = Turns(), []
+        for number in range(3 * PIECES):
+            turns.take(str(number), partial(done.append, number))
+        for _ in range(2):
+            turns.take("prober", partial(done.append, "prober"), hurry=True)
+        turns.take("another", partial(done.append, "another"), hurry=True)
+        assert done == [*range(PIECES), "prober"]
+        await asyncio.sleep(0)
+        turns.take("a third", partial(done.append, "a third"), hurry=True)
+        assert done[PIECES:] == ["prober", "a third"]
+        while len(done) < 3 * PIECES + 4:  # noqa: ASYNC110 - until all have had their turn
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
 def took_s(busy, pieces, work):
     """How long that many pieces of one client's work take."""
 
