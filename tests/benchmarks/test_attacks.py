@@ -170,7 +170,7 @@ def test_a_soak_writes_its_figures_between_the_markers(tmp_path):
     begin, end = "<!-- attacks: written by python -m benchmarks.attacks --soak -->", "<!-- attacks: end -->"
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     turns = [Turn(f"attack {place % 2}", UNDER, QUIET, 900.0, 500.0, place / 2) for place in range(6)]
-    soak = Soak(400.0, QUIET, turns)
+    soak = Soak(400.0, QUIET, turns, rested_mb=450.0)
 
     write_into(page, soak.text())
 
@@ -180,6 +180,7 @@ def test_a_soak_writes_its_figures_between_the_markers(tmp_path):
     assert "old" not in text
     assert "| `attack 1` | 3 | 90 | 90, 100 | 0 of 9 | 900 |" in text
     assert "slope +0.0 MB a minute" in text
+    assert "and 450 MB at the end" in text
     assert soak.faults() == []
 
 
@@ -211,12 +212,12 @@ def test_a_page_without_markers_is_left_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "worse",
+    ("worse", "rested_mb"),
     [
-        Turn("a", replace(UNDER, livez_ms=[300.0]), QUIET, 900.0, 500.0, 1.0),
-        Turn("a", replace(UNDER, wrong=1), QUIET, 900.0, 500.0, 1.0),
-        Turn("a", UNDER, QUIET, 900.0, 701.0, 1.0),
+        (Turn("a", replace(UNDER, livez_ms=[300.0]), QUIET, 900.0, 500.0, 1.0), 500.0),
+        (Turn("a", replace(UNDER, wrong=1), QUIET, 900.0, 500.0, 1.0), 500.0),
+        (Turn("a", UNDER, QUIET, 900.0, 500.0, 1.0), 701.0),
     ],
 )
-def test_a_soak_that_is_not_flat_says_so(worse):
-    assert len(Soak(400.0, QUIET, [worse]).faults()) == 1
+def test_a_soak_that_is_not_flat_says_so(worse, rested_mb):
+    assert len(Soak(400.0, QUIET, [worse], rested_mb).faults()) == 1
