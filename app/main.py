@@ -30,9 +30,10 @@ from app.api.wire.uploads import BodyLimits
 from app.config import Settings
 from app.manifest import Manifest, load_manifest
 from app.metrics import Metrics
+from app.runtimes.processor import usable_cores
 from app.serving.admission import Admission
 from app.serving.engine import Engine
-from app.serving.limits import FACES_WITH_A_SEARCH, EngineLimits
+from app.serving.limits import FACES_WITH_A_SEARCH, EngineLimits, batch_size
 from app.serving.shares import with_reserve
 from app.weights import default_weights_dir
 
@@ -87,8 +88,9 @@ def deployed(settings: Settings) -> Manifest:
 
 def make_engine(settings: Settings, metrics: Metrics) -> Engine:
     """Make the engine that the settings describe; nothing is loaded before its `start`."""
+    most = settings.max_batch_size or batch_size(settings.threads or usable_cores())
     limits = EngineLimits(
-        max_batch_size=settings.max_batch_size,
+        max_batch_size=most,
         max_batch_wait_ms=settings.max_batch_wait_ms,
         queue_size=settings.queue_size,
         max_pixels=settings.max_pixels,
@@ -96,7 +98,7 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
         max_pixels_held=settings.max_pixels_held,
         deadline_s=settings.deadline_s,
         decode_threads=settings.decode_threads,
-        stall_after_s=max(EngineLimits.stall_after_s, STALL_S_PER_PICTURE * settings.max_batch_size),
+        stall_after_s=max(EngineLimits.stall_after_s, STALL_S_PER_PICTURE * most),
     )
     return Engine(lambda: load_pipeline(settings, FACES_WITH_A_SEARCH), limits, metrics)
 

@@ -46,7 +46,7 @@ async def detect_and_draw(
     size = image.shape[0] * image.shape[1]
     pixels = max(0, min(round(WEIGHT * size), engine.admission.pixels.largest - size))
     draw = partial(draw_jpeg, quality=JPEG_QUALITY) if media_type == JPEG else draw_png
-    return await engine.draw(lambda: draw(image, found), client, pixels, deadline)
+    return await engine.draw(lambda: draw(image, found), client, pixels, deadline, size)
 
 
 def in_pieces(picture: bytes, media_type: str, body_bytes: Budget, client: str) -> StreamingResponse:

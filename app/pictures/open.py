@@ -1,6 +1,7 @@
 """From the bytes of a picture file to an upright RGB image: usual ones here, rare and large ones in a worker."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from app.errors import BadPayload, UnsupportedMedia
 from app.pictures import jpeg_markers
@@ -13,6 +14,13 @@ from app.pictures.types import Image, Picture, Rectangle
 from app.pictures.workers import AVAILABLE, Workers
 
 
+class Elsewhere(Protocol):
+    """Where rare and large pictures are decoded, such as `Workers`."""
+
+    def decode(self, payload: bytes, wanted: Wanted, admit: Admit | None = None) -> Decoded:
+        """Decode a picture; raises as `Workers.decode`."""
+
+
 def decode_image(payload: bytes, max_pixels: int, workers: Workers | None = None) -> Image:
     """Decode a picture at full size: the pixels of `decode_picture`."""
     return decode_picture(payload, max_pixels, workers=workers).image
@@ -23,7 +31,7 @@ def decode_picture(
     max_pixels: int,
     admit: Admit | None = None,
     long_side_px: int | None = None,
-    workers: Workers | None = None,
+    workers: Elsewhere | None = None,
 ) -> Picture:
     """Decode a picture; for an animation, its first frame.
 
@@ -57,7 +65,7 @@ def decode_parts(
     max_pixels: int,
     parts: Sequence[Rectangle],
     admit: Admit | None = None,
-    workers: Workers | None = None,
+    workers: Elsewhere | None = None,
 ) -> list[Image]:
     """Decode a picture at full size, but keep only parts of it; that takes half the time of keeping all.
 
@@ -77,7 +85,7 @@ def decode_parts(
     return _decode(payload, Wanted(max_pixels, parts=tuple(parts)), admit, workers).images
 
 
-def _decode(payload: bytes, wanted: Wanted, admit: Admit | None, workers: Workers | None) -> Decoded:
+def _decode(payload: bytes, wanted: Wanted, admit: Admit | None, workers: Elsewhere | None) -> Decoded:
     if not payload:
         raise BadPayload("The file is empty.")
     if payload.startswith((jpeg_markers.START, PNG, *GIF, BMP)) or is_webp(payload):

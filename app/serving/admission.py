@@ -7,6 +7,7 @@
 | `sessions` | open streams | is refused |
 | `pictures` | pictures in work: decoding, in the networks, or waiting for it | waits its turn, then is refused |
 | `decoders` | threads that decode; a turn costs the time that it took | waits its turn |
+| `long_work` | the same, for rare and large pictures: half as many | waits its turn |
 | `pixels` | memory of decoding and decoded pictures | waits its turn, but not to its deadline |
 
 `turns` shares the event loop: it parses one slice of each client in a turn, however many connections a client has.
@@ -47,6 +48,8 @@ class Admission:
         )
         # A thread that is kept free for nobody would be a loss, and turns are short: one client may have them all.
         self.decoders = Budget(decoders, "All decoders are busy; try again shortly.", share=decoders)
+        halved = max(1, decoders // 2)
+        self.long_work = Budget(halved, "Large pictures are being worked on; try again shortly.", share=halved)
         self.pixels = Budget(pixels, "The memory for decoded pictures is full; try again shortly.")
         self.turns = Turns(busy)
         self.bound_network()
@@ -67,7 +70,7 @@ class Admission:
     @property
     def budgets(self) -> dict[str, Budget]:
         """All, by name."""
-        names = ("requests", "reading", "body_bytes", "sessions", "pictures", "decoders", "pixels")
+        names = ("requests", "reading", "body_bytes", "sessions", "pictures", "decoders", "long_work", "pixels")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -77,5 +80,5 @@ class Admission:
 
     def close(self) -> None:
         """Turn away all who wait for work on a picture, or come for it."""
-        for budget in (self.pictures, self.decoders, self.pixels):
+        for budget in (self.pictures, self.decoders, self.long_work, self.pixels):
             budget.close()

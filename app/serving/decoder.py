@@ -1,4 +1,4 @@
-"""Decodes pictures in a few threads, under the budgets of admission."""
+"""Decodes pictures in a few threads, under the budgets of admission; what takes long has threads of its own."""
 
 import asyncio
 import time
@@ -8,17 +8,20 @@ from functools import partial
 from typing import TypeVar
 
 from app.errors import NotReady, Overloaded
-from app.pictures.open import decode_parts, decode_picture
+from app.pictures.large import USUAL_PIXELS
+from app.pictures.open import Elsewhere, decode_parts, decode_picture
 from app.pictures.types import Image, Picture, Rectangle
 from app.pictures.workers import Workers
 from app.serving.admission import LOCAL, Admission
 from app.serving.allowance import Allowance
 from app.serving.budget import Hold
+from app.serving.lanes import ForWorkers, Lane, Referral
 from app.serving.tidy import Tidier
 
 Result = TypeVar("Result")
 
 Admit = Callable[[int], None]
+Decode = Callable[[Admit, Elsewhere], tuple[Result, Sequence[Image]]]
 
 ROOM_SHARE = 0.9
 """Of the time left, so much is waited for room in memory; later, callers would hear of a deadline, not the reason."""
@@ -33,18 +36,21 @@ class _NoRoomYet(Overloaded):
 
 
 class Decoder:
-    """A small pool of decoding threads.
+    """Two small pools of threads, so that usual pictures never wait until a large one is decoded or drawn.
 
     Args:
-        threads: How many pictures are decoded at once.
+        threads: How many usual pictures are decoded at once.
         max_pixels: Largest picture.
         admission: Who may use a thread, and memory, and when.
     """
 
     def __init__(self, threads: int, max_pixels: int, admission: Admission) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._max_pixels, self._admission = max_pixels, admission
         self._workers, self._tidier = Workers(), Tidier(admission.pixels)
+        self._usual = Lane(admission.decoders, ThreadPoolExecutor(threads, "decode"), Referral())
+        self._long = Lane(
+            admission.long_work, ThreadPoolExecutor(admission.long_work.capacity, "long-work"), self._workers
+        )
         self._stopped = False
 
     def start(self) -> None:
@@ -79,13 +85,13 @@ class Decoder:
         most = min(self._max_pixels, max_pixels or self._max_pixels)
         allow = allowance.for_one() if allowance else None
 
-        def decode(admit: Admit) -> tuple[Picture, Sequence[Image]]:
+        def decode(admit: Admit, workers: Elsewhere) -> tuple[Picture, Sequence[Image]]:
             def allow_and_admit(weight: int) -> None:
                 if allow is not None:
                     allow(weight)
                 admit(weight)
 
-            picture = decode_picture(payload, most, allow_and_admit, long_side_px, self._workers)
+            picture = decode_picture(payload, most, allow_and_admit, long_side_px, workers)
             look(picture)
             return picture, [picture.image]
 
@@ -106,14 +112,19 @@ class Decoder:
             MienError: As `decode`.
         """
 
-        def decode(admit: Admit) -> tuple[list[Image], Sequence[Image]]:
-            images = decode_parts(payload, self._max_pixels, parts, admit, self._workers)
+        def decode(admit: Admit, workers: Elsewhere) -> tuple[list[Image], Sequence[Image]]:
+            images = decode_parts(payload, self._max_pixels, parts, admit, workers)
             return images, images
 
         return await self._admitted(decode, client, deadline)
 
     async def run(
-        self, work: Callable[[], Result], client: str = LOCAL, pixels: int = 0, until: float | None = None
+        self,
+        work: Callable[[], Result],
+        client: str = LOCAL,
+        pixels: int = 0,
+        until: float | None = None,
+        of_pixels: int = 0,
     ) -> Result:
         """Run what else takes long for a picture that is held already, such as drawing, in the client's turn.
 
@@ -122,47 +133,55 @@ class Decoder:
             client: Whose picture it is.
             pixels: Memory that it takes beside the picture, in pixels of 3 bytes.
             until: When to give up waiting for a thread, in the event loop's time.
+            of_pixels: How many it looks at.
 
         Raises:
             Overloaded: If there is no such memory now, or no thread by then.
         """
         room = self._admission.pixels.empty(client)
         room.add(pixels)
-        return await self._on_a_thread(lambda _: work(), room, client, until)
+        lane = self._long if of_pixels > USUAL_PIXELS else self._usual
+        return await self._on_a_thread(lane, lambda _: work(), room, client, until)
 
     def stop(self) -> None:
         """Abandon what has not begun. Does not wait: a running decode is bounded by `max_pixels`."""
         self._stopped = True
         self._admission.close()
         self._tidier.stop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for lane in (self._usual, self._long):
+            lane.pool.shutdown(wait=False, cancel_futures=True)
         self._workers.close()
 
-    async def _admitted(
-        self, decode: Callable[[Admit], tuple[Result, Sequence[Image]]], client: str, deadline: float
-    ) -> Result:
+    async def _admitted(self, decode: Decode[Result], client: str, deadline: float) -> Result:
         """Decode if there is room; if not, give the thread back, wait for the client's turn, and begin anew.
 
-        How much room a picture needs is in its header, which is read on the thread.
+        How much room a picture needs, and on which lane, is in its header, which is read on a usual thread.
         """
-        pixels = self._admission.pixels
-        try:
-            return await self._on_a_thread(partial(self._decode, decode), pixels.empty(client), client)
-        except _NoRoomYet as told:
-            needed = told.pixels
-        now = asyncio.get_running_loop().time()
-        room = await pixels.wait(client, needed, now + ROOM_SHARE * (deadline - now))
-        return await self._on_a_thread(partial(self._decode, decode), room, client)
+        lane, needed = self._usual, 0
+        while True:
+            room = await self._room(client, needed, deadline)
+            try:
+                return await self._on_a_thread(lane, partial(self._decode, decode, lane.workers), room, client)
+            except ForWorkers:
+                lane = self._long
+            except _NoRoomYet as told:
+                needed = told.pixels
+
+    async def _room(self, client: str, needed: int, deadline: float) -> Hold:
+        pixels, now = self._admission.pixels, asyncio.get_running_loop().time()
+        if not needed:
+            return pixels.empty(client)
+        return await pixels.wait(client, needed, now + ROOM_SHARE * (deadline - now))
 
     async def _on_a_thread(
-        self, decode: Callable[[Hold], Result], room: Hold, client: str, until: float | None = None
+        self, lane: Lane, decode: Callable[[Hold], Result], room: Hold, client: str, until: float | None = None
     ) -> Result:
         """Wait for a thread here, not in the pool's queue, which would keep the payloads of departed callers.
 
         The thread gives itself and the room back, whether or not anyone still waits for the picture.
         """
         try:
-            thread = await self._admission.decoders.wait(client, until=until)
+            thread = await lane.turns.wait(client, until=until)
         except BaseException:
             room.release()
             raise
@@ -181,7 +200,7 @@ class Decoder:
         if self._stopped:  # between the turn and now
             give_back()
             raise NotReady("The server is stopping.")
-        future = self._pool.submit(run)
+        future = lane.pool.submit(run)
         future.add_done_callback(give_back)  # for one that was cancelled before it began
         try:
             return await asyncio.wrap_future(future)
@@ -192,10 +211,10 @@ class Decoder:
         finally:
             del future  # it keeps an exception that leads here: with it, the file would be kept and counted
 
-    def _decode(self, decode: Callable[[Admit], tuple[Result, Sequence[Image]]], room: Hold) -> Result:
+    def _decode(self, decode: Decode[Result], workers: Elsewhere, room: Hold) -> Result:
         """Decode, holding room for all that it takes; afterwards only for the images, while these are in memory."""
         self._tidier.note()
-        result, images = decode(partial(self._admit, room))
+        result, images = decode(partial(self._admit, room), workers)
         for image in images:
             room.count_while_alive(image, image.shape[0] * image.shape[1])
         return result

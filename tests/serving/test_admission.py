@@ -22,7 +22,7 @@ def test_budgets_of_a_process():
     capacity = {name: budget.capacity for name, budget in admission.budgets.items()}
     assert capacity == {
         "requests": 585, "reading": 585, "body_bytes": 1000, "sessions": 68, "pictures": 38, "decoders": 2,
-        "pixels": 300,
+        "long_work": 1, "pixels": 300,
     }  # fmt: skip
 
 

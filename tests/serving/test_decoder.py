@@ -8,6 +8,7 @@ import pytest
 
 from app.errors import BadPayload, NotReady, Overloaded
 from app.manifest import EMOTION
+from app.pictures.large import USUAL_PIXELS
 from app.serving.admission import Admission
 from app.serving.decoder import Decoder
 from app.serving.engine import Engine, EngineLimits
@@ -206,6 +207,51 @@ def test_a_turn_of_a_thread_costs_the_time_that_it_took():
         assert 0 < costs_ms[0] <= 1e3 * (time.monotonic() - began)
 
     asyncio.run(run())
+    decoder.stop()
+
+
+def test_usual_pictures_do_not_wait_for_large_ones_or_for_drawing_them():
+    admission = Admission(pictures=8, at_once=8, decoders=1, pixels=10**8)
+    decoder, began, go = Decoder(1, 10**8, admission), threading.Event(), threading.Event()
+    large = encode(gradient(1_920, 1_100))
+
+    def draw():
+        began.set()
+        assert go.wait(30)
+
+    async def steps():
+        drawn = asyncio.create_task(decoder.run(draw, "a", of_pixels=USUAL_PIXELS + 1))
+        await asyncio.to_thread(began.wait, 30)
+        waiting = asyncio.create_task(decoder.decode(large, later(), client="a"))
+        await until_they_wait(admission.long_work)
+        for _ in range(3):
+            assert (await decoder.decode(encode(gradient(64, 48)), later(), client="b")).width == 64
+        assert await decoder.run(lambda: 1, "b", of_pixels=USUAL_PIXELS) == 1
+        assert not waiting.done()
+        go.set()
+        assert (await waiting).width == 1_920
+        await drawn
+        del waiting
+        for budget in (admission.long_work, admission.decoders, admission.pixels):
+            await all_free(budget)
+
+    asyncio.run(steps())
+    decoder.stop()
+
+
+def test_a_large_picture_waits_for_memory_on_its_lane():
+    admission = Admission(pictures=8, at_once=8, decoders=1, pixels=10**7)
+    decoder = Decoder(1, 10**8, admission)
+
+    async def steps():
+        full = admission.pixels.take("another", 8 * 10**6)
+        waiting = asyncio.create_task(decoder.decode(encode(gradient(1_920, 1_100)), later(), client="a"))
+        await until_they_wait(admission.pixels)
+        assert (admission.decoders.held, admission.long_work.held) == (0, 0)
+        full.release()
+        assert (await waiting).width == 1_920
+
+    asyncio.run(steps())
     decoder.stop()
 
 

@@ -207,7 +207,8 @@ class StreamSession:
         Raises:
             Overloaded: If there is no memory for it.
         """
-        drawn = _Drawn(await self._engine.draw(partial(draw_jpeg, image, found, JPEG_QUALITY), self.client))
+        draw, size = partial(draw_jpeg, image, found, JPEG_QUALITY), image.shape[0] * image.shape[1]
+        drawn = _Drawn(await self._engine.draw(draw, self.client, of_pixels=size))
         held = self._engine.admission.body_bytes.take(self.client, len(drawn.jpeg))
         held.count_while_alive(drawn, held.amount)
         return drawn
