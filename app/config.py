@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=256,
-        description="Most pictures in one pass of the networks; 0: twice as many as cores, but 4 to 16.",
+        description="Most pictures in one pass of the networks; 0: two per core, 4 to 16; 16 on a GPU.",
     )
     max_batch_wait_ms: float = Field(
         default=0.0, ge=0, le=1000, description="How long a batch gathers while the networks are idle."

@@ -17,10 +17,10 @@ from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.open import decode_image
 from app.pictures.types import Image
 from app.runtimes.processor import usable_cores
-from app.serving.limits import batch_size
+from app.serving.limits import LARGEST_BATCH
 from benchmarks.networks import load_pipeline
 
-MAX_BATCH_SIZE = batch_size(usable_cores())
+MAX_BATCH_SIZE = LARGEST_BATCH
 
 
 class PipelineAPI(litserve.LitAPI):

@@ -33,7 +33,7 @@ SHARED = hasattr(os, "memfd_create")
 
 
 class Workers:
-    """As many workers as pictures are decoded at once; each starts when first needed, and again when it is lost.
+    """As many workers as rare and large pictures are decoded at once; each starts when first needed, or when lost.
 
     Args:
         shared: Whether pixels come back in shared memory; default: where the system has it.

@@ -7,7 +7,7 @@
 | `sessions` | open streams | is refused |
 | `pictures` | pictures in work: decoding, in the networks, or waiting for it | waits its turn, then is refused |
 | `decoders` | threads that decode; a turn costs the time that it took | waits its turn |
-| `long_work` | the same, for rare and large pictures: half as many | waits its turn |
+| `long_work` | the same, for rare and large pictures | waits its turn |
 | `pixels` | memory of decoding and decoded pictures | waits its turn, but not to its deadline |
 
 `turns` shares the event loop: it parses one slice of each client in a turn, however many connections a client has.
@@ -35,11 +35,18 @@ class Admission:
         at_once: Most of these that are decoded or in the networks; the others wait their turn, as payloads.
         decoders: Threads that decode.
         pixels: Most memory of decoding and decoded pictures, in pixels of 3 bytes.
+        long_work: Threads for rare and large pictures.
         busy: As in `Turns`.
     """
 
     def __init__(
-        self, pictures: int, at_once: int, decoders: int, pixels: int, busy: Callable[[], bool] = lambda: False
+        self,
+        pictures: int,
+        at_once: int,
+        decoders: int,
+        pixels: int,
+        long_work: int = 1,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.pictures = Budget(
             with_reserve(min(pictures, at_once)),
@@ -48,8 +55,7 @@ class Admission:
         )
         # A thread that is kept free for nobody would be a loss, and turns are short: one client may have them all.
         self.decoders = Budget(decoders, "All decoders are busy; try again shortly.", share=decoders)
-        halved = max(1, decoders // 2)
-        self.long_work = Budget(halved, "Large pictures are being worked on; try again shortly.", share=halved)
+        self.long_work = Budget(long_work, "Large pictures are being worked on; try again shortly.", share=long_work)
         self.pixels = Budget(pixels, "The memory for decoded pictures is full; try again shortly.")
         self.turns = Turns(busy)
         self.bound_network()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from app.errors import NotReady, Overloaded
-from app.pictures.large import USUAL_PIXELS
+from app.pictures.large import USUAL_JPEG_PIXELS
 from app.pictures.open import Elsewhere, decode_parts, decode_picture
 from app.pictures.types import Image, Picture, Rectangle
 from app.pictures.workers import Workers
@@ -140,7 +140,7 @@ class Decoder:
         """
         room = self._admission.pixels.empty(client)
         room.add(pixels)
-        lane = self._long if of_pixels > USUAL_PIXELS else self._usual
+        lane = self._long if of_pixels > USUAL_JPEG_PIXELS else self._usual
         return await self._on_a_thread(lane, lambda _: work(), room, client, until)
 
     def stop(self) -> None:

@@ -28,16 +28,16 @@ pass, and six transparent WebPs of 50 megapixels. Those for /classify cannot: `m
 PICTURES_PER_CORE, LEAST_BATCH, LARGEST_BATCH = 2, 4, 16
 
 
-def batch_size(cores: int) -> int:
+def batch_size(cores: int | None) -> int:
     """Return how many pictures should share a pass of the networks at most.
 
     Whoever comes meanwhile waits for all of it: beside large bodies of one client, others on two cores waited 366 ms
-    with passes of 16, and 259 with 4. A processor answers as many pictures a second either way.
+    with passes of 16, and 259 with 4. A processor answers as many pictures a second either way; a GPU does not.
 
     Args:
-        cores: That the networks use.
+        cores: That the networks use; None: a GPU, which takes the largest.
     """
-    return min(LARGEST_BATCH, max(LEAST_BATCH, PICTURES_PER_CORE * cores))
+    return LARGEST_BATCH if cores is None else min(LARGEST_BATCH, max(LEAST_BATCH, PICTURES_PER_CORE * cores))
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class EngineLimits:
             that takes; more wait until others are answered.
         deadline_s: Longest time from the payload to the answer.
         decode_threads: Threads that decode.
+        long_threads: Threads for rare and large pictures.
         stall_after_s: A batch that runs longer counts as hung: the engine is no longer alive.
     """
 
@@ -65,4 +66,5 @@ class EngineLimits:
     max_pixels_held: int = 300_000_000
     deadline_s: float = 30.0
     decode_threads: int = 2
+    long_threads: int = 1
     stall_after_s: float = 120.0

@@ -58,7 +58,7 @@ class Tidier:
         now = self._clock()
         quiet = not self._pixels.held and now - self._last_at >= QUIET_S
         if quiet or now - self._first_at >= BUSY_S:
-            self._first_at = None
+            self._first_at = None if quiet else now  # those that are there now are freed later
             await asyncio.to_thread(self._give_back)
 
     async def _run(self) -> None:

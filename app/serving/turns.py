@@ -44,14 +44,15 @@ class Turns:
         Args:
             client: Whose turn it is.
             work: A millisecond of it, or two.
-            hurry: It need not wait because many others had this turn; that holds for one in a turn.
+            hurry: It need not wait for a turn; that holds for one in each turn of the event loop.
         """
-        hurries = hurry and not self._hurried
-        if client in self._served or (len(self._served) >= PIECES and not hurries):
+        now = client not in self._served and len(self._served) < PIECES
+        if not now and hurry and not self._hurried:
+            now = self._hurried = True
+        if not now:
             self._waiting.setdefault(client, deque()).append(work)
             return
         self._served.add(client)
-        self._hurried = self._hurried or hurry
         if self._next is None:
             loop = asyncio.get_running_loop()
             self._since_s, self._next = loop.time(), loop.call_soon(self._come_round)

@@ -66,7 +66,7 @@ class ImpatientProtocol(ParsingProtocol):
         address = self.client[0] if self.client else None
         self._whose = self._all.whose(transport, address)
         self.flow = self._held_flow = HeldFlow(transport, self._turns, self._whose)
-        self._inbox = Inbox(self._turns, self._whose, self._held_flow, self._take, self._slice_bytes, PROBED)
+        self._inbox = Inbox(self._turns, self._whose, self._held_flow, self._take, self._slice_bytes, self._is_probe)
         if self._all.open(transport, address):
             self._wait()
         else:
@@ -85,6 +85,9 @@ class ImpatientProtocol(ParsingProtocol):
                 self._listen_no_more()
                 return
         self._inbox.put(data)
+
+    def _is_probe(self, data: bytes) -> bool:
+        return data.startswith(PROBED) and not self._is_in_work()
 
     def _take(self, data: bytes) -> None:
         if self._heard_enough:

@@ -68,7 +68,7 @@ class Inbox:
         flow: Held in the meantime.
         parse: Takes one slice.
         slice_bytes: Says how large the next one may be.
-        hurried: Beginnings of requests that need not wait behind many other clients.
+        hurries: Says whether what has come need not wait for the client's turn.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class Inbox:
         flow: HeldFlow,
         parse: Callable[[bytes], None],
         slice_bytes: Callable[[], int],
-        hurried: tuple[bytes, ...] = (),
+        hurries: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
         self._turns, self._client, self._flow = turns, client, flow
-        self._parse, self._slice_bytes, self._hurried = parse, slice_bytes, hurried
+        self._parse, self._slice_bytes, self._hurries = parse, slice_bytes, hurries
         self._rest = b""
         self._waits = False
 
@@ -97,7 +97,7 @@ class Inbox:
 
     def _wait(self) -> None:
         self._waits = True
-        self._turns.take(self._client, self._take, hurry=self._rest.startswith(self._hurried))
+        self._turns.take(self._client, self._take, hurry=self._hurries(self._rest))
         if self._waits:
             self._flow.hold()
 

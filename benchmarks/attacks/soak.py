@@ -48,18 +48,20 @@ class Soak:
         idle_mb: Memory before the first attack.
         quiet: What honest clients saw then.
         turns: In order.
-        rested_mb: Memory a while after the last attack, with honest clients.
+        rested_mb: Memory a while after the last attack.
+        rested: What honest clients saw until then.
     """
 
     idle_mb: float
     quiet: Watched
     turns: list[Turn] = field(default_factory=list)
     rested_mb: float = 0.0
+    rested: Watched = field(default_factory=Watched)
 
     def faults(self) -> list[str]:
         """List what is not flat or not right."""
         found = []
-        if amiss := sum(_amiss(each.under) + _amiss(each.calm) for each in self.turns):
+        if amiss := sum(map(_amiss, self._all_seen())):
             found.append(f"{amiss} honest requests or streams wrong, hung or refused")
         if slow := [each.name for each in self.turns if max(each.under.livez_ms) > LONGEST_LIVEZ_MS]:
             found.append(f"/livez over {LONGEST_LIVEZ_MS:.0f} ms during {', '.join(sorted(set(slow)))}")
@@ -70,8 +72,8 @@ class Soak:
     def text(self) -> str:
         """Return the figures as Markdown."""
         mean_mb, slope_mb = steady([(each.minute, each.calm_mb) for each in self.turns])
-        asked = sum(each.under.asked + each.calm.asked for each in self.turns)
-        amiss = sum(_amiss(each.under) + _amiss(each.calm) for each in self.turns)
+        asked = sum(each.asked for each in self._all_seen())
+        amiss = sum(map(_amiss, self._all_seen()))
         first, last, last_mb = self.turns[0].calm, self.turns[-1].calm, self.turns[-1].calm_mb
         lines = [
             f"{self.turns[-1].minute:.0f} minutes, {len(self.turns)} turns: {asked:,} honest requests, {amiss} of them "
@@ -89,6 +91,9 @@ class Soak:
         return "\n".join(
             [*lines, *(_row(list(turns)) for _, turns in itertools.groupby(ordered, lambda each: each.name))]
         )
+
+    def _all_seen(self) -> list[Watched]:
+        return [self.rested, *(seen for each in self.turns for seen in (each.under, each.calm))]
 
 
 async def run_soak(attacks: Sequence[Attack], aim: Aim, plan: Plan, minutes: float) -> Soak:
@@ -110,7 +115,7 @@ async def run_soak(attacks: Sequence[Attack], aim: Aim, plan: Plan, minutes: flo
         soak.turns.append(Turn(attack.name, under, calm, peak.most_mb, aim.memory_mb(), passed_s / 60))
         if passed_s >= minutes * 60:
             break
-    await honest.watch(asyncio.sleep(plan.rest_s))
+    soak.rested = await honest.watch(asyncio.sleep(plan.rest_s))
     soak.rested_mb = aim.memory_mb()
     return soak
 

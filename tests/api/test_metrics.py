@@ -51,7 +51,7 @@ def test_everything_that_was_promised_is_counted(counted_client):
     assert values["mien_requests_in_flight",] == 1  # the one that asks for the metrics
     assert values["mien_ready",] == 1
     assert values["mien_pictures_in_work",] == 0
-    budgets = {"requests", "reading", "body_bytes", "sessions", "pictures", "decoders", "pixels"}
+    budgets = {"requests", "reading", "body_bytes", "sessions", "pictures", "decoders", "long_work", "pixels"}
     for name in ("mien_admission", "mien_admission_capacity"):
         assert {dict(key[1:])["budget"] for key in values if key[0] == name} == budgets
     assert {values["mien_admission", ("budget", each)] for each in budgets} == {0}

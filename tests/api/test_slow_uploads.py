@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from app.api.guards.needs import RouteTable
 from app.api.guards.reception import LEAST_BYTES_PER_S, YIELDS_AFTER_S
-from app.api.guards.uploads import SLOW_FOR_S, SLOW_WAIT_S, UploadsMiddleware
+from app.api.guards.slow_clients import MOST, SLOW_FOR_S, WAIT_S, SlowClients
+from app.api.guards.uploads import LOOKED_AT, UploadsMiddleware
 from app.api.wire.problems import ProblemMiddleware
 from app.serving.admission import Admission
 from tests.api.asgi import http_scope
@@ -116,7 +117,7 @@ def test_the_slowest_body_makes_room_for_a_client_that_has_no_place():
     run(steps())
 
 
-@pytest.mark.parametrize(("after_s", "status", "took_s"), [(0.0, 503, SLOW_WAIT_S), (SLOW_FOR_S, 200, 0.0)])
+@pytest.mark.parametrize(("after_s", "status", "took_s"), [(0.0, 503, WAIT_S), (SLOW_FOR_S, 200, 0.0)])
 def test_for_a_client_whose_own_body_had_to_nobody_makes_room_for_a_while(after_s, status, took_s):
     async def steps():
         app, requests = served(timeout_s=10 * SLOW_FOR_S)
@@ -130,6 +131,63 @@ def test_for_a_client_whose_own_body_had_to_nobody_makes_room_for_a_while(after_
         again = Sender("10.0.0.0", 100, 0.0, 1)
         assert await again.ask(app) == status
         assert again.took_s == pytest.approx(took_s, abs=0.1)
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    run(steps())
+
+
+def test_whose_body_had_to_make_room_gets_a_place_that_is_free_after_the_wait_but_waits_once_at_a_time():
+    async def steps():
+        app, requests = served()
+        slow = [Sender(f"10.0.0.{number}", 2_000 + number, 1.0, 1000) for number in range(requests.capacity)]
+        asking = [asyncio.create_task(each.ask(app)) for each in slow]
+        await asyncio.sleep(YIELDS_AFTER_S + 1)
+        assert await Sender("10.0.1.1", 100, 0.0, 1).ask(app) == 200
+        assert await asking[0] == 408
+        last = asyncio.create_task(Sender("10.0.2.1", 10_000, 1.0, 1000).ask(app))
+        await asyncio.sleep(0)
+        first, second = Sender("10.0.0.0", 100, 0.0, 1), Sender("10.0.0.0", 100, 0.0, 1)
+        waiting = asyncio.create_task(first.ask(app))
+        await asyncio.sleep(0.1)
+        assert await second.ask(app) == 503
+        assert second.took_s == 0
+        for each in (*asking, last):
+            each.cancel()
+        await asyncio.gather(*asking, last, return_exceptions=True)
+        assert await waiting == 200
+        assert first.took_s == pytest.approx(WAIT_S)
+
+    run(steps())
+
+
+def test_as_many_slow_clients_are_remembered_as_is_said():
+    async def steps():
+        slow = SlowClients()
+        for number in range(MOST + 5):
+            slow.add(str(number))
+        assert [str(number) in slow for number in (0, 4, 5, MOST + 4)] == [False, False, True, True]
+        await asyncio.sleep(SLOW_FOR_S)
+        assert str(MOST) not in slow
+
+    run(steps())
+
+
+def test_where_many_bodies_come_slowly_each_may_have_to_make_room():
+    """A client that keeps some old ones fast does not shelter its others."""
+
+    async def steps():
+        app, requests = served(places=4 * LOOKED_AT)
+        fast = [Sender(f"10.0.0.{number}", 50_000, 0.5, 1000) for number in range(LOOKED_AT)]
+        slow = [Sender(f"10.0.1.{number}", 1_100, 1.0, 1000) for number in range(requests.capacity - LOOKED_AT)]
+        asking = [asyncio.create_task(each.ask(app)) for each in (*fast, *slow)]
+        await asyncio.sleep(YIELDS_AFTER_S + 1)
+        for number in range(20):
+            assert await Sender(f"10.0.2.{number}", 100, 0.0, 1).ask(app) == 200
+            asking.append(asyncio.create_task(Sender(f"10.0.3.{number}", 50_000, 0.5, 1000).ask(app)))
+            await asyncio.sleep(0)
+        assert not any(each.done() for each in asking[:LOOKED_AT])
         for each in asking:
             each.cancel()
         await asyncio.gather(*asking, return_exceptions=True)

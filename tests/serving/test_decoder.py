@@ -8,7 +8,7 @@ import pytest
 
 from app.errors import BadPayload, NotReady, Overloaded
 from app.manifest import EMOTION
-from app.pictures.large import USUAL_PIXELS
+from app.pictures.large import USUAL_JPEG_PIXELS
 from app.serving.admission import Admission
 from app.serving.decoder import Decoder
 from app.serving.engine import Engine, EngineLimits
@@ -220,13 +220,13 @@ def test_usual_pictures_do_not_wait_for_large_ones_or_for_drawing_them():
         assert go.wait(30)
 
     async def steps():
-        drawn = asyncio.create_task(decoder.run(draw, "a", of_pixels=USUAL_PIXELS + 1))
+        drawn = asyncio.create_task(decoder.run(draw, "a", of_pixels=USUAL_JPEG_PIXELS + 1))
         await asyncio.to_thread(began.wait, 30)
         waiting = asyncio.create_task(decoder.decode(large, later(), client="a"))
         await until_they_wait(admission.long_work)
         for _ in range(3):
             assert (await decoder.decode(encode(gradient(64, 48)), later(), client="b")).width == 64
-        assert await decoder.run(lambda: 1, "b", of_pixels=USUAL_PIXELS) == 1
+        assert await decoder.run(lambda: 1, "b", of_pixels=USUAL_JPEG_PIXELS) == 1
         assert not waiting.done()
         go.set()
         assert (await waiting).width == 1_920

@@ -50,6 +50,24 @@ def test_memory_is_given_back_from_time_to_time_while_pictures_never_cease() -> 
     assert len(given) == 3
 
 
+def test_memory_is_given_back_once_more_after_pictures_that_took_long() -> None:
+    budget, clock, given = Budget(100, "full"), Clock(), []
+    tidier = Tidier(budget, lambda: given.append(clock.now), clock)
+
+    async def scene() -> None:
+        with budget.take("someone", 10):
+            tidier.note()
+            clock.now += BUSY_S
+            await tidier.look()
+            assert len(given) == 1
+        clock.now += QUIET_S
+        await tidier.look()
+        await tidier.look()
+
+    asyncio.run(scene())
+    assert len(given) == 2
+
+
 def test_it_goes_on_in_the_loop_that_the_engine_is_started_in_last():
     """`mien serve` loads the networks in a loop of its own, before the server's."""
     budget, given = Budget(1, "full"), threading.Event()

@@ -23,9 +23,11 @@ HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
 
 
 @contextlib.asynccontextmanager
-async def listening(app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S, hosts=ANY_HOST, connections=None):
+async def listening(
+    app, header_timeout_s=PATIENT_S, answer_timeout_s=PATIENT_S, hosts=ANY_HOST, connections=None, turns=None
+):
     """Serve an ASGI application and yield its address."""
-    config, state, turns = uvicorn.Config(app, ws="none", lifespan="off"), ServerState(), Turns()
+    config, state, turns = uvicorn.Config(app, ws="none", lifespan="off"), ServerState(), turns or Turns()
     config.load()
 
     def protocol():

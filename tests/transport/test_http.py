@@ -94,6 +94,34 @@ def test_only_a_client_who_takes_next_to_nothing_is_cut_off(left, looks):
     asyncio.run(run())
 
 
+def test_probes_hurry_and_nothing_else_does():
+    seen = []
+
+    class Watched(Turns):
+        def take(self, client, work, hurry=False):
+            seen.append(hurry)
+            super().take(client, work, hurry)
+
+    async def hurries(address, head, body=b""):
+        seen.clear()
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(head + b" HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+        await asyncio.sleep(0.05)
+        writer.write(body)
+        await reader.readuntil(b"\r\n\r\n")
+        await finish(writer)
+        return any(seen)
+
+    async def run():
+        async with listening(answer_at_once, turns=Watched()) as address:
+            assert await hurries(address, b"GET /livez")
+            assert await hurries(address, b"HEAD /readyz")
+            assert not await hurries(address, b"GET /livezs")
+            assert not await hurries(address, b"POST /detect", b"GET /livez HTTP/1.1\r\n")
+
+    asyncio.run(run())
+
+
 def test_an_answer_larger_than_all_buffers_arrives_whole():
     async def run():
         async def app(_scope, _receive, send):

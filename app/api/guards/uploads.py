@@ -1,7 +1,7 @@
 """Limits on all uploads together: how many at once, how many bytes in memory, how long each may take."""
 
 import asyncio
-from itertools import islice, takewhile
+from random import sample
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.guards.client import client_of
 from app.api.guards.needs import RouteTable
 from app.api.guards.reception import Reception
+from app.api.guards.slow_clients import SlowClients
 from app.errors import Overloaded
 from app.serving.admission import Admission
 from app.serving.budget import Budget, Hold
@@ -21,13 +22,7 @@ ROOM_S = 1.0
 """How long to wait for a place that another body leaves."""
 
 LOOKED_AT = 64
-"""Of so many bodies the slowest makes room; to look at all, with 700 that come at once, took a quarter of a second."""
-
-SLOW_FOR_S, SLOW_WAIT_S = 60.0, 3.0
-"""For how long nobody makes room for a client whose own body had to, and how long it waits instead.
-
-Else those who come again at once take each other's places as fast as the server answers.
-"""
+"""Of so many bodies, taken at random, the slowest makes room: looking at all 585 takes more than a millisecond."""
 
 
 class UploadsMiddleware:
@@ -49,7 +44,7 @@ class UploadsMiddleware:
     def __init__(self, app: ASGIApp, admission: Admission, timeout_s: float, routes: RouteTable) -> None:
         self.app, self._admission, self._timeout_s, self._routes = app, admission, timeout_s, routes
         self._receptions: dict[Reception, Hold] = {}
-        self._slow_until: dict[str, float] = {}  # in the order in which it ends
+        self._slow = SlowClients()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection.
@@ -78,36 +73,24 @@ class UploadsMiddleware:
         try:
             return requests.take(client)
         except Overloaded:
-            was_slow = self._was_slow(client)
+            was_slow = client in self._slow
             if requests.held_by(client) or not (was_slow or self._make_room(requests)):
                 raise
         if was_slow:
-            await asyncio.sleep(SLOW_WAIT_S)
+            await self._slow.wait(client)
             return requests.take(client)
-        return await requests.wait(client, until=_now_s() + ROOM_S)
+        return await requests.wait(client, until=asyncio.get_running_loop().time() + ROOM_S)
 
     def _make_room(self, requests: Budget) -> bool:
-        """End the slowest body of those that may have to end and came first, if there is one."""
-        may_end = (each for each, place in self._receptions.items() if place.budget is requests and each.yields)
-        slow = list(islice(may_end, LOOKED_AT))
+        """End the slowest body of some that hold a place here and may have to end, if there is one."""
+        some = sample([*self._receptions.items()], min(LOOKED_AT, len(self._receptions)))
+        slow = [(each, place) for each, place in some if place.budget is requests and each.yields]
         if not slow:
             return False
-        slowest = min(slow, key=lambda each: each.bytes_per_s)
-        whose = self._receptions[slowest].client
-        self._slow_until.pop(whose, None)
-        self._slow_until[whose] = _now_s() + SLOW_FOR_S
+        slowest, its_place = min(slow, key=lambda each: each[0].bytes_per_s)
+        self._slow.add(its_place.client)
         slowest.make_room()
         return True
-
-    def _was_slow(self, client: str) -> bool:
-        now_s = _now_s()
-        for each in list(takewhile(lambda each: self._slow_until[each] <= now_s, self._slow_until)):
-            del self._slow_until[each]
-        return client in self._slow_until
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _closing_late_ones(reception: Reception, send: Send) -> Send:
