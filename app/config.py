@@ -48,12 +48,7 @@ class Settings(BaseSettings):
         default=None,
         description="Comma-separated: what can be asked of a face besides its emotion, such as gender.",
     )
-    max_batch_size: int = Field(
-        default=0,
-        ge=0,
-        le=256,
-        description="Most pictures in one pass of the networks; 0: two per core, 4 to 16; 16 on a GPU.",
-    )
+    max_batch_size: int = Field(default=16, ge=1, le=256, description="Most pictures in one pass of the networks.")
     max_batch_wait_ms: float = Field(
         default=0.0, ge=0, le=1000, description="How long a batch gathers while the networks are idle."
     )

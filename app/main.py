@@ -30,11 +30,10 @@ from app.api.wire.uploads import BodyLimits
 from app.config import Settings
 from app.manifest import Manifest, load_manifest
 from app.metrics import Metrics
-from app.runtimes.choose import may_use_gpu
 from app.runtimes.processor import usable_cores
 from app.serving.admission import Admission
 from app.serving.engine import Engine
-from app.serving.limits import FACES_WITH_A_SEARCH, EngineLimits, batch_size
+from app.serving.limits import FACES_WITH_A_SEARCH, EngineLimits
 from app.serving.shares import with_reserve
 from app.weights import default_weights_dir
 
@@ -89,10 +88,8 @@ def deployed(settings: Settings) -> Manifest:
 
 def make_engine(settings: Settings, metrics: Metrics) -> Engine:
     """Make the engine that the settings describe; nothing is loaded before its `start`."""
-    cores = settings.threads or usable_cores()
-    most = settings.max_batch_size or batch_size(None if may_use_gpu(settings.runtime, settings.device) else cores)
     limits = EngineLimits(
-        max_batch_size=most,
+        max_batch_size=settings.max_batch_size,
         max_batch_wait_ms=settings.max_batch_wait_ms,
         queue_size=settings.queue_size,
         max_pixels=settings.max_pixels,
@@ -101,7 +98,7 @@ def make_engine(settings: Settings, metrics: Metrics) -> Engine:
         deadline_s=settings.deadline_s,
         decode_threads=settings.decode_threads,
         long_threads=min(settings.decode_threads, max(1, usable_cores() - 1)),
-        stall_after_s=max(EngineLimits.stall_after_s, STALL_S_PER_PICTURE * most),
+        stall_after_s=max(EngineLimits.stall_after_s, STALL_S_PER_PICTURE * settings.max_batch_size),
     )
     return Engine(lambda: load_pipeline(settings, FACES_WITH_A_SEARCH), limits, metrics)
 

@@ -17,10 +17,9 @@ from app.faces.types import DetectOptions, ImageFaces
 from app.pictures.open import decode_image
 from app.pictures.types import Image
 from app.runtimes.processor import usable_cores
-from app.serving.limits import LARGEST_BATCH
 from benchmarks.networks import load_pipeline
 
-MAX_BATCH_SIZE = LARGEST_BATCH
+MAX_BATCH_SIZE = Settings.model_fields["max_batch_size"].default
 
 
 class PipelineAPI(litserve.LitAPI):

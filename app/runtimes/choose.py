@@ -52,11 +52,6 @@ def _wants_gpu(device: str) -> bool:
     return has_cuda()
 
 
-def may_use_gpu(name: str, device: str) -> bool:
-    """Whether `choose_runtime` may pick a GPU; says so without loading anything."""
-    return name != "openvino" and device != "cpu" and (device != "auto" or may_have_gpu())
-
-
 def may_have_gpu(system: str = sys.platform, root: Path = Path("/")) -> bool:
     """Whether a driver of a GPU that PyTorch could use is there; asking PyTorch itself takes 2 s and 0.5 GB."""
     return system != "linux" or any((root / each).exists() for each in GPU_FILES)

@@ -5,6 +5,8 @@ never waits and a busy server batches automatically.
 
 A batch is shared by the clients that wait: each gets items up to an equal part of the batch's weight, and saves up for
 one that costs more (`app.serving.credits`). So what a client has waiting costs the others one equal part of each batch.
+While several ask, a batch grants each only what gets done in a short time (`app.serving.company`): work that takes ten
+times as long then has its turn once in a while, and not in every batch.
 
 Contract: `setup` and the function run on the batcher's own single thread; each client's order is kept; a batch has at
 most `max_batch_size` items, and stops at `max_batch_weight`; the function never runs concurrently with itself; an
@@ -16,6 +18,7 @@ future and joins the thread; `submit` after `close` raises.
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -27,6 +30,7 @@ from typing import Generic, TypeVar
 
 from app.errors import NotReady, Overloaded
 from app.plural import counted
+from app.serving.company import Company
 from app.serving.credits import Credits
 from app.serving.settle import failure_of, settle
 
@@ -59,6 +63,7 @@ class MicroBatcher(Generic[Item, Result]):
         on_batch: Called before the function, with the seconds that each item of the batch waited.
         name: The thread's name.
         max_batch_weight: Most weight of a batch; one item is always within it. None: one for each item.
+        part_s: As in `Company`.
     """
 
     def __init__(
@@ -72,13 +77,14 @@ class MicroBatcher(Generic[Item, Result]):
         on_batch: Callable[[Sequence[float]], None] = lambda _: None,
         name: str = "inference",
         max_batch_weight: int | None = None,
+        part_s: float = math.inf,
     ) -> None:
         self._function, self._setup, self._fatal, self._on_batch = function, setup, fatal, on_batch
         self._max_batch_size, self._max_batch_weight = max_batch_size, max_batch_weight or max_batch_size
         self._max_batch_wait_s = max_batch_wait_ms / 1000
         self._queue_size = queue_size
         self._waiting: dict[str, deque[_Entry[Item, Result]]] = {}  # by client; whoever is first is served first
-        self._credits = Credits()
+        self._credits, self._company = Credits(), Company(part_s)
         self._changed = threading.Condition()
         self._closed = False
         self._batch_began: float | None = None
@@ -123,6 +129,7 @@ class MicroBatcher(Generic[Item, Result]):
                 raise NotReady("The networks are stopped.")
             if self.waiting >= self._queue_size:
                 raise Overloaded(f"{counted(self._queue_size, 'picture')} waiting already; try again shortly.")
+            self._company.came(client, entry.queued)
             self._waiting.setdefault(client, deque()).append(entry)
             self._changed.notify()
         try:
@@ -196,7 +203,8 @@ class MicroBatcher(Generic[Item, Result]):
     def _take(self) -> list[_Entry[Item, Result]]:
         """Take each client's part of a batch; who has more waiting is the last one next time."""
         taken, weight = list[_Entry[Item, Result]](), 0
-        self._credits.grant(self._max_batch_weight, {client: mine[0].cost for client, mine in self._waiting.items()})
+        wanted = {client: mine[0].cost for client, mine in self._waiting.items()}
+        self._credits.grant(self._company.room(self._max_batch_weight, len(wanted), time.monotonic()), wanted)
         for client, mine in list(self._waiting.items()):
             before = len(taken)
             while mine and self._fits(len(taken), weight, mine[0]) and self._credits.pays(client, mine[0].cost):
@@ -219,6 +227,7 @@ class MicroBatcher(Generic[Item, Result]):
         try:
             self._on_batch([self._batch_began - entry.queued for entry in batch])
             results = self._function([entry.item for entry in batch])
+            self._company.worked(sum(entry.weight for entry in batch), time.monotonic() - self._batch_began)
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items.")
         except BaseException as error:

@@ -17,7 +17,7 @@ from app.serving.allowance import Allowance
 from app.serving.decoder import Decoder
 from app.serving.inference import Inference, VisionPipeline
 from app.serving.jobs import Answers
-from app.serving.limits import LARGEST_BATCH, REQUEST_TIMES, EngineLimits
+from app.serving.limits import REQUEST_TIMES, EngineLimits
 from app.serving.looks import Look, SeenOptions
 from app.serving.networks import Networks
 from app.serving.observer import EngineObserver, SilentObserver
@@ -47,7 +47,7 @@ class Engine:
         self._inference = Inference(load, self._observer)
         self.admission = Admission(
             pictures=limits.queue_size,
-            at_once=BATCHES_AT_ONCE * max(LARGEST_BATCH, limits.max_batch_size) + limits.decode_threads,
+            at_once=BATCHES_AT_ONCE * limits.max_batch_size + limits.decode_threads,
             decoders=limits.decode_threads,
             long_work=limits.long_threads,
             pixels=max(limits.max_pixels_held, limits.max_pixels),

@@ -19,25 +19,15 @@ FACES_WITH_A_SEARCH, FACES_A_TURN = 32, 16
 """Faces that are classified with the search of their pictures, and of a crowd in each of its further turns: so few
 that others wait 50 ms for them."""
 
+PART_S = 0.03
+"""Time of the networks that a pass grants each client, about, while others ask, too: of usual pictures one on two
+cores, sixteen on a GPU. Dearer work is saved up for, or paid off: beside pictures that get second looks an honest
+answer took 451 ms when a pass granted each client its part of sixteen pictures, and takes 255."""
+
 
 REQUEST_TIMES = 10
 """The pictures of a batch may take so many times `max_pixels_held`, one after the other: by default 32 iPhone photos
 pass, and six transparent WebPs of 50 megapixels. Those for /classify cannot: `max_face_pixels` bounds them."""
-
-
-PICTURES_PER_CORE, LEAST_BATCH, LARGEST_BATCH = 2, 4, 16
-
-
-def batch_size(cores: int | None) -> int:
-    """Return how many pictures should share a pass of the networks at most.
-
-    Whoever comes meanwhile waits for all of it: beside large bodies of one client, others on two cores waited 366 ms
-    with passes of 16, and 259 with 4. A processor answers as many pictures a second either way; a GPU does not.
-
-    Args:
-        cores: That the networks use; None: a GPU, which takes the largest.
-    """
-    return LARGEST_BATCH if cores is None else min(LARGEST_BATCH, max(LEAST_BATCH, PICTURES_PER_CORE * cores))
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class EngineLimits:
     """Bounds of the engine.
 
     Attributes:
-        max_batch_size: Most pictures in one pass of the networks, which all others have to wait for.
+        max_batch_size: Most pictures in one pass of the networks.
         max_batch_wait_ms: How long a batch waits for more while the networks are idle.
         queue_size: Most pictures of one client in progress: being decoded, in the networks, or waiting for it.
         max_pixels: Largest picture that will be decoded.

@@ -17,6 +17,7 @@ from app.serving.limits import (
     FACES_A_TURN,
     GUIDED_WEIGHT,
     NEW_SHAPE_COST,
+    PART_S,
     SEARCH_WEIGHT,
     SECOND_LOOKS_COST,
     EngineLimits,
@@ -53,6 +54,7 @@ class Networks:
                 fatal=(DeviceLost,),
                 on_batch=self._observer.batch_began,
                 max_batch_weight=SEARCH_WEIGHT * self._limits.max_batch_size,
+                part_s=PART_S,
             )
         await asyncio.wrap_future(self._batcher.started)
         self._shapes = self._shapes or RecentShapes(self._inference.manifest.detector.input_size_px)

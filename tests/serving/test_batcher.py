@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import math
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -263,9 +264,9 @@ def test_crashed_thread_answers_everyone_and_is_not_alive():
     asyncio.run(run())
 
 
-def batches_of(gate, asked, owed=()):
+def batches_of(gate, asked, owed=(), part_s=math.inf):
     """Ask for items of clients, each with its weight and cost, while a first batch runs, and return all batches."""
-    batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20)
+    batcher = MicroBatcher(gate, max_batch_size=4, max_batch_weight=16, queue_size=20, part_s=part_s)
 
     async def run():
         running = asyncio.create_task(batcher.submit("first"))
@@ -274,7 +275,7 @@ def batches_of(gate, asked, owed=()):
             batcher.charge(client, cost)
         waiting = [asyncio.create_task(batcher.submit(client, client, *paid)) for client, *paid in asked]
         await asyncio.sleep(0)
-        for _ in range(9):
+        for _ in range(20):
             gate.open.release()
         await asyncio.gather(running, *waiting)
 
@@ -292,6 +293,12 @@ def test_a_batch_is_shared_by_the_clients_that_wait(gate):
     """Whoever has much waiting gets a part of each batch, and who has heavy items saves up for them meanwhile."""
     batches = batches_of(gate, [("crowd", 16)] * 2 + [("one", 4)] * 3 + [("two", 4)])
     assert batches == [["first"], ["one", "two"], ["one", "one"], ["crowd"], ["crowd"]]
+
+
+def test_while_several_ask_a_batch_grants_each_what_gets_done_in_a_short_time(gate):
+    """Who has dear items has one in a while, and cheap ones of another go on, one in each batch."""
+    batches = batches_of(gate, [("dear", 1, 5)] * 2 + [("cheap", 1, 1)] * 9, part_s=1e-9)
+    assert batches == [["first"], *[["cheap"]] * 4, ["dear", "cheap"], *[["cheap"]] * 4, ["dear"]]
 
 
 def test_a_heavy_item_has_its_turn_among_others_that_go_on_asking(gate):
