@@ -139,6 +139,7 @@ class Pipeline:
                 ),
                 timings_ms=timings,
                 search="guided" if is_guided else "whole",
+                classified=sum(len(row) for row, (_, before) in zip(rows, remembered, strict=True) if not before),
             )
             for image, detections, rows, remembered, is_guided, wanted in zip(
                 images, kept, answers, traces, guided, options, strict=True

@@ -217,6 +217,7 @@ class ImageFaces:
             `detail` for this picture.
         truncated: Whether the picture's file was cut off: what is missing was searched as gray.
         search: How it was searched; outside of streams always whole.
+        classified: How many answers about its faces came with the search; streams keep some of the frame before.
     """
 
     width: int
@@ -225,6 +226,7 @@ class ImageFaces:
     timings_ms: dict[str, float] = field(default_factory=dict)
     truncated: bool = False
     search: Search = "whole"
+    classified: int = 0
 
     @property
     def is_answered(self) -> bool:

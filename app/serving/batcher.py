@@ -3,10 +3,9 @@
 It is independent of vision and HTTP. While a batch runs, the next one fills, so with `max_batch_wait_ms` 0 a lone item
 never waits and a busy server batches automatically.
 
-A batch is shared by the clients that wait: each gets items up to an equal part of the batch's weight, and saves up for
-one that costs more (`app.serving.credits`). So what a client has waiting costs the others one equal part of each batch.
-While several ask, a batch grants each only what gets done in a short time (`app.serving.company`): work that takes ten
-times as long then has its turn once in a while, and not in every batch.
+A batch is shared by the clients that wait. Alone, a client has all of it. While several ask, each is granted an equal
+part of it, at most what gets done in a short time (`app.serving.parts`), and saves up for items that cost more
+(`app.serving.credits`). So what a client has waiting, and how dear it is, costs the others one such part of each batch.
 
 Contract: `setup` and the function run on the batcher's own single thread; each client's order is kept; a batch has at
 most `max_batch_size` items, and stops at `max_batch_weight`; the function never runs concurrently with itself; an
@@ -30,8 +29,7 @@ from typing import Generic, TypeVar
 
 from app.errors import NotReady, Overloaded
 from app.plural import counted
-from app.serving.company import Company
-from app.serving.credits import Credits
+from app.serving.parts import Parts
 from app.serving.settle import failure_of, settle
 
 Item = TypeVar("Item")
@@ -63,7 +61,7 @@ class MicroBatcher(Generic[Item, Result]):
         on_batch: Called before the function, with the seconds that each item of the batch waited.
         name: The thread's name.
         max_batch_weight: Most weight of a batch; one item is always within it. None: one for each item.
-        part_s: As in `Company`.
+        part_s: As in `Parts`.
     """
 
     def __init__(
@@ -84,7 +82,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._max_batch_wait_s = max_batch_wait_ms / 1000
         self._queue_size = queue_size
         self._waiting: dict[str, deque[_Entry[Item, Result]]] = {}  # by client; whoever is first is served first
-        self._credits, self._company = Credits(), Company(part_s)
+        self._parts = Parts(part_s)
         self._changed = threading.Condition()
         self._closed = False
         self._batch_began: float | None = None
@@ -129,7 +127,7 @@ class MicroBatcher(Generic[Item, Result]):
                 raise NotReady("The networks are stopped.")
             if self.waiting >= self._queue_size:
                 raise Overloaded(f"{counted(self._queue_size, 'picture')} waiting already; try again shortly.")
-            self._company.came(client, entry.queued)
+            self._parts.came(client, entry.queued)
             self._waiting.setdefault(client, deque()).append(entry)
             self._changed.notify()
         try:
@@ -143,7 +141,7 @@ class MicroBatcher(Generic[Item, Result]):
     def charge(self, client: str, cost: int) -> None:
         """Charge a client for what one of its items took beside its cost; it has that much less of the next batches."""
         with self._changed:
-            self._credits.charge(client, cost)
+            self._parts.charge(client, cost)
 
     def close(self, timeout_s: float | None = None) -> bool:
         """Finish the running batch, answer the waiting callers with `NotReady`, and join the thread.
@@ -204,10 +202,10 @@ class MicroBatcher(Generic[Item, Result]):
         """Take each client's part of a batch; who has more waiting is the last one next time."""
         taken, weight = list[_Entry[Item, Result]](), 0
         wanted = {client: mine[0].cost for client, mine in self._waiting.items()}
-        self._credits.grant(self._company.room(self._max_batch_weight, len(wanted), time.monotonic()), wanted)
+        self._parts.grant(self._max_batch_weight, wanted, time.monotonic())
         for client, mine in list(self._waiting.items()):
             before = len(taken)
-            while mine and self._fits(len(taken), weight, mine[0]) and self._credits.pays(client, mine[0].cost):
+            while mine and self._fits(len(taken), weight, mine[0]) and self._parts.pays(client, mine[0].cost):
                 entry = mine.popleft()
                 taken.append(entry)
                 weight += entry.weight
@@ -227,7 +225,7 @@ class MicroBatcher(Generic[Item, Result]):
         try:
             self._on_batch([self._batch_began - entry.queued for entry in batch])
             results = self._function([entry.item for entry in batch])
-            self._company.worked(sum(entry.weight for entry in batch), time.monotonic() - self._batch_began)
+            self._parts.worked(sum(entry.cost for entry in batch), time.monotonic() - self._batch_began)
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items.")
         except BaseException as error:

@@ -17,20 +17,24 @@ class Credits:
     def __init__(self) -> None:
         self._of: dict[str, int] = {}
 
-    def grant(self, capacity: int, wanted: Mapping[str, int]) -> None:
-        """Grant each an equal part of a batch; who does not wait loses what it had, but pays off what it owes.
+    def forget(self) -> None:
+        """Forget all; for a client that is alone."""
+        self._of = {}
+
+    def grant(self, room: int, wanted: Mapping[str, int]) -> None:
+        """Grant each an equal part; who does not wait loses what it had, but pays off what it owes.
 
         Args:
-            capacity: Of the batch.
+            room: What a batch grants all together; more if none of them could pay otherwise.
             wanted: What each client's next item costs.
         """
         if not wanted:
             return
         missing = min(cost - self._of.get(client, 0) for client, cost in wanted.items())
-        part = max(-(-capacity // len(wanted)), missing)
+        part = max(-(-room // len(wanted)), missing)
         owed = {client: had + part for client, had in self._of.items() if had + part < 0}
         self._of = owed | {
-            client: min(self._of.get(client, 0) + part, max(part, cost))  # saved for the next item, and no more
+            client: part + min(self._of.get(client, 0), cost - 1)  # saved for the next item, and no more
             for client, cost in wanted.items()
         }
 

@@ -127,8 +127,9 @@ class Networks:
         if not isinstance(found, ImageFaces):
             raise TypeError("A detection was answered by something else.")
         sure = any(face.detection.score >= SURE for face in found.faces)
-        if whole and job.options.second_looks and not sure and self._batcher is not None:
-            self._batcher.charge(client, SECOND_LOOKS_COST)
+        again = SECOND_LOOKS_COST if whole and job.options.second_looks and not sure else 0
+        if self._batcher is not None:
+            self._batcher.charge(client, again + found.classified)
         return found
 
     async def _submit(self, job: Job, client: str, weight: int, cost: int | None = None) -> Result:

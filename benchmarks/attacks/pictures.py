@@ -2,6 +2,8 @@
 
 from PIL import Image as Pillow
 
+from app.pictures.large import USUAL_JPEG_PIXELS
+from app.serving.explained import MAX_EXPLAINED
 from benchmarks.attacks import files
 from benchmarks.attacks.catalogue import attack
 from benchmarks.attacks.target import Client, Target, flood
@@ -12,6 +14,8 @@ COMMENT, UNKNOWN = 0xFE, 0x42
 FORM = "multipart/form-data; boundary=attack"
 CLASSIFIED, BATCH = 64, 32
 """Most files in a request to /classify, and to /detect/batch."""
+
+DRAWN = ("image/jpeg", "image/png")
 
 SIDE_PX, STRIDE_PX = 640, 32
 """Longer side of the canvas that is searched; its shorter side is a multiple of the other."""
@@ -132,3 +136,24 @@ def damaged_giants(target: Target) -> list[Client]:
     """16 clients send 50 megapixels that break off in the middle."""
     png, cmyk = files.large_png(files.WIDTH, files.HEIGHT, 2), files.large("JPEG", "CMYK")
     return _posts(target, [png[: len(png) // 2], cmyk[: len(cmyk) // 2]], 16)
+
+
+@attack(9)
+def explanations(target: Target) -> list[Client]:
+    """20 clients ask why, of pictures with as many faces as are explained in one answer."""
+    return flood(target, [post("/detect?explain=true", jpeg(crowd(MAX_EXPLAINED)))], 20)
+
+
+@attack(9)
+def drawn_giants(target: Target) -> list[Client]:
+    """8 clients have JPEGs of 17 and of 50 megapixels drawn, as a JPEG and as a PNG."""
+    usual = int(USUAL_JPEG_PIXELS**0.5)
+    made = [files.large("JPEG", "RGB", (usual, usual)), files.large("JPEG", "RGB")]
+    asked = [post("/detect", each, f"image/jpeg\r\nAccept: {form}") for each in made for form in DRAWN]
+    return flood(target, asked, 8)
+
+
+@attack(9)
+def batches_of_photos(target: Target) -> list[Client]:
+    """16 clients send 32 photos in each request, all of which are in order."""
+    return flood(target, [post("/detect/batch", files.form_of([jpeg(crowd(2))] * BATCH), FORM)], 16)

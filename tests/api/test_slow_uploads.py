@@ -195,6 +195,30 @@ def test_where_many_bodies_come_slowly_each_may_have_to_make_room():
     run(steps())
 
 
+def test_the_one_body_that_comes_slowly_makes_room_where_many_are_complete():
+    async def steps():
+        app, requests = served(places=8 * LOOKED_AT)
+        answered = asyncio.Event()
+
+        async def wait_long(scope, receive, send):
+            await Request(scope, receive).body()
+            await answered.wait()
+
+        app.app.app = wait_long
+        others = [Sender(f"10.0.0.{number}", 100, 0.0, 1) for number in range(requests.capacity - 1)]
+        slow = Sender("10.0.1.1", 1_500, 1.0, 1000)
+        asking = [asyncio.create_task(each.ask(app)) for each in (slow, *others)]
+        await asyncio.sleep(YIELDS_AFTER_S + 1)
+        assert requests.held == requests.capacity
+        newcomer = asyncio.create_task(Sender("10.0.2.1", 100, 0.0, 1).ask(app))
+        assert await asking[0] == 408
+        for each in (*asking, newcomer):
+            each.cancel()
+        await asyncio.gather(*asking, newcomer, return_exceptions=True)
+
+    run(steps())
+
+
 def test_several_at_once_each_take_the_place_of_another_body():
     async def steps():
         app, requests = served()

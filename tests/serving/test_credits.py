@@ -1,5 +1,7 @@
 """Parts of batches that cost unlike amounts."""
 
+import pytest
+
 from app.serving.credits import Credits
 
 
@@ -17,6 +19,19 @@ def test_who_wants_more_than_its_part_saves_up():
         assert credits.pays("cheap", 4)
         paid.append(credits.pays("dear", 16))
     assert paid == [False, False, False, True] * 2
+
+
+@pytest.mark.parametrize("costs", [(4, 16), (4, 2), (4, 32), (3, 5)])
+@pytest.mark.parametrize("part", [1, 5, 6, 7])
+def test_in_the_long_run_each_gets_as_much_whatever_its_items_cost(costs, part):
+    credits, paid = Credits(), dict.fromkeys(costs, 0)
+    for _ in range(1_000):
+        credits.grant(2 * part, {str(cost): cost for cost in costs})
+        for cost in costs:
+            while credits.pays(str(cost), cost):
+                paid[cost] += cost
+    first, second = paid.values()
+    assert first == pytest.approx(second, rel=0.03)
 
 
 def test_nobody_waits_for_who_is_not_there():

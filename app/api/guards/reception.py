@@ -56,6 +56,11 @@ class Reception:
         return message
 
     @property
+    def is_waited_for(self) -> bool:
+        """Whether its client is waited for."""
+        return self._waiting is not None
+
+    @property
     def yields(self) -> bool:
         """Whether it may have to make room: its client is waited for, and was for a while."""
         is_waited_for = self._waiting is not None and not (self._makes_room or self._waiting.expired())

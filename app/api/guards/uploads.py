@@ -82,9 +82,10 @@ class UploadsMiddleware:
         return await requests.wait(client, until=asyncio.get_running_loop().time() + ROOM_S)
 
     def _make_room(self, requests: Budget) -> bool:
-        """End the slowest body of some that hold a place here and may have to end, if there is one."""
-        some = sample([*self._receptions.items()], min(LOOKED_AT, len(self._receptions)))
-        slow = [(each, place) for each, place in some if place.budget is requests and each.yields]
+        """End the slowest of some bodies that hold a place here and may have to end, if there is one."""
+        coming = [pair for pair in self._receptions.items() if pair[0].is_waited_for and pair[1].budget is requests]
+        some = coming if len(coming) <= LOOKED_AT else sample(coming, LOOKED_AT)
+        slow = [(each, place) for each, place in some if each.yields]
         if not slow:
             return False
         slowest, its_place = min(slow, key=lambda each: each[0].bytes_per_s)
