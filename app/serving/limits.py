@@ -22,7 +22,7 @@ that others wait 50 ms for them."""
 PART_S = 0.03
 """Time of the networks that a pass grants each client, about, while others ask, too: of usual pictures one on two
 cores, sixteen on a GPU. Dearer work is saved up for, or paid off: beside pictures that get second looks an honest
-answer took 451 ms when a pass granted each client its part of sixteen pictures, and takes 255."""
+answer took 409 ms when a pass granted each client its part of sixteen pictures, and takes 255."""
 
 
 REQUEST_TIMES = 10
