@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
@@ -39,18 +39,15 @@ class Decoder:
     """Two small pools of threads, so that usual pictures never wait until a large one is decoded or drawn.
 
     Args:
-        threads: How many usual pictures are decoded at once.
         max_pixels: Largest picture.
-        admission: Who may use a thread, and memory, and when.
+        admission: How many threads there are, and who may use one, and memory, and when.
     """
 
-    def __init__(self, threads: int, max_pixels: int, admission: Admission) -> None:
+    def __init__(self, max_pixels: int, admission: Admission) -> None:
         self._max_pixels, self._admission = max_pixels, admission
         self._workers, self._tidier = Workers(), Tidier(admission.pixels)
-        self._usual = Lane(admission.decoders, ThreadPoolExecutor(threads, "decode"), Referral())
-        self._long = Lane(
-            admission.long_work, ThreadPoolExecutor(admission.long_work.capacity, "long-work"), self._workers
-        )
+        self._usual = Lane(admission.decoders, "decode", Referral())
+        self._long = Lane(admission.long_work, "long-work", self._workers)
         self._stopped = False
 
     def start(self) -> None:

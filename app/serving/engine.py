@@ -53,7 +53,7 @@ class Engine:
             pixels=max(limits.max_pixels_held, limits.max_pixels),
             busy=lambda: self._networks.busy,
         )
-        self._decoder = Decoder(limits.decode_threads, limits.max_pixels, self.admission)
+        self._decoder = Decoder(limits.max_pixels, self.admission)
         self.draw = self._decoder.run
         queue_size = self.admission.pictures.capacity  # whoever was let in finds room
         self._networks = Networks(self._inference, limits, queue_size, self._observer)

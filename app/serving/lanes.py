@@ -1,26 +1,27 @@
 """Lanes of a decoder: threads for usual pictures, and others for those that take long."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from app.pictures.decode import Decoded
 from app.pictures.open import Elsewhere
 from app.serving.budget import Budget
 
 
-@dataclass(frozen=True)
 class Lane:
     """Some threads.
 
-    Attributes:
-        turns: Whose turn it is to have one.
-        pool: The threads.
+    Args:
+        turns: How many there are, and whose turn it is to have one.
+        name: Theirs.
         workers: Where they have rare and large pictures decoded.
+
+    Attributes:
+        pool: The threads.
     """
 
-    turns: Budget
-    pool: ThreadPoolExecutor
-    workers: Elsewhere
+    def __init__(self, turns: Budget, name: str, workers: Elsewhere) -> None:
+        self.turns, self.workers = turns, workers
+        self.pool = ThreadPoolExecutor(turns.capacity, name)
 
 
 class ForWorkers(Exception):

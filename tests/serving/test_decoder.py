@@ -29,7 +29,7 @@ def later(seconds=30.0):
 def one_thread(pixels=10_000):
     """Return a decoder with one thread, and the pixels that it may fill."""
     admission = Admission(pictures=64, at_once=64, decoders=1, pixels=pixels)
-    return Decoder(1, 10_000, admission), admission
+    return Decoder(10_000, admission), admission
 
 
 async def all_free(budget, but=0):
@@ -212,7 +212,7 @@ def test_a_turn_of_a_thread_costs_the_time_that_it_took():
 
 def test_usual_pictures_do_not_wait_for_large_ones_or_for_drawing_them():
     admission = Admission(pictures=8, at_once=8, decoders=1, pixels=10**8)
-    decoder, began, go = Decoder(1, 10**8, admission), threading.Event(), threading.Event()
+    decoder, began, go = Decoder(10**8, admission), threading.Event(), threading.Event()
     large = encode(gradient(1_920, 1_100))
 
     def draw():
@@ -241,7 +241,7 @@ def test_usual_pictures_do_not_wait_for_large_ones_or_for_drawing_them():
 
 def test_a_large_picture_waits_for_memory_on_its_lane():
     admission = Admission(pictures=8, at_once=8, decoders=1, pixels=10**7)
-    decoder = Decoder(1, 10**8, admission)
+    decoder = Decoder(10**8, admission)
 
     async def steps():
         full = admission.pixels.take("another", 8 * 10**6)
@@ -336,7 +336,7 @@ def test_stop_does_not_wait_for_decodes_and_answers_those_that_had_not_begun():
 def test_a_turn_that_comes_as_the_server_stops_is_given_back():
     """The turn is granted, and before its task runs on the decoder stops."""
     admission = Admission(pictures=8, at_once=8, decoders=1, pixels=10**6)
-    decoder = Decoder(1, 10**6, admission)
+    decoder = Decoder(10**6, admission)
 
     async def steps():
         first = await admission.decoders.wait("a")

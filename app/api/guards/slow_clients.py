@@ -35,16 +35,15 @@ class SlowClients:
             if self._until[first] <= now_s or len(self._until) > MOST:
                 del self._until[first]
 
-    async def wait(self, client: str) -> bool:
-        """Wait before another try, unless the client does so already or too many do; then return False at once."""
+    async def wait(self, client: str) -> None:
+        """Wait before another try, unless the client does so already or too many do."""
         if client in self._waiting or len(self._waiting) >= MOST_WAITING:
-            return False
+            return
         self._waiting.add(client)
         try:
             await asyncio.sleep(WAIT_S)
         finally:
             self._waiting.discard(client)
-        return True
 
 
 def _now_s() -> float:
