@@ -1,6 +1,7 @@
 """Bodies that come slowly: how slow is too slow, and who loses its place when there is none left."""
 
 import asyncio
+import contextlib
 
 import pytest
 from starlette.requests import Request
@@ -58,6 +59,19 @@ class Sender:
         return b"".join(message.get("body", b"") for message in self.sent).decode()
 
 
+@contextlib.asynccontextmanager
+async def asking(app, senders, for_s=YIELDS_AFTER_S + 1):
+    """Have all ask, for a while until their tasks are handed out; those that still ask in the end leave."""
+    tasks = [asyncio.create_task(each.ask(app)) for each in senders]
+    await asyncio.sleep(for_s)
+    try:
+        yield tasks
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @pytest.mark.parametrize(
     ("part_bytes", "every_s", "parts", "status", "took_s"),
     [
@@ -102,17 +116,13 @@ def test_the_slowest_body_makes_room_for_a_client_that_has_no_place():
     async def steps():
         app, requests = served()
         slow = [Sender(f"10.0.0.{number}", 2_000 + number, 1.0, 1000) for number in range(requests.capacity)]
-        asking = [asyncio.create_task(each.ask(app)) for each in slow]
-        await asyncio.sleep(YIELDS_AFTER_S + 1)
-        assert requests.held == requests.capacity
-        other = Sender("10.0.1.1", 100, 0.0, 1)
-        assert await other.ask(app) == 200
-        assert await asking[0] == 408
-        assert "all places for requests are taken" in slow[0].text
-        assert requests.held == requests.capacity - 1  # the others were left alone
-        for each in asking[1:]:
-            each.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        async with asking(app, slow) as tasks:
+            assert requests.held == requests.capacity
+            other = Sender("10.0.1.1", 100, 0.0, 1)
+            assert await other.ask(app) == 200
+            assert await tasks[0] == 408
+            assert "all places for requests are taken" in slow[0].text
+            assert requests.held == requests.capacity - 1  # the others were left alone
 
     run(steps())
 
@@ -122,18 +132,14 @@ def test_for_a_client_whose_own_body_had_to_nobody_makes_room_for_a_while(after_
     async def steps():
         app, requests = served(timeout_s=10 * SLOW_FOR_S)
         slow = [Sender(f"10.0.0.{number}", 2_000 + number, 1.0, 1000) for number in range(requests.capacity)]
-        asking = [asyncio.create_task(each.ask(app)) for each in slow]
-        await asyncio.sleep(YIELDS_AFTER_S + 1)
-        asking.append(asyncio.create_task(Sender("10.0.1.1", 10_000, 0.5, 1000).ask(app)))
-        assert await asking[0] == 408
-        await asyncio.sleep(after_s)
-        assert requests.held == requests.capacity
-        again = Sender("10.0.0.0", 100, 0.0, 1)
-        assert await again.ask(app) == status
-        assert again.took_s == pytest.approx(took_s, abs=0.1)
-        for each in asking:
-            each.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        async with asking(app, slow) as tasks:
+            tasks.append(asyncio.create_task(Sender("10.0.1.1", 10_000, 0.5, 1000).ask(app)))
+            assert await tasks[0] == 408
+            await asyncio.sleep(after_s)
+            assert requests.held == requests.capacity
+            again = Sender("10.0.0.0", 100, 0.0, 1)
+            assert await again.ask(app) == status
+            assert again.took_s == pytest.approx(took_s, abs=0.1)
 
     run(steps())
 
@@ -142,20 +148,16 @@ def test_whose_body_had_to_make_room_gets_a_place_that_is_free_after_the_wait_bu
     async def steps():
         app, requests = served()
         slow = [Sender(f"10.0.0.{number}", 2_000 + number, 1.0, 1000) for number in range(requests.capacity)]
-        asking = [asyncio.create_task(each.ask(app)) for each in slow]
-        await asyncio.sleep(YIELDS_AFTER_S + 1)
-        assert await Sender("10.0.1.1", 100, 0.0, 1).ask(app) == 200
-        assert await asking[0] == 408
-        last = asyncio.create_task(Sender("10.0.2.1", 10_000, 1.0, 1000).ask(app))
-        await asyncio.sleep(0)
-        first, second = Sender("10.0.0.0", 100, 0.0, 1), Sender("10.0.0.0", 100, 0.0, 1)
-        waiting = asyncio.create_task(first.ask(app))
-        await asyncio.sleep(0.1)
-        assert await second.ask(app) == 503
-        assert second.took_s == 0
-        for each in (*asking, last):
-            each.cancel()
-        await asyncio.gather(*asking, last, return_exceptions=True)
+        async with asking(app, slow) as tasks:
+            assert await Sender("10.0.1.1", 100, 0.0, 1).ask(app) == 200
+            assert await tasks[0] == 408
+            tasks.append(asyncio.create_task(Sender("10.0.2.1", 10_000, 1.0, 1000).ask(app)))
+            await asyncio.sleep(0)
+            first, second = Sender("10.0.0.0", 100, 0.0, 1), Sender("10.0.0.0", 100, 0.0, 1)
+            waiting = asyncio.create_task(first.ask(app))
+            await asyncio.sleep(0.1)
+            assert await second.ask(app) == 503
+            assert second.took_s == 0
         assert await waiting == 200
         assert first.took_s == pytest.approx(WAIT_S)
 
@@ -181,16 +183,12 @@ def test_where_many_bodies_come_slowly_each_may_have_to_make_room():
         app, requests = served(places=4 * LOOKED_AT)
         fast = [Sender(f"10.0.0.{number}", 50_000, 0.5, 1000) for number in range(LOOKED_AT)]
         slow = [Sender(f"10.0.1.{number}", 1_100, 1.0, 1000) for number in range(requests.capacity - LOOKED_AT)]
-        asking = [asyncio.create_task(each.ask(app)) for each in (*fast, *slow)]
-        await asyncio.sleep(YIELDS_AFTER_S + 1)
-        for number in range(20):
-            assert await Sender(f"10.0.2.{number}", 100, 0.0, 1).ask(app) == 200
-            asking.append(asyncio.create_task(Sender(f"10.0.3.{number}", 50_000, 0.5, 1000).ask(app)))
-            await asyncio.sleep(0)
-        assert not any(each.done() for each in asking[:LOOKED_AT])
-        for each in asking:
-            each.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        async with asking(app, [*fast, *slow]) as tasks:
+            for number in range(20):
+                assert await Sender(f"10.0.2.{number}", 100, 0.0, 1).ask(app) == 200
+                tasks.append(asyncio.create_task(Sender(f"10.0.3.{number}", 50_000, 0.5, 1000).ask(app)))
+                await asyncio.sleep(0)
+            assert not any(each.done() for each in tasks[:LOOKED_AT])
 
     run(steps())
 
@@ -207,14 +205,10 @@ def test_the_one_body_that_comes_slowly_makes_room_where_many_are_complete():
         app.app.app = wait_long
         others = [Sender(f"10.0.0.{number}", 100, 0.0, 1) for number in range(requests.capacity - 1)]
         slow = Sender("10.0.1.1", 1_500, 1.0, 1000)
-        asking = [asyncio.create_task(each.ask(app)) for each in (slow, *others)]
-        await asyncio.sleep(YIELDS_AFTER_S + 1)
-        assert requests.held == requests.capacity
-        newcomer = asyncio.create_task(Sender("10.0.2.1", 100, 0.0, 1).ask(app))
-        assert await asking[0] == 408
-        for each in (*asking, newcomer):
-            each.cancel()
-        await asyncio.gather(*asking, newcomer, return_exceptions=True)
+        async with asking(app, [slow, *others]) as tasks:
+            assert requests.held == requests.capacity
+            tasks.append(asyncio.create_task(Sender("10.0.2.1", 100, 0.0, 1).ask(app)))
+            assert await tasks[0] == 408
 
     run(steps())
 
@@ -223,14 +217,10 @@ def test_several_at_once_each_take_the_place_of_another_body():
     async def steps():
         app, requests = served()
         slow = [Sender(f"10.0.0.{number}", 1_500, 1.0, 1000) for number in range(requests.capacity)]
-        asking = [asyncio.create_task(each.ask(app)) for each in slow]
-        await asyncio.sleep(YIELDS_AFTER_S + 1)
-        others = [Sender(f"10.0.1.{number}", 100, 0.5, 2) for number in range(3)]
-        assert await asyncio.gather(*(each.ask(app) for each in others)) == [200] * 3
-        assert sum(each.done() for each in asking) == 3
-        for each in asking:
-            each.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        async with asking(app, slow) as tasks:
+            others = [Sender(f"10.0.1.{number}", 100, 0.5, 2) for number in range(3)]
+            assert await asyncio.gather(*(each.ask(app) for each in others)) == [200] * 3
+            assert sum(each.done() for each in tasks) == 3
 
     run(steps())
 
@@ -241,13 +231,9 @@ def test_nobody_makes_room_who_began_just_now_or_for_whoever_has_a_place(waited_
         app, requests = served()
         addresses = [f"10.0.0.{number}" for number in range(requests.capacity)]
         slow = [Sender(each, 2_000, 1.0, 1000) for each in addresses]
-        asking = [asyncio.create_task(each.ask(app)) for each in slow]
-        await asyncio.sleep(waited_s)
-        other = Sender(addresses[0] if has_a_place else "10.0.1.1", 100, 0.0, 1)
-        assert await other.ask(app) == 503
-        assert not any(each.done() for each in asking)
-        for each in asking:
-            each.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        async with asking(app, slow, waited_s) as tasks:
+            other = Sender(addresses[0] if has_a_place else "10.0.1.1", 100, 0.0, 1)
+            assert await other.ask(app) == 503
+            assert not any(each.done() for each in tasks)
 
     run(steps())
